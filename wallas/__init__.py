@@ -1,0 +1,1 @@
+"""Wallas: one local server that speaks every chat protocol and answers with the best provider available now."""

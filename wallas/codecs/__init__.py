@@ -1,0 +1,97 @@
+"""One codec per wire: the same eight names in every module, used from both sides of the gateway.
+
+Codecs are sans-IO. JSON values and bytes go in, canonical values come out, and
+the other way round; no sockets, clock, Flask or SQL.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from wallas.errors import GatewayError, ProviderError
+from wallas.types.chat import ChatRequest, ChatResponse
+from wallas.types.events import Event
+
+OPENAI_CHAT = "openai_chat"
+OPENAI_RESPONSES = "openai_responses"
+ANTHROPIC = "anthropic"
+OLLAMA = "ollama"
+GEMINI = "gemini"
+COHERE = "cohere"
+WIRES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA, GEMINI, COHERE)
+
+
+class StreamDecoder(Protocol):
+    """A provider's streamed body, pushed in; events come out. Used once."""
+
+    done: bool
+    """Nothing more will come: the wire's last word was read."""
+    complete: bool
+    """The answer is whole: a cut from here on is no fault, though usage may still follow."""
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events in these bytes. A generator: those before a fault come out before it is raised."""
+
+    def end(self) -> Iterator[Event]:
+        """Yield what the end of the body completes; raise ProviderError(CUT) when the end mark was not seen."""
+
+
+class StreamEncoder(Protocol):
+    """A client's answer, streamed or whole, as bytes. Used once."""
+
+    content_type: str
+
+    def encode(self, event: Event) -> bytes:
+        """Return what the client gets for this event, perhaps nothing yet."""
+
+    def ping(self) -> bytes:
+        """Return the wire's own keep-alive."""
+
+    def note(self, text: str) -> bytes:
+        """Return a comment that clients ignore, or nothing where the wire has none."""
+
+    def error(self, error: GatewayError) -> bytes:
+        """Return the wire's own error event, which ends a running stream without an end mark."""
+
+
+class Codec(Protocol):
+    """What every codec module has."""
+
+    WIRE: str
+    Decoder: Callable[[], StreamDecoder]
+    """Reads a provider's stream."""
+    Encoder: Callable[[ChatRequest | None], StreamEncoder]
+    """Writes a client's stream, as the client's request (None: defaults) wants it."""
+
+    def decode_request(self, body: Any) -> ChatRequest:
+        """Return a client's request; raise BadRequest naming the field that is wrong."""
+
+    def encode_request(self, request: ChatRequest, dropped: list[str] | None = None) -> dict[str, Any]:
+        """Return the body for a provider; append to ``dropped`` the name of whatever has no place on this wire."""
+
+    def decode_response(self, body: Any) -> ChatResponse:
+        """Return a provider's whole answer; raise ProviderError for an error that came with a 200."""
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Return what a refusal means; ``headers`` has lower-case names, ``body`` may be anything."""
+
+    def encode_response(self, response: ChatResponse) -> dict[str, Any]:
+        """Return the whole answer for a client."""
+
+    def encode_error(self, error: GatewayError) -> dict[str, Any]:
+        """Return the wire's error body."""
+
+
+def codec(wire: str) -> Codec:
+    """Return the codec module of a wire, imported when first asked for."""
+    if wire not in WIRES:
+        raise KeyError(wire)
+    return cast(Codec, import_module(f"wallas.codecs.{wire}"))
+
+
+def pulled(decoder: StreamDecoder, chunks: Iterable[bytes]) -> Iterator[Event]:
+    """Yield the events of a body given as chunks: the pull form of a decoder."""
+    for chunk in chunks:
+        yield from decoder.feed(chunk)
+    if not decoder.done:
+        yield from decoder.end()

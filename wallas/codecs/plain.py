@@ -1,0 +1,69 @@
+"""Whole bodies in the shape of streams, so that plain requests run through the same loop as streamed ones."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wallas.codecs.framing import Plain, encode
+from wallas.errors import GatewayError
+from wallas.types.chat import ChatResponse
+from wallas.types.events import Event, Fold, Ping, unfold
+
+
+class PlainDecoder:
+    """Collects a provider's whole body and tells it as events at its end."""
+
+    def __init__(self, decode_response: Callable[[Any], ChatResponse]) -> None:
+        """Read answers of the wire whose ``decode_response`` this is."""
+        self.decode_response = decode_response
+        self.body = Plain()
+        self.done = False
+        self.complete = False
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Take bytes in; nothing can be told before the end."""
+        self.body.feed(data)
+        return iter(())
+
+    def end(self) -> Iterator[Event]:
+        """Yield the events of the whole answer."""
+        response = self.decode_response(self.body.value())
+        self.done = self.complete = True
+        yield from unfold(response)
+
+
+class PlainEncoder:
+    """Collects events and encodes the whole answer once the last choice has finished."""
+
+    content_type = "application/json"
+
+    def __init__(
+        self,
+        encode_response: Callable[[ChatResponse], dict[str, Any]],
+        encode_error: Callable[[GatewayError], dict[str, Any]],
+    ) -> None:
+        """Write answers and errors of the wire whose functions these are."""
+        self.encode_response = encode_response
+        self.encode_error = encode_error
+        self.whole = Fold()
+
+    def encode(self, event: Event) -> bytes:
+        """Take an event in; ``finish`` gives the bytes."""
+        if not isinstance(event, Ping):
+            self.whole.add(event)
+        return b""
+
+    def finish(self, response: ChatResponse | None = None) -> bytes:
+        """Return the whole answer as JSON: the events' own, or ``response`` made from it."""
+        return encode(self.encode_response(response or self.whole.result()))
+
+    def ping(self) -> bytes:
+        """Return nothing: a plain body has no keep-alive."""
+        return b""
+
+    def note(self, text: str) -> bytes:
+        """Return nothing: a plain body has no comments."""
+        return b""
+
+    def error(self, error: GatewayError) -> bytes:
+        """Return the wire's error body."""
+        return encode(self.encode_error(error))

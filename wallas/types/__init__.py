@@ -1,0 +1,1 @@
+"""The canonical values between wires: requests, answers, events and how a stream waits."""

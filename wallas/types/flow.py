@@ -1,0 +1,51 @@
+"""What passes between the router and whoever drives its streams.
+
+A stream says with ``want`` what its next step will do, so that a server can
+wait without a thread (READ), lend a thread (BLOCK) or stop (END). A stock WSGI
+server knows nothing of it and simply iterates.
+"""
+
+from typing import Final, Literal, Protocol, TypeAlias
+
+Want: TypeAlias = Literal["read", "block", "end"]
+
+READ: Final = "read"
+BLOCK: Final = "block"
+END: Final = "end"
+
+
+class Readable(Protocol):
+    """A provider's answer as a server sees it: something with a socket to wait for."""
+
+    failed: Exception | None
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor to wait on; -1 once closed."""
+
+    def pending(self) -> int:
+        """Return how many bytes are already here that no poll would tell of."""
+
+
+class Steppable(Protocol):
+    """A WSGI iterable that can be parked between steps; one thread at a time advances it."""
+
+    want: Want
+    body: Readable | None
+    head: tuple[str, list[tuple[str, str]]] | None
+    """Status line and headers: None until the first bytes are known."""
+    nonblock: bool
+    """Set by a server that parks: then no step blocks unless ``want`` is BLOCK."""
+    cancelled: bool
+    """Set when the client has left."""
+
+    def step(self) -> bytes:
+        """Advance; return what the client gets now, perhaps nothing."""
+
+    def alarm(self) -> float:
+        """Return the monotonic time by which ``tick`` wants to be called."""
+
+    def tick(self, now: float) -> bytes:
+        """Keep the deadlines: return a keep-alive that is due, or fail the body that is late."""
+
+    def close(self) -> None:
+        """End the stream wherever it is; the provider's connection is cut off."""
