@@ -1,0 +1,31 @@
+"""Golden files: what a codec makes of a body is written beside it and compared; WALLAS_GOLDEN=1 writes it anew."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
+
+
+def cases(wire: str, kind: str) -> list[Path]:
+    """Return the golden files of a wire whose name begins with ``kind``."""
+    return sorted((FOLDER / wire).glob(f"{kind}_*.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return a golden file's content."""
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def compare(path: Path, made: dict[str, Any]) -> None:
+    """Assert that what was made of a golden file's ``given`` is what stands beside it."""
+    golden = load(path)
+    made = {"given": golden["given"]} | msgspec.to_builtins(made)
+    if os.environ.get("WALLAS_GOLDEN"):
+        path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        return
+    assert made == golden

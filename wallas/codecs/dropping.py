@@ -1,0 +1,62 @@
+"""Finds what a request holds that has no place on a wire, so that it can be dropped by name."""
+
+from collections.abc import Iterable, Iterator
+
+from wallas.types.chat import ChatRequest, Extra, Message, Part, ToolResult
+
+HARMLESS: dict[str, tuple[object, ...]] = {
+    "parallel_tools": (True,),
+    "n": (1,),
+    "modalities": ((), ("text",)),
+    "metadata": ({},),
+    "logit_bias": ({},),
+}
+"""Values that ask for what every wire does anyway: nothing is lost with them."""
+
+SHAPE = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})
+"""Keys of extras that only tell how a wire wrote something: what they hold travels in its own field."""
+
+
+class Dropped:
+    """Collects names of what was left out, each once and in order, in the caller's list."""
+
+    def __init__(self, names: list[str] | None = None) -> None:
+        """Add to ``names``; None collects for nobody."""
+        self.names = [] if names is None else names
+
+    def add(self, *names: str) -> None:
+        """Take names in."""
+        for name in names:
+            if name not in self.names:
+                self.names.append(name)
+
+
+def unplaced(request: ChatRequest, fields: Iterable[str]) -> Iterator[str]:
+    """Yield those of ``fields`` in which the request asks for something."""
+    for field in fields:
+        value = getattr(request, field)
+        if value is not None and value not in HARMLESS.get(field, ()):
+            yield field
+
+
+def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
+    """Yield the names of all extras in a request that belong to other wires than ``wire``."""
+    for extra in _extras(request):
+        for owner, keys in extra.items():
+            if owner != wire:
+                yield from (key for key in keys if key not in SHAPE)
+
+
+def _extras(request: ChatRequest) -> Iterator[Extra]:
+    yield request.extra
+    for message in request.messages:
+        yield from _within(message)
+    for tool in request.tools:
+        yield tool.extra
+
+
+def _within(holder: Message | Part) -> Iterator[Extra]:
+    yield holder.extra
+    if isinstance(holder, Message | ToolResult):
+        for part in holder.parts:
+            yield from _within(part)

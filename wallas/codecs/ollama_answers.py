@@ -1,0 +1,294 @@
+"""Reads the answers of an Ollama daemon or Ollama Cloud: NDJSON lines, whole bodies, chat and generate shapes."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from wallas.codecs import OLLAMA as WIRE
+from wallas.codecs.arguments import arguments_text
+from wallas.codecs.fields import leftover
+from wallas.codecs.framing import JsonEvents, Lines
+from wallas.codecs.refusals import refusal
+from wallas.errors import FailureKind, ProviderError
+from wallas.types.chat import ChatResponse, Extra, Logprob, Media, Part, Reasoning, StopReason, Text, ToolCall, Usage
+from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started, fold
+
+REASONS = {
+    "stop": StopReason.STOP,
+    "length": StopReason.LENGTH,
+    "load": StopReason.STOP,
+    "unload": StopReason.STOP,
+    "content_filter": StopReason.CONTENT_FILTER,
+    "refusal": StopReason.REFUSAL,
+    "pause": StopReason.PAUSE,
+}
+"""``done_reason`` in canonical words. A daemon says the first four; the others are what our own encoder adds."""
+DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+"""Nanoseconds beside the counts; they have no canonical field and stay in ``Usage.raw``."""
+MOST_TOKENS = 10**9
+
+Body = dict[str, Any]
+T = TypeVar("T")
+
+
+class FunctionOut(msgspec.Struct):
+    """What a tool call calls."""
+
+    name: str
+    arguments: Any = None
+
+
+class CallOut(msgspec.Struct):
+    """One of ``tool_calls``; old daemons give no id."""
+
+    function: FunctionOut
+    id: str | None = None
+
+
+class LogprobOut(msgspec.Struct):
+    """One token's log probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+    top_logprobs: list["LogprobOut"] | None = None
+
+
+class MessageOut(msgspec.Struct):
+    """``message`` of a chat line."""
+
+    role: str | None = None
+    content: str | None = None
+    thinking: str | None = None
+    images: list[str] | None = None
+    tool_calls: list[Body] | None = None
+
+
+class LineOut(msgspec.Struct):
+    """One line, or a whole body. /api/generate has ``response`` where chat has ``message``."""
+
+    model: str | None = None
+    created_at: str | None = None
+    message: MessageOut | None = None
+    response: str | None = None
+    thinking: str | None = None
+    image: str | None = None
+    tool_calls: list[Body] | None = None
+    logprobs: list[LogprobOut] | None = None
+    done: bool | None = None
+    done_reason: str | None = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    total_duration: Any = None
+    load_duration: Any = None
+    prompt_eval_duration: Any = None
+    eval_duration: Any = None
+
+
+class Decoder:
+    """Reads a stream of lines, of chat or generate; ``done: true`` is its end mark."""
+
+    def __init__(self) -> None:
+        """Start before the first line."""
+        self.done = False
+        self.complete = False
+        self.lines = JsonEvents(Lines())
+        self.answer = Answer()
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events in these bytes."""
+        if not self.done:
+            for _, value in self.lines.feed(data):
+                yield from self._line(value)
+
+    def end(self) -> Iterator[Event]:
+        """Yield what the last line, without line end, says; raise CUT when no line said ``done``."""
+        if self.done:
+            return
+        begun = self.lines.frames.buffer.lstrip()[:1] == b"{"
+        try:
+            values = [value for _, value in self.lines.end()]
+        except ProviderError as error:
+            if begun or self.answer.begun:
+                raise ProviderError(FailureKind.CUT, "the stream broke off inside a line") from error
+            raise
+        for value in values:
+            yield from self._line(value)
+        if not self.done:
+            raise ProviderError(FailureKind.CUT, "the stream ended before a line said done")
+
+    def _line(self, value: Any) -> Iterator[Event]:
+        if self.done or value == "[DONE]":
+            return
+        yield from self.answer.line(value)
+        self.done = self.complete = self.answer.done
+
+
+class Answer:
+    """An answer as its lines tell it: knows which part is open and gives ids to calls without one."""
+
+    def __init__(self) -> None:
+        """Start before the first line."""
+        self.begun = False
+        self.done = False
+        self.created = ""
+        self.next = 0
+        self.open: type[Part] | None = None
+        self.ids: set[str] = set()
+        self.called = False
+        self.extra: Body = {}
+        self.message: Body = {}
+        self.spare: list[Body] = []
+
+    def line(self, value: Any) -> Iterator[Event]:
+        """Yield the events of one line; raise ProviderError for an error, and MALFORMED for what is no line."""
+        if isinstance(value, dict) and value.get("error"):
+            raise refusal(200, {}, value)
+        line = read(value, LineOut)
+        if not self.begun:
+            yield self._begin(line)
+        said = line.message or MessageOut(
+            content=line.response,
+            thinking=line.thinking,
+            images=[line.image] if line.image else None,
+            tool_calls=line.tool_calls,
+        )
+        yield from self._say(said, logprobs=line.logprobs or [])
+        if not said.content:
+            self.spare += value.get("logprobs") or []
+        self.extra |= leftover(value, LineOut)
+        self.message |= leftover(value.get("message") or {}, MessageOut)
+        if line.done:
+            yield from self._finish(line)
+
+    def _begin(self, line: LineOut) -> Started:
+        self.begun = True
+        self.created = line.created_at or ""
+        own: Body = {"created_at": line.created_at} if line.created_at else {}
+        if line.message is None and line.response is not None:
+            own["generate"] = True
+        return Started(model=line.model or "", created=seconds(self.created), extra=kept(own))
+
+    def _say(self, said: MessageOut, *, logprobs: list[LogprobOut]) -> Iterator[Event]:
+        if said.thinking:
+            yield from self._opened(Reasoning())
+            yield PartDelta(self.next - 1, said.thinking)
+        if said.content:
+            yield from self._opened(Text(text=""))
+            yield PartDelta(self.next - 1, said.content, logprobs=tuple(_logprob(one) for one in logprobs))
+        for image in said.images or ():
+            yield from self._whole(Media(kind="image", data=image))
+        for call in said.tool_calls or ():
+            yield from self._call(call)
+
+    def _opened(self, part: Part) -> Iterator[Event]:
+        if self.open is not type(part):
+            yield from self._closed()
+            yield PartStarted(self.next, part)
+            self.next += 1
+            self.open = type(part)
+
+    def _closed(self) -> Iterator[Event]:
+        if self.open is not None:
+            self.open = None
+            yield PartEnded(self.next - 1)
+
+    def _whole(self, part: Part) -> Iterator[Event]:
+        yield from self._closed()
+        yield PartStarted(self.next, part)
+        yield PartEnded(self.next)
+        self.next += 1
+
+    def _call(self, raw: Body) -> Iterator[Event]:
+        """Yield a call, which comes whole, in the three events that any call comes in."""
+        yield from self._closed()
+        call = read(raw, CallOut)
+        arguments = arguments_text(call.function.arguments)
+        inner = leftover(raw["function"], FunctionOut)
+        extra = kept(leftover(raw, CallOut) | ({"function": inner} if inner else {}))
+        made = ToolCall(id=self._id(call, arguments), name=call.function.name, extra=extra)
+        yield PartStarted(self.next, made)
+        yield PartDelta(self.next, arguments)
+        yield PartEnded(self.next)
+        self.next += 1
+        self.called = True
+
+    def _id(self, call: CallOut, arguments: str) -> str:
+        """Return the call's id, or one made from when and what it is, so that two answers never share one."""
+        made = call.id
+        if not made or made in self.ids:
+            seed = f"{self.created}\0{self.next}\0{call.function.name}\0{arguments}"
+            made = "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
+        self.ids.add(made)
+        return made
+
+    def _finish(self, line: LineOut) -> Iterator[Event]:
+        yield from self._closed()
+        self.done = True
+        word = line.done_reason or None
+        reason = REASONS.get(word or "", StopReason.UNKNOWN)
+        if reason is StopReason.STOP and self.called:
+            reason = StopReason.TOOL_CALLS
+        own = {"logprobs": self.spare, "message": self.message}
+        yield Finished(
+            reason=reason,
+            detail=word,
+            usage=usage(line),
+            extra=kept({key: value for key, value in own.items() if value}),
+            response_extra=kept(self.extra),
+        )
+
+
+def decode_response(body: Any) -> ChatResponse:
+    """Return a whole answer of /api/chat or /api/generate; raise ProviderError for an error that came with a 200."""
+    if isinstance(body, dict) and body.get("done") is None:
+        body = body | {"done": True}
+    answer = Answer()
+    whole = fold(answer.line(body))
+    if not answer.done:
+        raise ProviderError(FailureKind.CUT, "a body that says of itself that it is not done")
+    return whole
+
+
+def read(value: Any, kind: type[T]) -> T:
+    """Return a provider's value as ``kind``; raise MALFORMED when it is of another shape."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ProviderError(FailureKind.MALFORMED, f"an answer of another shape: {error}") from error
+
+
+def kept(own: Body) -> Extra:
+    """Return what only this wire knows as ``extra``."""
+    return {WIRE: own} if own else {}
+
+
+def seconds(moment: str) -> int | None:
+    """Return an RFC 3339 moment in epoch seconds, or None when it is none."""
+    try:
+        when = datetime.fromisoformat(moment)
+        return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def usage(line: LineOut) -> Usage | None:
+    """Return the counts of a last line, or None when it has none; a cached prompt may be left uncounted."""
+    times = {key: value for key in DURATIONS if (value := getattr(line, key)) is not None}
+    told = Usage(input=tokens(line.prompt_eval_count), output=tokens(line.eval_count), raw=kept(times))
+    return None if told == Usage() else told
+
+
+def tokens(count: Any) -> int | None:
+    """Return a count of tokens, or None for what cannot be one."""
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        return None
+    return int(count) if 0 <= count <= MOST_TOKENS else None
+
+
+def _logprob(one: LogprobOut) -> Logprob:
+    top = tuple(_logprob(other) for other in one.top_logprobs or ())
+    return Logprob(token=one.token, logprob=one.logprob, bytes=one.bytes, top=top)
