@@ -1,0 +1,1 @@
+"""What is known about models: capabilities, prices, limits, retirement; an immutable snapshot in memory."""

@@ -1,0 +1,238 @@
+"""Makes a snapshot from what the package ships, what providers listed, and what the user says: the later wins."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date as Date
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from wallas.catalog.entries import CAPABILITIES, KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
+from wallas.catalog.families import DATA, fits, traits
+from wallas.catalog.listing import MODEL_ID, Listing
+from wallas.catalog.snapshot import Catalog
+from wallas.settings import LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
+
+_LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data")
+_USER_SAYS = ("kind", "context", "max_output", "free", "quality", "trains_on_data", "dimensions")
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """The file ``models.json``."""
+
+    note: str
+    models: tuple[Model, ...]
+
+
+class LimitLine(Limits, frozen=True, kw_only=True):
+    """One line of ``limits.json``: limits of the free models of a provider whose id fits ``match``."""
+
+    provider: str
+    match: str
+    confidence: str = ""
+    note: str = ""
+
+
+class LimitFile(msgspec.Struct, frozen=True):
+    """The file ``limits.json``."""
+
+    note: str
+    limits: tuple[LimitLine, ...]
+
+
+class Terms(Entry, frozen=True, kw_only=True):
+    """What the table of providers says for all models of one: None is "by model".
+
+    ``free`` True or False holds for every model (False: this key is billed).
+    ``offers`` are capability words for chat models that only a list is known of.
+    """
+
+    free: bool | None = None
+    trains_on_data: bool | None = None
+    offers: frozenset[str] = frozenset()
+    retired: bool = False
+
+
+@cache
+def builtin_models() -> tuple[Model, ...]:
+    """Return the models that the package ships, with the priors of their families."""
+    data = msgspec.json.decode((DATA / "models.json").read_bytes(), type=ModelFile)
+    return tuple(with_priors(model) for model in data.models)
+
+
+@cache
+def limit_lines() -> dict[str, tuple[tuple[tuple[str, ...], Limits], ...]]:
+    """Return the shipped limits by provider, in the order in which they are to be tried."""
+    data = msgspec.json.decode((DATA / "limits.json").read_bytes(), type=LimitFile)
+    names = [field.name for field in msgspec.structs.fields(Limits)]
+    lines: dict[str, list[tuple[tuple[str, ...], Limits]]] = {}
+    for line in data.limits:
+        limits = Limits(**{name: getattr(line, name) for name in names})
+        lines.setdefault(line.provider, []).append((tuple(line.match.split("*")), limits))
+    return {provider: tuple(rows) for provider, rows in lines.items()}
+
+
+def free_limits(provider: str, id: str) -> Limits | None:
+    """Return the shipped limits of a free model, None where none are known."""
+    return next((limits for pieces, limits in limit_lines().get(provider, ()) if fits(id, pieces)), None)
+
+
+def with_priors(model: Model) -> Model:
+    """Return the model with its family's quality."""
+    if model.kind != "chat":
+        return model
+    known = traits(model.id)
+    return msgspec.structs.replace(model, quality=known.quality, coding=known.coding)
+
+
+def build(
+    *,
+    providers: Mapping[str, ProviderSettings] | None = None,
+    listings: Iterable[Listing] = (),
+    terms: Mapping[str, Terms] | None = None,
+    today: str | None = None,
+) -> Catalog:
+    """Return a snapshot of everything known.
+
+    ``listings`` are the stored lists, ``providers`` the user's tables,
+    ``terms`` the facts of the provider table. ``today`` (``YYYY-MM-DD``)
+    decides which retirement dates have passed; default: the machine's day.
+    """
+    day = today or Date.today().isoformat()
+    terms = terms or {}
+    models = {model.key: model for model in builtin_models()}
+    for listing in listings:
+        merge_listing(models, listing, terms.get(listing.provider, Terms()))
+    models = {key: finished(model, terms.get(model.provider, Terms()), day) for key, model in models.items()}
+    for name, table in (providers or {}).items():
+        merge_table(models, name, table, terms.get(name, Terms()), day)
+    return Catalog(models.values())
+
+
+def merge_listing(models: dict[str, Model], listing: Listing, terms: Terms) -> None:
+    """Lay a provider's list over what is known of its models; what it no longer names stays, marked."""
+    named = {model.key for model in listing.models}
+    for key, known in models.items():
+        if known.provider == listing.provider and listing.models and key not in named:
+            models[key] = msgspec.structs.replace(known, missing_since=known.missing_since or listing.date)
+    for model in listing.models:
+        known_model = models.get(model.key)
+        models[model.key] = refreshed(known_model, model) if known_model else discovered(model, terms)
+
+
+def refreshed(known: Model, listed: Model) -> Model:
+    """Return a known model with what the provider's list says of it instead."""
+    said: dict[str, Any] = {
+        name: value
+        for name in _LIST_SAYS
+        if name not in listed.guessed and (value := getattr(listed, name)) is not None
+    }
+    if "capabilities" not in listed.guessed and listed.capabilities:
+        said["capabilities"] = listed.capabilities | (known.capabilities & SILENT)
+    if "free" not in listed.guessed:
+        said["free"] = listed.free
+    aliases = tuple(dict.fromkeys((*known.aliases, *listed.aliases)))
+    return msgspec.structs.replace(
+        known, **said, aliases=aliases, missing_since=None, source=listed.source, date=listed.date
+    )
+
+
+SILENT = frozenset({"prefill", "parallel_tools", "logprobs", "json_object", "json_schema"})
+"""Capabilities that lists rarely name: their absence from one says nothing."""
+
+
+def discovered(model: Model, terms: Terms) -> Model:
+    """Return a model known only from a list, its gaps filled by its family; what was filled is in ``guessed``."""
+    guessed = set(model.guessed)
+    said: dict[str, Any] = {}
+    if model.kind == "chat":
+        known = traits(model.id)
+        said |= {"quality": known.quality, "coding": known.coding}
+        guessed.add("quality")
+        if "capabilities" in guessed or not model.capabilities:
+            said["capabilities"] = frozenset({"chat"}) | known.can | terms.offers
+            guessed.add("capabilities")
+        else:
+            said["capabilities"] = model.capabilities | (terms.offers & SILENT)
+    elif not model.capabilities:
+        said["capabilities"] = frozenset({KIND_CAPABILITY[model.kind]})
+    if model.trains_on_data is None:
+        said["trains_on_data"] = terms.trains_on_data
+    return msgspec.structs.replace(model, **said, guessed=frozenset(guessed))
+
+
+def finished(model: Model, terms: Terms, day: str) -> Model:
+    """Return the model with what holds for its whole provider, its limits, and whether its day has passed."""
+    said: dict[str, Any] = {}
+    if terms.free is not None:
+        said["free"] = terms.free
+    free = said.get("free", model.free)
+    if free and model.limits is None:
+        said["limits"] = free_limits(model.provider, model.id)
+    if model.status == "retired" or terms.retired or (model.retires_on is not None and model.retires_on <= day):
+        said["status"] = "retired"
+    elif not free and model.status == "working":
+        said["status"] = "paid"
+    return msgspec.structs.replace(model, **said) if said else model
+
+
+def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, terms: Terms, day: str) -> None:
+    """Lay a user's ``[providers.NAME]`` table over all else; raise SettingsError for words that mean nothing."""
+    for said in table.models:
+        key = f"{name}/{said.id}"
+        models[key] = overridden(models.get(key), name, said, terms)
+    for key, model in models.items():
+        if model.provider != name:
+            continue
+        changes: dict[str, Any] = {}
+        explicit = next((said for said in table.models if said.id == model.id), None)
+        if table.free is not None and (explicit is None or explicit.free is None):
+            changes["free"] = table.free
+        if table.limits is not None and (explicit is None or explicit.limits is None):
+            changes["limits"] = limits_of(table.limits)
+        models[key] = msgspec.structs.replace(model, **changes) if changes else model
+
+
+def overridden(known: Model | None, provider: str, said: ModelSettings, terms: Terms) -> Model:
+    """Return a model as the user's table has it, over what was known of it."""
+    where = f"wallas.toml: [[providers.{provider}.models]] {said.id!r}"
+    if not MODEL_ID.fullmatch(said.id):
+        raise SettingsError(f"{where}: an id has letters, digits and . : / @ + - _ only, at most 200")
+    if said.kind is not None and said.kind not in KINDS:
+        raise SettingsError(f"{where}: kind is one of {', '.join(sorted(KINDS))}, not {said.kind!r}")
+    wrong = sorted(set(said.capabilities or ()) - CAPABILITIES)
+    if wrong:
+        raise SettingsError(f"{where}: capabilities has the unknown {wrong[0]!r}")
+    fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms)  # type: ignore[arg-type]
+    base = known or fresh
+    changes: dict[str, Any] = {name: value for name in _USER_SAYS if (value := getattr(said, name)) is not None}
+    if said.quality is not None:
+        changes["coding"] = said.quality
+    if said.capabilities is not None:
+        changes["capabilities"] = frozenset(said.capabilities) | {KIND_CAPABILITY[changes.get("kind", base.kind)]}
+    if said.limits is not None:
+        changes["limits"] = limits_of(said.limits)
+    if said.price is not None:
+        changes["price"] = price_of(said.price)
+    changes["aliases"] = tuple(dict.fromkeys((*base.aliases, *said.aliases)))
+    free = changes.get("free", terms.free if terms.free is not None else base.free)
+    if said.free is None and said.price is not None:
+        free = price_of(said.price).zero or free
+    guessed = base.guessed - frozenset(changes)
+    return msgspec.structs.replace(
+        base, **(changes | {"free": free}), status="working", guessed=guessed, source="wallas.toml", date=base.date
+    )
+
+
+def limits_of(said: LimitSettings) -> Limits:
+    """Return the limits that a user wrote down."""
+    values = {name: value for name in LIMIT_NAMES if (value := getattr(said, name)) is not None}
+    return Limits(**values, source="wallas.toml")
+
+
+LIMIT_NAMES = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tpd", "concurrent", "scope", "reset")
+
+
+def price_of(said: PriceSettings) -> Price:
+    """Return the price that a user wrote down."""
+    return Price(input=said.input, output=said.output, cache_read=said.cache_read, cache_write=said.cache_write)

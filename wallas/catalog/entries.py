@@ -1,0 +1,153 @@
+"""One model at one provider, as data: what it can do, what it costs, what it may use, and who said so when."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from wallas.catalog.names import exact_name, normal_name
+
+Kind: TypeAlias = Literal[
+    "chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"
+]
+Status: TypeAlias = Literal["working", "trial", "paid", "retired", "unverified"]
+Scope: TypeAlias = Literal["key", "account", "model", "provider", "ip"]
+
+KINDS = frozenset(
+    {"chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"},
+)
+
+CAPABILITIES = frozenset(
+    {
+        "chat",
+        "tools",
+        "parallel_tools",
+        "json_object",
+        "json_schema",
+        "reasoning",
+        "logprobs",
+        "prefill",
+        "vision",
+        "audio",
+        "video",
+        "pdf",
+        "embeddings",
+        "rerank",
+        "moderation",
+        "image_generation",
+        "image_edit",
+        "video_generation",
+        "speech",
+        "transcription",
+        "ocr",
+        "realtime",
+    }
+)
+"""The words of the surface (section 3); the same in the data, in ``wallas.toml`` and in ``/v1/models``."""
+
+KIND_CAPABILITY: dict[str, str] = {
+    "chat": "chat",
+    "embedding": "embeddings",
+    "image": "image_generation",
+    "video": "video_generation",
+    "speech": "speech",
+    "transcription": "transcription",
+    "ocr": "ocr",
+    "rerank": "rerank",
+    "moderation": "moderation",
+}
+"""What a model of a kind can do in any case."""
+
+UNKNOWN_QUALITY = 40.0
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of what the data files hold: immutable, written as compact JSON."""
+
+
+class Price(Entry, frozen=True, kw_only=True):
+    """USD per million tokens; None is unknown, never zero. ``unit`` is USD per ``per`` (image, second, page, ...)."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    unit: float | None = None
+    per: str | None = None
+
+    @property
+    def zero(self) -> bool:
+        """Return whether the provider itself lists it at nothing."""
+        return self.input == 0 and self.output == 0 and not self.unit
+
+
+class Limits(Entry, frozen=True, kw_only=True):
+    """What may be used: requests (r) and tokens (t) per minute, hour, day, month. None is not known, 0 is nothing.
+
+    ``scope`` says what shares it: one key, all keys of an account, each model
+    of an account, the whole provider, or this machine's address. ``reset`` is
+    when a day begins anew: ``utc``, a time zone, or ``rolling``.
+    """
+
+    rpm: int | None = None
+    rph: int | None = None
+    rpd: int | None = None
+    rpmonth: int | None = None
+    tpm: int | None = None
+    tph: int | None = None
+    tpd: int | None = None
+    tpmonth: int | None = None
+    concurrent: int | None = None
+    scope: Scope = "account"
+    reset: str = "rolling"
+    source: str = ""
+    date: str = ""
+
+
+class Model(Entry, frozen=True, kw_only=True):
+    """A model at a provider. ``id`` is the provider's own; None is "not known".
+
+    ``guessed`` names the fields that nobody said: they follow from the
+    family that the id looks like. ``missing_since`` is the day on which the
+    provider's own list no longer had it; it is kept, for lists lag.
+    """
+
+    provider: str
+    id: str
+    kind: Kind = "chat"
+    context: int | None = None
+    max_output: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    price: Price | None = None
+    free: bool = False
+    status: Status = "working"
+    retires_on: str | None = None
+    missing_since: str | None = None
+    quality: float = UNKNOWN_QUALITY
+    coding: float = UNKNOWN_QUALITY
+    limits: Limits | None = None
+    trains_on_data: bool | None = None
+    aliases: tuple[str, ...] = ()
+    dimensions: int | None = None
+    guessed: frozenset[str] = frozenset()
+    source: str = ""
+    date: str = ""
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return ``provider/id``, which no other entry has."""
+        return f"{self.provider}/{self.id}"
+
+    @property
+    def name(self) -> str:
+        """Return the normal name: equal for the same model at several providers.
+
+        All but chat models keep every word of their id: embeddings of a dated
+        release and of the next one cannot be compared.
+        """
+        return normal_name(self.id) if self.kind == "chat" else exact_name(self.id)
+
+    @property
+    def paid(self) -> bool:
+        """Return whether a call may cost money: the price is unknown or above zero, and no free tier covers it."""
+        return not self.free
