@@ -1,0 +1,180 @@
+"""Writes behind: rows are handed over without waiting, and one thread commits them in batches.
+
+Serving never depends on the database. When it is locked, full or gone, rows
+wait in a bounded queue; when that is full the oldest go, and are counted.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from wallas.storage.engine import writing
+
+log = logging.getLogger(__name__)
+
+Save: TypeAlias = Callable[[Connection, Sequence[Any]], None]
+"""Writes rows of one kind inside the transaction it is given."""
+
+LIMIT = 10_000
+BATCH = 200
+SECONDS = 0.1
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+CLOSE_SECONDS = 5.0
+
+
+class Item(NamedTuple):
+    """A row and the function that writes it."""
+
+    save: Save
+    row: Any
+
+
+class Writer:
+    """One thread and a bounded queue before one database. Make it after the fork."""
+
+    def __init__(self, engine: Engine, *, limit: int = LIMIT, batch: int = BATCH, seconds: float = SECONDS) -> None:
+        """Start the thread; it commits what came in within ``seconds``, or sooner once there are ``batch`` rows."""
+        self.engine = engine
+        self.limit = limit
+        self.batch = batch
+        self.seconds = seconds
+        self.dropped = 0
+        """Rows that gave way to newer ones because the database took none for too long."""
+        self.refused = 0
+        """Rows that the database will never take: a fault of ours."""
+        self.trouble: str | None = None
+        """Why nothing can be written at the moment, for `/health`; None while all is well."""
+        self._items: deque[Item] = deque()
+        self._lock = threading.Lock()
+        self._come = threading.Event()
+        self._enough = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wallas-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, save: Save, row: Any) -> None:
+        """Hand over one row; never blocks and never raises."""
+        with self._lock:
+            if len(self._items) >= self.limit:
+                self._items.popleft()
+                self.dropped += 1
+            self._items.append(Item(save, row))
+            waiting = len(self._items)
+            self._idle.clear()
+        if waiting == 1:
+            self._come.set()
+        if waiting == self.batch:
+            self._enough.set()
+
+    def flush(self, timeout: float = CLOSE_SECONDS) -> bool:
+        """Wait until everything handed over so far is committed; return False if that took longer than ``timeout``."""
+        self._come.set()
+        self._enough.set()
+        return self._idle.wait(timeout)
+
+    def close(self, timeout: float = CLOSE_SECONDS) -> bool:
+        """Flush and end the thread; return whether all rows were committed."""
+        flushed = self.flush(timeout)
+        self._closing.set()
+        self._come.set()
+        self._enough.set()
+        self._thread.join(timeout)
+        return flushed
+
+    def waiting(self) -> int:
+        """Return how many rows are not committed yet."""
+        return len(self._items)
+
+    def _run(self) -> None:
+        while True:
+            self._come.wait()
+            self._enough.wait(self.seconds)
+            self._come.clear()
+            self._enough.clear()
+            while items := self._take():
+                self._commit(items)
+            if self._closing.is_set():
+                return
+
+    def _take(self) -> list[Item]:
+        with self._lock:
+            items = [self._items.popleft() for _ in range(min(self.batch, len(self._items)))]
+            if not items:
+                self._idle.set()
+            return items
+
+    def _commit(self, items: list[Item]) -> None:
+        """Write ``items``, trying again for as long as the database cannot take anything."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                self._write(items)
+                self._well()
+                return
+            except Exception as error:
+                if not _may_pass(error):
+                    self._one_by_one(items, error)
+                    return
+                self._ill(error)
+            if self._closing.wait(pause):
+                self.dropped += len(items) + self._forget()
+                return
+            pause = min(pause * 2, LONGEST_PAUSE)
+            items = self._make_room(items)
+
+    def _write(self, items: list[Item]) -> None:
+        groups: dict[Save, list[Any]] = {}
+        for save, row in items:
+            groups.setdefault(save, []).append(row)
+        with writing(self.engine) as connection:
+            for save, rows in groups.items():
+                save(connection, rows)
+
+    def _one_by_one(self, items: list[Item], error: Exception) -> None:
+        """Find the row that the database refuses, so that it takes none with it."""
+        if len(items) == 1:
+            self.refused += 1
+            log.error("a row for %s was refused: %s", items[0].save.__name__, type(error).__name__, exc_info=error)
+            return
+        for item in items:
+            self._commit([item])
+
+    def _make_room(self, items: list[Item]) -> list[Item]:
+        """Return the part of ``items``, the oldest rows, that still fits into the limit."""
+        with self._lock:
+            over = max(0, min(len(items), len(items) + len(self._items) - self.limit))
+        self.dropped += over
+        return items[over:]
+
+    def _forget(self) -> int:
+        with self._lock:
+            count = len(self._items)
+            self._items.clear()
+            return count
+
+    def _ill(self, error: Exception) -> None:
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if self.trouble is None:
+            log.warning("the database takes no rows, they wait: %s", cause)
+        self.trouble = cause
+
+    def _well(self) -> None:
+        if self.trouble is not None:
+            log.warning("the database takes rows again; %d were dropped meanwhile", self.dropped)
+        self.trouble = None
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether the same rows may be taken later: locked, full, read-only, damaged, gone."""
+    if isinstance(error, (OperationalError, InterfaceError, InternalError, PoolTimeoutError)):
+        return True
+    return type(error) is DBAPIError or type(error).__name__ == "DatabaseError"
