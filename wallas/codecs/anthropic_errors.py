@@ -35,7 +35,8 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
     try:
         value = decode_body(body)
     except ProviderError:
-        return classify(status, headers, message=plain_words(body.decode("utf-8", "replace")))
+        text = body.decode("utf-8", "replace")
+        return classify(status, headers, message=plain_words(text), details={"raw": text})
     return failure(value, status=status, headers=headers)
 
 
@@ -48,18 +49,15 @@ def failure(value: Any, *, status: int | None = None, headers: Mapping[str, str]
     kind = error.get("type") if isinstance(error.get("type"), str) else None
     code = error.get("code") if isinstance(error.get("code"), str | int) else None
     place = _PLACE.match(message)
-    known = classify(
+    return classify(
         status or STATUSES.get(kind or "", 200),
         headers or {},
         message=message,
         code=code,
         type=kind,
         param=place[1] if place else None,
-        details=error.get("details"),
+        details=value,
     )
-    if known.code is None:
-        known.code = kind
-    return known
 
 
 def plain_words(text: str) -> str:
