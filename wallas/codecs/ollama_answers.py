@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -11,6 +11,7 @@ from wallas.codecs import OLLAMA as WIRE
 from wallas.codecs.arguments import arguments_text
 from wallas.codecs.fields import leftover
 from wallas.codecs.framing import JsonEvents, Lines
+from wallas.codecs.reading import read, tokens
 from wallas.codecs.refusals import refusal
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Extra, Logprob, Media, Part, Reasoning, StopReason, Text, ToolCall, Usage
@@ -28,10 +29,8 @@ REASONS = {
 """``done_reason`` in canonical words. A daemon says the first four; the others are what our own encoder adds."""
 DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
 """Nanoseconds beside the counts; they have no canonical field and stay in ``Usage.raw``."""
-MOST_TOKENS = 10**9
 
 Body = dict[str, Any]
-T = TypeVar("T")
 
 
 class FunctionOut(msgspec.Struct):
@@ -253,14 +252,6 @@ def decode_response(body: Any) -> ChatResponse:
     return whole
 
 
-def read(value: Any, kind: type[T]) -> T:
-    """Return a provider's value as ``kind``; raise MALFORMED when it is of another shape."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise ProviderError(FailureKind.MALFORMED, f"an answer of another shape: {error}") from error
-
-
 def kept(own: Body) -> Extra:
     """Return what only this wire knows as ``extra``."""
     return {WIRE: own} if own else {}
@@ -280,13 +271,6 @@ def usage(line: LineOut) -> Usage | None:
     times = {key: value for key in DURATIONS if (value := getattr(line, key)) is not None}
     told = Usage(input=tokens(line.prompt_eval_count), output=tokens(line.eval_count), raw=kept(times))
     return None if told == Usage() else told
-
-
-def tokens(count: Any) -> int | None:
-    """Return a count of tokens, or None for what cannot be one."""
-    if isinstance(count, bool) or not isinstance(count, int | float):
-        return None
-    return int(count) if 0 <= count <= MOST_TOKENS else None
 
 
 def _logprob(one: LogprobOut) -> Logprob:
