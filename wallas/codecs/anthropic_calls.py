@@ -82,7 +82,9 @@ def _tool(tool: Tool | Opaque, lost: list[str]) -> dict[str, Any] | None:
         kind = tool.data.get("type") if isinstance(tool.data, dict) else None
         lost.append(kind if isinstance(kind, str) else "tools")
         return None
-    schema = FREEFORM if tool.kind == "custom" else {"type": "object", **(tool.parameters or {})}
+    schema = FREEFORM if tool.kind == "custom" else tool.parameters or {}
+    if "type" not in schema:  # the wire insists on it; other keys keep their order for the prompt cache
+        schema = {"type": "object", **schema}
     written: dict[str, Any] = {"name": tool.name, "input_schema": schema}
     if tool.description is not None:
         written["description"] = tool.description
