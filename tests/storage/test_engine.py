@@ -10,8 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from wallas.storage import engine as engine_module
+from wallas.storage import file as file_module
 from wallas.storage import library
-from wallas.storage.engine import StorageError, check_database, open_database, reading, sqlite_path, writing
+from wallas.storage.engine import open_database, reading, writing
+from wallas.storage.file import StorageError, check_database, sqlite_path
 from wallas.storage.migrate import revision, upgrade
 
 
@@ -108,7 +110,7 @@ def test_a_healthy_database_passes_the_check_and_a_missing_one_is_made(tmp_path)
 
 
 def test_a_database_that_another_writes_to_passes_the_check(sqlite, url, monkeypatch):
-    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(file_module, "BUSY_SECONDS", 0)
     with writing(sqlite):
         check_database(url)
 
@@ -140,7 +142,7 @@ def test_a_database_that_cannot_be_written_is_refused_with_its_path(sqlite, url,
     chosen = library.sqlite_module()
     read_only.__dict__.update(vars(chosen))
     read_only.connect = lambda file, **options: chosen.connect(f"file:{file}?mode=ro", uri=True, **options)
-    monkeypatch.setattr(engine_module, "sqlite_module", lambda: read_only)
+    monkeypatch.setattr(file_module, "sqlite_module", lambda: read_only)
     with pytest.raises(StorageError, match="cannot be written") as caught:
         check_database(url)
     assert str(path) in str(caught.value)
@@ -156,6 +158,16 @@ def test_a_folder_that_cannot_be_made_is_refused_with_its_path(tmp_path):
 def test_a_database_in_memory_is_refused_because_workers_share_it(url):
     with pytest.raises(StorageError, match="file"):
         sqlite_path(url)
+
+
+def test_a_new_database_can_be_read_by_its_owner_only(url):
+    upgrade(url)
+    engine = open_database(url)
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO leases VALUES ('a', 'b', 0)"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in sqlite_path(url).parent.iterdir()}
+    engine.dispose()
+    assert modes == {"wallas.sqlite": 0o600, "wallas.sqlite-wal": 0o600, "wallas.sqlite-shm": 0o600}
 
 
 def test_a_postgresql_that_does_not_answer_is_said_without_its_password():

@@ -14,7 +14,8 @@ from sqlalchemy import event, inspect, text
 from wallas.models import Base
 from wallas.settings import ROOT
 from wallas.storage import migrate
-from wallas.storage.engine import StorageError, open_database, reading, writing
+from wallas.storage.engine import open_database, reading, writing
+from wallas.storage.file import HEAD, StorageError
 
 
 def tables(url: str) -> set[str]:
@@ -28,7 +29,7 @@ def tables(url: str) -> set[str]:
 def test_the_revision_known_without_alembic_is_the_newest():
     config = Config()
     config.set_main_option("script_location", str(migrate.FOLDER))
-    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
 def test_an_empty_database_gets_all_tables_and_a_second_time_nothing_happens(empty_database):
@@ -52,13 +53,15 @@ def test_asking_for_the_revision_creates_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_knowing_that_all_is_current_does_not_load_alembic_or_the_orm(database):
+def test_the_master_knows_that_all_is_current_without_loading_alembic_or_sqlalchemy(tmp_path):
+    path = tmp_path / "wallas.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
     code = (
-        "import sys; from wallas.storage.migrate import is_current; "
-        f"assert is_current({database!r}); print('alembic' in sys.modules)"
+        "import sys; from pathlib import Path; from wallas import master; from wallas.storage.file import *; "
+        f"print(sqlite_revision(Path({str(path)!r})) == HEAD, 'alembic' in sys.modules, 'sqlalchemy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (done.stdout.strip(), done.stderr) == ("False", "")
+    assert (done.stdout.strip(), done.stderr) == ("True False False", "")
 
 
 class Killed(BaseException):

@@ -1,30 +1,20 @@
 """Opens the database: SQLite by default, PostgreSQL by its address; the same rules of use for both."""
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from wallas.errors import WallasError
+from wallas.storage.file import BUSY_SECONDS, StorageError, is_sqlite, sqlite_path
 from wallas.storage.library import is_fixed, journal_mode, sqlite_module
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS = 5
-CHECK_SECONDS = 0.5
-
 READ_ONLY = "wallas_read_only"
-
-
-class StorageError(WallasError):
-    """The database cannot be used. The message names the file or server and what to do."""
 
 
 def open_database(url: str) -> Engine:
@@ -53,76 +43,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection.execution_options(**{READ_ONLY: True})
         yield connection
         connection.rollback()
-
-
-def is_sqlite(url: str) -> bool:
-    """Return whether ``url`` is an address of SQLite."""
-    return url.startswith("sqlite")
-
-
-def sqlite_path(url: str) -> Path:
-    """Return the file of an SQLite address; raise StorageError if it names none."""
-    try:
-        database = make_url(url).database
-    except ArgumentError as error:
-        raise StorageError("WALLAS_DATABASE_URL is not an address like sqlite:////path/wallas.sqlite") from error
-    if not database or database == ":memory:" or database.startswith("file:"):
-        raise StorageError("WALLAS_DATABASE_URL: SQLite needs a file here, because workers share the database")
-    return Path(database)
-
-
-def check_database(url: str) -> None:
-    """Raise StorageError naming the file and a way out if the SQLite file is corrupt, unreadable or unwritable.
-
-    A large file is checked for half a second: a start must not wait for it.
-    """
-    if not is_sqlite(url):
-        return
-    path = sqlite_path(url)
-    module = sqlite_module()
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = module.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    except (OSError, module.Error) as error:
-        raise StorageError(f"{path}: the database cannot be opened: {error}") from error
-    try:
-        problem = _problem(connection, module)
-    finally:
-        connection.close()
-    if problem is not None:
-        raise StorageError(f"{path}: {problem}")
-
-
-def _problem(connection: Any, module: ModuleType) -> str | None:
-    limit = time.monotonic() + CHECK_SECONDS
-    connection.set_progress_handler(lambda: int(time.monotonic() > limit), 10_000)
-    try:
-        rows = connection.execute("PRAGMA quick_check(3)").fetchall()
-        if rows != [("ok",)]:
-            return _corrupt("; ".join(str(row[0]).replace("\n", "; ") for row in rows))
-    except module.OperationalError as error:
-        if "interrupt" not in str(error):
-            return f"the database cannot be read: {error}"
-    except module.DatabaseError as error:
-        return _corrupt(str(error))
-    finally:
-        connection.set_progress_handler(None, 0)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("PRAGMA user_version = 0")
-        connection.execute("ROLLBACK")
-    except module.OperationalError as error:
-        if "locked" in str(error):
-            return None
-        return f"the database cannot be written: {error}. Check the owner and the mode of the file and its folder"
-    return None
-
-
-def _corrupt(what: str) -> str:
-    return (
-        f"the database is damaged ({what}). Stop Wallas, move the file away and put a backup in its place, or start "
-        "without: a new one is made. `sqlite3 FILE .recover` may save what is in it"
-    )
 
 
 def _open_sqlite(url: str) -> Engine:

@@ -1,16 +1,12 @@
 """Brings the database to the schema that this version needs, whole or not at all."""
 
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from wallas.storage.engine import StorageError, is_sqlite, open_database, reading, sqlite_path, writing
-from wallas.storage.library import sqlite_module
-
-HEAD = "0001"
-"""The newest revision in `migrations/versions`; kept here so that a start need not load Alembic to know it."""
+from wallas.storage.engine import open_database, reading, writing
+from wallas.storage.file import HEAD, StorageError, is_sqlite, make_private, sqlite_path, sqlite_revision
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "migrations"
 
@@ -26,7 +22,7 @@ def is_current(url: str) -> bool:
 def revision(url: str) -> str | None:
     """Return the revision that the database is at, None for an empty or absent one; create nothing."""
     if is_sqlite(url):
-        return _sqlite_revision(sqlite_path(url))
+        return sqlite_revision(sqlite_path(url))
     engine = open_database(url)
     try:
         with reading(engine) as connection:
@@ -46,7 +42,7 @@ def upgrade(url: str) -> bool:
     once take turns. Raise StorageError if the database is a newer version's.
     """
     if is_sqlite(url):
-        sqlite_path(url).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(sqlite_path(url))
     engine = open_database(url)
     try:
         with writing(engine) as connection:
@@ -81,24 +77,6 @@ def _migrate(connection: Connection) -> bool:
     return True
 
 
-def _sqlite_revision(path: Path) -> str | None:
-    if not path.exists():
-        return None
-    module = sqlite_module()
-    connection = module.connect(path, timeout=5)
-    try:
-        row: Any = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return None if row is None else str(row[0])
-    except module.OperationalError as error:
-        if "no such table" in str(error):
-            return None
-        raise StorageError(f"{path}: the database cannot be read: {error}") from error
-    except module.DatabaseError as error:
-        raise StorageError(f"{path}: the database is damaged: {error}") from error
-    finally:
-        connection.close()
-
-
 def _revision(connection: Connection) -> str | None:
     row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
     return None if row is None else str(row[0])
@@ -106,3 +84,20 @@ def _revision(connection: Connection) -> str | None:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().partition("\n")[0]
+
+
+def main() -> int:
+    """Migrate the database that the environment names, for the gunicorn master; print what is wrong."""
+    import os
+    import sys
+
+    try:
+        upgrade(os.environ["WALLAS_DATABASE_URL"])
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

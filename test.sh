@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what the tests need, saying so, and runs all of them: ruff, mypy, pytest, coverage.
+#   ./test.sh                         everything
+#   ./test.sh tests/codecs -k stream  pytest with these arguments only
+#   ./test.sh --golden [ARGS]         the same, and golden files are written anew: review the diff like code
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+
+say() { printf 'test.sh: %s\n' "$*" >&2; }
+
+need_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
+    command -v postgres >/dev/null && command -v initdb >/dev/null && return
+    say "installing with apt-get: postgresql"
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    # Only the programs: the tests start a server of their own.
+    "${sudo[@]}" mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" |
+        "${sudo[@]}" tee /etc/postgresql-common/createcluster.d/wallas-tests.conf >/dev/null
+    "${sudo[@]}" apt-get update -q >/dev/null </dev/null
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql >/dev/null </dev/null
+}
+
+need_packages() {
+    local stamp=.venv/.installed-requirements-dev.lock hash
+    hash=$(sha256sum requirements-dev.lock | cut -d' ' -f1)
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
+    say "installing requirements-dev.lock (versions and hashes are fixed)"
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
+    echo "$hash" >"$stamp"
+}
+
+./start.sh --install-only </dev/null
+need_packages
+need_postgres
+
+if [ "${1:-}" = "--golden" ]; then
+    export WALLAS_GOLDEN=1
+    shift
+fi
+# Settings of whoever runs this must not reach the tests.
+for name in $(compgen -e); do
+    case "$name" in
+        WALLAS_GOLDEN) ;;
+        WALLAS_* | *_API_KEY | *_API_KEYS | *_BASE_URL | OLLAMA_* | PROXY_API_KEY | GITHUB_TOKEN | HF_TOKEN) unset "$name" ;;
+    esac
+done
+export PATH="$PWD/.venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+
+if [ $# -gt 0 ]; then
+    exec pytest "$@"
+fi
+
+# Codecs and routing: lines and branches. WALLAS_COVERAGE=0 leaves the gate out.
+covered=95
+workers=${WALLAS_TEST_WORKERS:-2}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed=0
+ruff check . || failed=1
+ruff format --check -q . || failed=1
+mypy || failed=1
+rm -f .coverage .coverage.*
+pytest -n "$workers" --dist loadfile --cov=wallas --cov-branch --cov-report= >"$log" 2>&1 || failed=1
+cat "$log"
+if [ "${WALLAS_COVERAGE:-1}" != 0 ]; then
+    coverage report --include='wallas/codecs/*,wallas/routing/*' --fail-under="$covered" || failed=1
+fi
+# The runner's own closing line last, where whoever reads only the end will look.
+grep -E '^(=+ )?[0-9]+ (passed|failed|skipped|error)' "$log" | tail -1 || true
+[ "$failed" -eq 0 ] || say "FAILED"
+exit "$failed"

@@ -1,0 +1,194 @@
+"""The gunicorn master: what it checks before it serves, what it tells, and how it reloads and stops.
+
+gunicorn's own reload keeps the master deaf until the last old worker has
+ended, and kills streams that outlast `graceful_timeout`. Here old workers may
+take as long as a request may, the master stays awake, and a stop is
+bounded all the same. Why: docs/decisions/0002-reload-and-stop.md.
+"""
+
+import logging
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from wallas import grace, welcome
+from wallas.errors import WallasError
+from wallas.pidfile import remove_pid, write_pid
+from wallas.settings import ROOT, Settings, SettingsError, check_bind, load_settings
+from wallas.storage.file import HEAD, StorageError, check_database, is_sqlite, sqlite_path, sqlite_revision
+
+STOP_SECONDS = 30
+"""Streams that are open at a stop have this long; systemd's TimeoutStopSec is longer."""
+
+EXIT_CONFIG = 78
+"""sysexits.h EX_CONFIG: starting again would not help, so systemd does not try."""
+
+_current: Settings | None = None
+
+
+def current_settings() -> Settings:
+    """Return the settings that the master runs with; a worker inherits them, so all workers agree."""
+    global _current
+    if _current is None:
+        _current = load_settings()
+    return _current
+
+
+def configure() -> Settings:
+    """Read and check the settings for `gunicorn.conf.py`; print what is wrong and exit with 78 if they cannot work."""
+    global _current
+    try:
+        settings = load_settings()
+        check_bind(settings)
+    except SettingsError as error:
+        print(f"wallas: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(EXIT_CONFIG) from None
+    _current = settings
+    return settings
+
+
+def bind(settings: Settings) -> list[str]:
+    """Return gunicorn's `bind`."""
+    host = settings.host.strip("[]")
+    if host.startswith("unix:"):
+        return [host]
+    return [f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"]
+
+
+def raise_file_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return what holds then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):
+            pass
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+
+
+def connections(settings: Settings, *, files: int) -> int:
+    """Return how many client connections a worker takes: each may need two more sockets towards providers."""
+    return max(settings.threads + 1, min(settings.threads + 8, (files - 256) // 3))
+
+
+def temporary_folder() -> str | None:
+    """Return a folder in memory for gunicorn's heartbeat files, None for its default: a slow disk would delay them."""
+    shm = Path("/dev/shm")
+    return str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else None
+
+
+def prepare(server: Any) -> None:
+    """Check the database, migrate it, and take over reload and stop; gunicorn calls it before it listens."""
+    settings = current_settings()
+    for warning in settings.warnings:
+        server.log.warning("%s", warning)
+    try:
+        prepare_database(settings)
+    except StorageError as error:
+        print(f"wallas: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(EXIT_CONFIG) from None
+    _Reload(server).install()
+
+
+def prepare_database(settings: Settings) -> None:
+    """Make sure that there is a healthy database with this version's schema; raise StorageError if that fails.
+
+    The migration runs in a process of its own: SQLAlchemy and Alembic would stay in the master's memory for as
+    long as it lives.
+    """
+    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_database(settings.database_url)
+    if is_sqlite(settings.database_url) and sqlite_revision(sqlite_path(settings.database_url)) == HEAD:
+        return
+    command = [sys.executable, "-m", "wallas.storage.migrate"]
+    environ = {**os.environ, "WALLAS_DATABASE_URL": settings.database_url}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StorageError(done.stderr.strip() or "the database could not be migrated")
+
+
+def announce(server: Any) -> None:
+    """Tell the user what works now; gunicorn calls it once it listens."""
+    settings = current_settings()
+    write_pid(settings)
+    for line in welcome.greeting(settings):
+        print(line, flush=True)
+
+
+def finish(server: Any) -> None:
+    """Take the pid file away; gunicorn calls it in the master at its end."""
+    remove_pid(current_settings())
+
+
+def forked(server: Any, worker: Any) -> None:
+    """Let this worker's streams go on for as long as a request may take, once it is told to end."""
+    worker.cfg.set("graceful_timeout", int(current_settings().request_timeout) + 5)
+
+
+def close_app(server: Any, worker: Any) -> None:
+    """Close what the app has open (writer, jobs, connections) when its worker ends, however that comes."""
+    extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})
+    close = getattr(extensions.get("wallas"), "close", None)
+    if close is not None:
+        close()
+
+
+class _Reload:
+    """What this program does otherwise than gunicorn's Arbiter, on one instance of it."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.gunicorn_reload = server.reload
+        self.gunicorn_stop = server.stop
+        self.leaving: set[int] = set()
+
+    def install(self) -> None:
+        grace.take_back()
+        self.server.reload = self.reload
+        self.server.stop = self.stop
+        self.server.wallas = self
+
+    def reload(self) -> None:
+        """Start workers with new settings and let the old ones finish; keep all as it is if the settings are wrong."""
+        try:
+            check_bind(load_settings())
+        except WallasError as error:
+            self.server.log.error("Not reloaded, the old settings stay: %s", error)
+            return
+        self.leaving |= set(self.server.WORKERS)
+        try:
+            self.gunicorn_reload()
+        finally:
+            self.server.cfg.set("graceful_timeout", STOP_SECONDS)
+
+    def reloading(self) -> None:
+        """Keep gunicorn's reload from waiting for the old workers: signals would wait as long."""
+        self.server.cfg.set("graceful_timeout", 0)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Tell all workers when they must have ended, then stop as gunicorn does."""
+        grace.announce_end(STOP_SECONDS if graceful else 0)
+        self.gunicorn_stop(graceful)
+
+    def ended(self, pid: int) -> None:
+        """Replace a new worker that died while old ones still finish: gunicorn counts those as enough."""
+        self.leaving.discard(pid)
+        self.leaving &= set(self.server.WORKERS)
+        serving = [number for number in self.server.WORKERS if number not in self.leaving]
+        if self.leaving and self.server.LISTENERS and len(serving) < self.server.num_workers:
+            self.server.spawn_worker()
+
+
+def reloading(server: Any) -> None:
+    """Gunicorn's `on_reload`."""
+    server.wallas.reloading()
+    logging.getLogger(__name__).info("settings read again")
+
+
+def child_ended(server: Any, worker: Any) -> None:
+    """Gunicorn's `child_exit`: in the master, after a worker has ended."""
+    server.wallas.ended(worker.pid)
