@@ -13,7 +13,24 @@ HARMLESS: dict[str, tuple[object, ...]] = {
 }
 """Values that ask for what every wire does anyway: nothing is lost with them."""
 
-SHAPE = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})
+SHAPE = frozenset(
+    {
+        "apart",
+        "document",
+        "function",
+        "generate",
+        "id",
+        "index",
+        "parameters",
+        "responseKey",
+        "responseSchema",
+        "role",
+        "status",
+        "thought",
+        "tool_plan",
+        "type",
+    }
+)
 """Keys of extras that only tell how a wire wrote something: what they hold travels in its own field."""
 
 

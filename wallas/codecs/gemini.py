@@ -6,17 +6,14 @@
 
 from collections.abc import Mapping
 
-from wallas.codecs import blame
 from wallas.codecs.framing import decode_body
 from wallas.codecs.gemini_answer import Encoder, encode_error, encode_response
 from wallas.codecs.gemini_ask import encode_request
 from wallas.codecs.gemini_request import decode_request
 from wallas.codecs.gemini_stream import Decoder, decode_response, error_of
 from wallas.codecs.gemini_words import UNUSABLE, WIRE
+from wallas.codecs.refusals import refusal
 from wallas.errors import ProviderError
-
-MESSAGE = 500
-"""As much as is kept of a refusal that is no JSON, in characters."""
 
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -24,13 +21,11 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
     try:
         told = decode_body(body)
     except ProviderError:
-        return blame.classify(status, headers, message=body.decode("utf-8", "replace").strip()[:MESSAGE])
-    if isinstance(told, list):
-        told = next((item for item in told if isinstance(item, dict) and "error" in item), {})
-    error = told.get("error") if isinstance(told, dict) else None
-    if error is None:
-        return blame.classify(status, headers, message=body.decode("utf-8", "replace").strip()[:MESSAGE])
-    return error_of(error, status, headers)
+        told = body.decode("utf-8", "replace")
+    one = next(iter(told), None) if isinstance(told, list) else told
+    if isinstance(one, dict) and isinstance(one.get("error"), dict):
+        return error_of(one["error"], status, headers)
+    return refusal(status, headers, told)
 
 
 __all__ = [

@@ -1,8 +1,9 @@
 """Writes a request for a Gemini provider, and names what has no place there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
+from wallas.codecs.dropping import Dropped, foreign, unplaced
 from wallas.codecs.gemini_parts import Writer, provider_seal
 from wallas.codecs.gemini_schema import json_schema
 from wallas.codecs.gemini_words import WIRE
@@ -39,7 +40,7 @@ LEVELS = {
 }
 
 _FREEFORM = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
-_UNPLACED = ("logit_bias", "user", "metadata", "service_tier", "previous_id")
+_UNPLACED = ("parallel_tools", "logit_bias", "user", "metadata", "service_tier", "previous_id")
 
 
 def encode_request(
@@ -58,41 +59,25 @@ def encode_request(
     own, as Google documents for foreign history
     (``skip_thought_signature_validator``); Gemini 3 refuses such turns without.
     """
-    names = dropped if dropped is not None else []
-
-    def drop(name: str) -> None:
-        if name not in names:
-            names.append(name)
-
+    lost = Dropped(dropped)
     extra: Json = dict(request.extra.get(WIRE, {}))
-    system, contents = _turns(request.messages, Writer(provider_seal, drop), drop)
+    system, contents = _turns(request.messages, Writer(provider_seal, lost.add), lost)
     if placeholder is not None:
         _hold_places(contents, placeholder)
     body: Json = {"contents": contents}
     if system is not None:
         body["systemInstruction"] = system
-    if tools := list(_tools(request.tools, drop)):
+    if tools := list(_tools(request.tools, lost)):
         body["tools"] = tools
-    if config := _tool_config(request, extra.pop("toolConfig", {}), drop):
+    if config := _tool_config(request, extra.pop("toolConfig", {})):
         body["toolConfig"] = config
-    if config := _config(request, dict(extra.pop("generationConfig", {})), thinking_style, drop):
+    if config := _config(request, extra, thinking_style, lost):
         body["generationConfig"] = config
-    _name_unplaced(request, drop)
+    lost.add(*unplaced(request, _UNPLACED), *foreign(request, WIRE))
     return body | extra
 
 
-def _name_unplaced(request: ChatRequest, drop: Callable[[str], None]) -> None:
-    for field in _UNPLACED:
-        if getattr(request, field) is not None:
-            drop(field)
-    for wire, fields in request.extra.items():
-        for key in fields if wire != WIRE else ():
-            drop(key)
-
-
-def _turns(
-    messages: tuple[Message, ...], writer: Writer, drop: Callable[[str], None]
-) -> tuple[Json | None, list[Json]]:
+def _turns(messages: tuple[Message, ...], writer: Writer, lost: Dropped) -> tuple[Json | None, list[Json]]:
     """Return the system instruction and the turns: like roles merged, the user's first, none empty."""
     leading = next((n for n, message in enumerate(messages) if not _instructs(message)), len(messages))
     system: Json = {"parts": []}
@@ -102,7 +87,7 @@ def _turns(
     contents: list[Json] = []
     for message in messages[leading:]:
         if message.name is not None:
-            drop("name")
+            lost.add("name")
         _add(contents, message, writer)
     if not contents and system["parts"]:
         return None, [{"role": "user", "parts": system["parts"]}]
@@ -142,14 +127,14 @@ def _hold_places(contents: list[Json], placeholder: str) -> None:
                 call.setdefault("thoughtSignature", placeholder)
 
 
-def _tools(tools: tuple[Tool | Opaque, ...], drop: Callable[[str], None]) -> Iterator[Json]:
+def _tools(tools: tuple[Tool | Opaque, ...], lost: Dropped) -> Iterator[Json]:
     """Yield the tools, neighbouring functions in one."""
     functions: list[Json] = []
     for tool in tools:
         match tool:
             case Tool():
                 if tool.strict:
-                    drop("strict")
+                    lost.add("tools.strict")
                 functions.append(_declared(tool))
             case Opaque(wire=wire, data=data) if wire == WIRE and isinstance(data, dict):
                 if functions:
@@ -157,7 +142,7 @@ def _tools(tools: tuple[Tool | Opaque, ...], drop: Callable[[str], None]) -> Ite
                     functions = []
                 yield data
             case Opaque(wire=wire, data=data):
-                drop(f"{wire}.{data.get('type', 'tool') if isinstance(data, dict) else 'tool'}")
+                lost.add(f"tools.{data.get('type', wire) if isinstance(data, dict) else wire}")
     if functions:
         yield {"functionDeclarations": functions}
 
@@ -184,9 +169,7 @@ def _same(raw: Json, schema: Json | None) -> bool:
         return False
 
 
-def _tool_config(request: ChatRequest, extra: Json, drop: Callable[[str], None]) -> Json:
-    if request.parallel_tools is False:
-        drop("parallel_tools")
+def _tool_config(request: ChatRequest, extra: Json) -> Json:
     calling: Json = dict(extra.get("functionCallingConfig", {}))
     choice, allowed = request.tool_choice, request.allowed_tools
     match choice.mode if choice else None:
@@ -206,10 +189,12 @@ def _tool_config(request: ChatRequest, extra: Json, drop: Callable[[str], None])
     return extra | {"functionCallingConfig": calling} if calling else extra
 
 
-def _config(request: ChatRequest, extra: Json, style: ThinkingStyle | None, drop: Callable[[str], None]) -> Json:
-    raw = extra.pop("responseSchema", None)
+def _config(request: ChatRequest, own: Json, style: ThinkingStyle | None, lost: Dropped) -> Json:
+    """Return the ``generationConfig``, taking out of ``own``, what only Gemini knows, all that belongs there."""
+    extra: Json = own.pop("generationConfig", {})
+    raw = own.pop("responseSchema", None)
     if len(request.stop) > MOST_STOPS:
-        drop("stop")
+        lost.add("stop")
     fields = {
         "temperature": request.temperature,
         "topP": request.top_p,
@@ -225,20 +210,20 @@ def _config(request: ChatRequest, extra: Json, style: ThinkingStyle | None, drop
         "logprobs": request.logprobs or None,
     }
     config = extra | {key: value for key, value in fields.items() if value is not None}
-    config |= _output(request, raw, extra, drop)
+    config |= _output(request, raw, lost)
     if thinking := _thinking(request.thinking, style, extra.get("thinkingConfig", {})):
         config["thinkingConfig"] = thinking
     if request.voice is not None:
-        config["speechConfig"] = _speech(request, extra.get("speechConfig", {}), drop)
+        config["speechConfig"] = _speech(request, extra.get("speechConfig", {}), lost)
     return config
 
 
-def _output(request: ChatRequest, raw: Json | None, extra: Json, drop: Callable[[str], None]) -> Json:
+def _output(request: ChatRequest, raw: Json | None, lost: Dropped) -> Json:
     output = request.output
     if output is None:
-        return {"responseSchema": raw} if raw is not None and "responseMimeType" in extra else {}
+        return {}
     if output.strict:
-        drop("strict")
+        lost.add("output.strict")
     config: Json = {"responseMimeType": "application/json"}
     if output.schema is None:
         return config
@@ -247,10 +232,10 @@ def _output(request: ChatRequest, raw: Json | None, extra: Json, drop: Callable[
     return config | {"responseJsonSchema": output.schema}
 
 
-def _speech(request: ChatRequest, extra: Json, drop: Callable[[str], None]) -> Json:
+def _speech(request: ChatRequest, extra: Json, lost: Dropped) -> Json:
     voice = request.voice
     if voice is not None and voice.format is not None:
-        drop("voice.format")
+        lost.add("voice.format")
     if voice is None or voice.name is None:
         return extra
     return extra | {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice.name}}}

@@ -4,7 +4,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from wallas.codecs.limits import Name
+
 Json: TypeAlias = dict[str, Any]
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00]*\Z")]
 Fraction: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 
@@ -28,9 +31,9 @@ class File(Struct):
 class Call(Struct):
     """A call of the model's."""
 
-    name: str
+    name: Name
     args: Json | None = None
-    id: str | None = None
+    id: Id | None = None
 
 
 class ResultPart(Struct):
@@ -43,9 +46,9 @@ class ResultPart(Struct):
 class Result(Struct):
     """What a call returned."""
 
-    name: str | None = None
+    name: Id | None = None
     response: Json | None = None
-    id: str | None = None
+    id: Id | None = None
     parts: list[ResultPart] | None = None
 
 
@@ -78,7 +81,7 @@ class System(Struct):
 class Declaration(Struct):
     """A function that the model may call."""
 
-    name: Annotated[str, Meta(min_length=1)]
+    name: Name
     description: str | None = None
     parameters: Json | None = None
     parametersJsonSchema: Json | None = None
@@ -155,7 +158,7 @@ class Body(Struct):
     """A whole request; ``model`` and ``stream`` come from the URL."""
 
     contents: list[Content]
-    model: str = ""
+    model: Id = ""
     stream: bool = False
     systemInstruction: System | None = None
     tools: list[ToolBody] | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from wallas.codecs.arguments import arguments_object, arguments_text
 from wallas.codecs.framing import encode
 from wallas.codecs.gemini_words import WIRE
 from wallas.types.chat import (
@@ -91,11 +92,6 @@ def extra_of(part: dict[str, Any], kind: str, known: tuple[str, ...]) -> dict[st
     return extra
 
 
-def arguments_of(call: dict[str, Any]) -> str:
-    """Return a call's arguments as JSON text; a call without them has none: ``{}``."""
-    return encode(call.get("args") or {}).decode()
-
-
 def part_of(part: dict[str, Any], *, id: str, seal: Seal | None) -> Part:
     """Return a part that is not text: a call, a file, or what only Gemini knows.
 
@@ -113,7 +109,7 @@ def _call(part: dict[str, Any], id: str, seal: Seal | None) -> Part:
     return ToolCall(
         id=call.get("id") or id,
         name=call.get("name") or "",
-        arguments=arguments_of(call),
+        arguments=arguments_text(call.get("args")),
         seal=seal,
         extra=noted(extra_of(part, "functionCall", ("id", "name", "args"))),
     )
@@ -180,7 +176,7 @@ def result_of(part: dict[str, Any], *, call_id: str, name: str, seal: Seal | Non
 class Writer:
     """Writes parts for one side: ``sealed`` writes a seal, ``drop`` hears the name of what has no place."""
 
-    def __init__(self, sealed: Callable[[Seal], str], drop: Callable[[str], None]) -> None:
+    def __init__(self, sealed: Callable[[Seal], str], drop: Callable[[str], object]) -> None:
         """Write for a client or for a provider."""
         self.sealed = sealed
         self.drop = drop
@@ -219,7 +215,7 @@ class Writer:
     def _opaque(self, part: Opaque, extra: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if part.wire != WIRE or not isinstance(part.data, dict) or not part.data:
             kind = part.data.get("type") if isinstance(part.data, dict) else None
-            self.drop(f"{part.wire}.{kind}" if kind else f"{part.wire} block")
+            self.drop(str(kind or part.wire))
             return
         (kind, data), *rest = part.data.items()
         extra.update(rest)
@@ -262,13 +258,10 @@ def response_to(text: str, key: str | None, *, is_error: bool) -> dict[str, Any]
 
 
 def arguments_to(call: ToolCall) -> dict[str, Any]:
-    """Return a call's arguments as an object; what is none is kept, unread, under a key of its own."""
+    """Return a call's arguments as an object; freeform text is its ``input``."""
     if call.kind == "custom":
         return {"input": call.arguments}
-    if not call.arguments.strip():
-        return {}
-    told = _object(call.arguments)
-    return {"arguments": call.arguments} if told is None else told
+    return arguments_object(call.arguments)
 
 
 def _object(text: str) -> dict[str, Any] | None:

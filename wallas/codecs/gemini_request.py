@@ -1,13 +1,11 @@
 """Reads what a Gemini client asks for."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from wallas.codecs.fields import convert, leftover, names
-from wallas.codecs.framing import encode
 from wallas.codecs.gemini_body import (
     Body,
     Calling,
@@ -21,9 +19,10 @@ from wallas.codecs.gemini_body import (
     ToolConfig,
 )
 from wallas.codecs.gemini_keys import respelled
-from wallas.codecs.gemini_parts import extra_of, minted, noted, part_of, result_of, sent_back
+from wallas.codecs.gemini_parts import extra_of, minted, noted, part_of, result_of, sent_back, standard
 from wallas.codecs.gemini_schema import json_schema
 from wallas.codecs.gemini_words import WIRE
+from wallas.codecs.limits import MESSAGES, TOOLS, at_most, payload, small_schema, without_nul
 from wallas.errors import BadRequest
 from wallas.types.chat import (
     ChatRequest,
@@ -41,11 +40,6 @@ from wallas.types.chat import (
     Voice,
 )
 
-MOST_CONTENTS = 4000
-MOST_TOOLS = 256
-MOST_SCHEMA = 256 * 1024
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh"})
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "AUTO": "auto",
@@ -68,10 +62,11 @@ def decode_request(body: Any) -> ChatRequest:
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
     said: Json = respelled(body)
-    said = said | {key: _turns(said[key]) for key in ("contents", "systemInstruction") if key in said}
+    if isinstance(said.get("contents"), dict):
+        said["contents"] = [said["contents"]]
+    said |= {key: _turns(said[key]) for key in ("contents", "systemInstruction") if key in said}
     whole = convert(said, Body)
-    if len(whole.contents) > MOST_CONTENTS:
-        raise BadRequest(f"contents: more than {MOST_CONTENTS} turns", param="contents")
+    at_most(MESSAGES, whole.contents, "contents")
     config, extra = _config(said.get("generationConfig", {}))
     choice, tool_extra = _choice(said.get("toolConfig", {}))
     extra |= tool_extra | {key: value for key, value in said.items() if key not in _READ}
@@ -79,7 +74,7 @@ def decode_request(body: Any) -> ChatRequest:
     if not messages:
         raise BadRequest("contents: there is nothing to answer", param="contents")
     return ChatRequest(
-        model=_name(whole.model, at="model").removeprefix("models/"),
+        model=whole.model.removeprefix("models/"),
         stream=whole.stream,
         messages=(*_system(said.get("systemInstruction")), *messages),
         tools=tuple(_tools(said.get("tools", []))),
@@ -90,24 +85,14 @@ def decode_request(body: Any) -> ChatRequest:
 
 
 def _turns(value: Any) -> Any:
-    """Return contents as a list of turns with lists of parts, however short they were said."""
+    """Return turns with lists of parts, however short they were said: a text, a part, or as they should be."""
     if isinstance(value, str):
         return {"parts": [{"text": value}]}
     if isinstance(value, list):
-        return [_turns(item) if isinstance(item, dict) else item for item in value]
+        return [_turns(item) for item in value]
     if isinstance(value, dict) and isinstance(value.get("parts"), dict):
         return value | {"parts": [value["parts"]]}
     return value
-
-
-def _name(value: str, *, at: str) -> str:
-    if "\0" in value:
-        raise BadRequest(f"{at}: holds a NUL character", param=at)
-    return value
-
-
-def _text(value: str) -> str:
-    return value.replace("\0", "") if "\0" in value else value
 
 
 def _system(content: Json | None) -> Iterator[Message]:
@@ -185,16 +170,15 @@ def _part(part: Json, *, at: str, calls: Calls, role: str | None) -> Part:
     if "functionCall" in part:
         if role != "model":
             raise BadRequest(f"{at}.functionCall: only a model turn can call", param=f"{at}.functionCall")
-        _named(part["functionCall"], at=f"{at}.functionCall")
         return part_of(part, id=calls.called(part), seal=seal)
     if "functionResponse" in part:
         return _result(part, at=f"{at}.functionResponse", calls=calls, role=role)
     if "text" in part:
         extra = extra_of(part, "text", ())
         if not part.get("thought"):
-            return Text(text=_text(part["text"]), seal=seal, extra=noted(extra))
+            return Text(text=without_nul(part["text"]), seal=seal, extra=noted(extra))
         del extra["thought"]
-        return Reasoning(text=_text(part["text"]), seal=seal, extra=noted(extra))
+        return Reasoning(text=without_nul(part["text"]), seal=seal, extra=noted(extra))
     if "inlineData" in part:
         _checked(part["inlineData"], at=f"{at}.inlineData")
     if not part.keys() - {"thoughtSignature", "thought"}:
@@ -206,7 +190,6 @@ def _result(part: Json, *, at: str, calls: Calls, role: str | None) -> ToolResul
     if role == "model":
         raise BadRequest(f"{at}: only a user turn can answer a call", param=at)
     result = part["functionResponse"]
-    _named(result, at=at)
     for number, item in enumerate(result.get("parts", ())):
         if "inlineData" in item:
             _checked(item["inlineData"], at=f"{at}.parts[{number}].inlineData")
@@ -215,20 +198,12 @@ def _result(part: Json, *, at: str, calls: Calls, role: str | None) -> ToolResul
     return result_of(part, call_id=id, name=name, seal=seal)
 
 
-def _named(call: Json, *, at: str) -> None:
-    for key in ("name", "id"):
-        _name(call.get(key, ""), at=f"{at}.{key}")
-
-
 def _checked(blob: Json, *, at: str) -> None:
-    data = blob["data"]
-    if not _BASE64.fullmatch(data) or len(data.rstrip("=")) % 4 == 1:
-        raise BadRequest(f"{at}.data: no valid base64", param=f"{at}.data")
+    payload(standard(blob["data"]), f"{at}.data")
 
 
 def _tools(tools: list[Json]) -> Iterator[Tool | Opaque]:
-    if sum(len(tool.get("functionDeclarations", ())) for tool in tools) > MOST_TOOLS:
-        raise BadRequest(f"tools: more than {MOST_TOOLS} functions", param="tools")
+    at_most(TOOLS, [one for tool in tools for one in tool.get("functionDeclarations", ())], "tools")
     for number, tool in enumerate(tools):
         for place, declared in enumerate(tool.get("functionDeclarations", ())):
             yield _tool(declared, at=f"tools[{number}].functionDeclarations[{place}]")
@@ -238,7 +213,6 @@ def _tools(tools: list[Json]) -> Iterator[Tool | Opaque]:
 
 
 def _tool(declared: Json, *, at: str) -> Tool:
-    _name(declared["name"], at=f"{at}.name")
     extra = leftover(declared, Declaration)
     schema = declared.get("parametersJsonSchema")
     if schema is not None:
@@ -250,13 +224,11 @@ def _tool(declared: Json, *, at: str) -> Tool:
     return Tool(name=declared["name"], description=declared.get("description"), parameters=schema, extra=noted(extra))
 
 
-def _sized(schema: Any, *, at: str) -> None:
+def _sized(schema: Json, *, at: str) -> Json:
     try:
-        size = len(encode(schema))
+        return small_schema(schema, at)
     except RecursionError as error:
         raise BadRequest(f"{at}: nested too deep", param=at) from error
-    if size > MOST_SCHEMA:
-        raise BadRequest(f"{at}: a schema of more than {MOST_SCHEMA // 1024} kB", param=at)
 
 
 def _choice(config: Json) -> tuple[Json, Json]:
@@ -299,7 +271,8 @@ def _config(config: Json) -> tuple[Json, Json]:
         left["logprobs"] = config["logprobs"]
     fields |= _output(config, left) | _thinking(config.get("thinkingConfig", {}), left)
     fields |= _voice(config.get("speechConfig", {}), left)
-    return fields, {"generationConfig": left} if left else {}
+    extra = {"responseSchema": config["responseSchema"]} if "output" in fields and "responseSchema" in config else {}
+    return fields, extra | ({"generationConfig": left} if left else {})
 
 
 def _number(value: float | None) -> float | None:
@@ -318,7 +291,6 @@ def _output(config: Json, left: Json) -> Json:
     if schema is None and raw is not None:
         _sized(raw, at=f"{at}.responseSchema")
         schema = json_schema(raw, at=f"{at}.responseSchema")
-        left["responseSchema"] = raw
     if schema is not None:
         _sized(schema, at=f"{at}.responseJsonSchema")
         return {"output": Output(kind="schema", schema=schema)}

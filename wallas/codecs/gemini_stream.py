@@ -351,5 +351,5 @@ def error_of(error: Any, status: int, headers: Mapping[str, str]) -> ProviderErr
         headers,
         message=message if isinstance(message, str) else "",
         code=error.get("status") or code,
-        details=error.get("details"),
+        details=error,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from wallas.codecs.reading import tokens
 from wallas.types.chat import Logprob, StopReason, Usage
 
 WIRE = "gemini"
@@ -68,8 +69,6 @@ STATUSES = {
 }
 """``error.status`` for an HTTP status, after google.rpc.Code."""
 
-MOST_TOKENS = 10**9
-
 _WORD = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -100,7 +99,7 @@ def status_of(status: int) -> str:
 
 def usage_of(raw: dict[str, Any]) -> Usage:
     """Return the counts of a ``usageMetadata``; a count that is no possible number of tokens is not said."""
-    counts = {key: value for key, value in raw.items() if _possible(value)}
+    counts = {key: count for key, value in raw.items() if (count := tokens(value)) is not None}
     prompt, answer = counts.get("promptTokenCount"), counts.get("candidatesTokenCount")
     tools, thoughts = counts.get("toolUsePromptTokenCount"), counts.get("thoughtsTokenCount")
     return Usage(
@@ -132,10 +131,6 @@ def usage_to(usage: Usage) -> dict[str, Any]:
         "totalTokenCount": (usage.input or 0) + (usage.output or 0),
     }
     return {key: value for key, value in counts.items() if value is not None}
-
-
-def _possible(value: Any) -> bool:
-    return type(value) is int and 0 <= value < MOST_TOKENS
 
 
 def seconds_of(time: Any) -> int | None:
