@@ -1,0 +1,34 @@
+"""Makes the Flask app: the one place where the layers meet."""
+
+import logging
+from collections.abc import Mapping
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from wallas.blueprints import guard
+from wallas.blueprints.respond import on_fault, on_gateway_error, on_http_error
+from wallas.errors import GatewayError
+from wallas.service import Service
+from wallas.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+BLUEPRINTS = ("openai", "responses", "anthropic", "gemini", "ollama", "listing", "gateway")
+
+
+def create_app(settings: Settings | Mapping[str, str] | None = None) -> Flask:
+    """Return the gateway as a WSGI app; ``settings`` default to the process's environment and files."""
+    if not isinstance(settings, Settings):
+        settings = load_settings(settings)
+    app = Flask("wallas", static_folder=None)
+    app.url_map.strict_slashes = False
+    app.extensions["wallas"] = Service(settings)
+    guard.install(app, settings)
+    for name in BLUEPRINTS:
+        module = __import__(f"wallas.blueprints.{name}", fromlist=["bp"])
+        app.register_blueprint(module.bp)
+    app.register_error_handler(GatewayError, on_gateway_error)
+    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(Exception, on_fault)
+    return app

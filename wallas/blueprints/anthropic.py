@@ -1,0 +1,42 @@
+"""The Anthropic protocol: messages and token counts."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from wallas.blueprints.body import guarded_body
+from wallas.blueprints.options import options
+from wallas.blueprints.respond import json_response, respond, router
+from wallas.codecs import anthropic
+from wallas.errors import NotFound
+from wallas.routing.candidates import MARGIN, needs_of
+from wallas.routing.router import Options
+
+bp = Blueprint("anthropic", __name__, url_prefix="/v1/messages")
+
+
+@bp.post("")
+def messages() -> Response:
+    """Answer a conversation."""
+    body, said = _asked()
+    return respond(anthropic.decode_request(body), said, codec=anthropic)
+
+
+@bp.post("/count_tokens")
+def count_tokens() -> Response:
+    """Estimate a conversation's tokens: never too low, so that a client does not overrun a window."""
+    body, said = _asked()
+    chat = anthropic.decode_count_request(body)
+    router().read(chat.model, said)
+    return json_response({"input_tokens": int(needs_of(chat).tokens * MARGIN) + 1})
+
+
+@bp.post("/batches")
+def batches() -> Response:
+    """Refuse batches, which no free provider has."""
+    raise NotFound("message batches are not served here")
+
+
+def _asked() -> tuple[dict[str, Any], Options]:
+    body = guarded_body(request)
+    return body, options(request.headers, body)

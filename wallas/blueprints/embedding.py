@@ -1,0 +1,55 @@
+"""Embeddings in every protocol that has them."""
+
+from typing import Any
+
+from flask import Response, request
+
+from wallas import codecs
+from wallas.blueprints.options import options
+from wallas.blueprints.respond import json_response, request_id, router
+from wallas.codecs.embeddings import EMBEDDINGS, decode_prompt, encode_prompt_response
+from wallas.routing.embedding import embed
+from wallas.types.media import EmbedRequest, EmbedResponse
+
+
+def openai_embeddings(body: dict[str, Any]) -> Response:
+    """Answer ``POST /v1/embeddings``."""
+    return _answered(body, codecs.OPENAI_CHAT)
+
+
+def ollama_embed(body: dict[str, Any]) -> Response:
+    """Answer ``POST /api/embed``."""
+    return _answered(body, codecs.OLLAMA)
+
+
+def ollama_embeddings(body: dict[str, Any]) -> Response:
+    """Answer ``POST /api/embeddings``: one prompt, one vector."""
+    said = options(request.headers, body)
+    asked = decode_prompt(body)
+    answer = embed(router(), asked, said, request_id=request_id(request), wire=codecs.OLLAMA)
+    return _response(encode_prompt_response(answer), answer)
+
+
+def gemini_embed(model: str, body: dict[str, Any]) -> Response:
+    """Answer ``:embedContent``."""
+    return _answered(body, codecs.GEMINI, model=model)
+
+
+def gemini_embed_batch(model: str, body: dict[str, Any]) -> Response:
+    """Answer ``:batchEmbedContents``."""
+    return _answered(body, codecs.GEMINI, model=model)
+
+
+def _answered(body: dict[str, Any], wire: str, **path: str) -> Response:
+    said = options(request.headers, body)
+    codec = EMBEDDINGS[wire]
+    asked: EmbedRequest = codec.decode_request(body, **path)
+    answer = embed(router(), asked, said, request_id=request_id(request), wire=wire)
+    return _response(codec.encode_response(answer, asked), answer)
+
+
+def _response(value: dict[str, Any], answer: EmbedResponse) -> Response:
+    headers = {"X-Wallas-Provider": answer.provider or "", "X-Wallas-Model": answer.model}
+    return json_response(
+        value, headers={name: text.encode("ascii", "replace").decode() for name, text in headers.items()}
+    )

@@ -1,0 +1,110 @@
+"""What the gateway tells of itself: its providers, its health, its statistics, whether it is up."""
+
+import time
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from wallas.blueprints.listing import usable
+from wallas.blueprints.respond import json_response, router
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
+from wallas.version import VERSION
+
+bp = Blueprint("gateway", __name__)
+
+
+def service() -> Any:
+    """Return this worker's service."""
+    return current_app.extensions["wallas"]
+
+
+@bp.get("/health")
+def health() -> Response:
+    """Say that this worker answers, and what of it does not work."""
+    trouble = service().trouble()
+    state = {"status": "degraded" if trouble else "ok", "version": VERSION, "providers": len(router().providers)}
+    return json_response(state | ({"trouble": trouble} if trouble else {}))
+
+
+@bp.get("/health/ready")
+def ready() -> Response:
+    """Say whether requests can be served: 200 with a provider, 503 without."""
+    count = len(router().providers)
+    return json_response({"ready": count > 0, "providers": count}, 200 if count else 503)
+
+
+@bp.get("/v1/providers")
+def providers() -> Response:
+    """List every provider that is known, configured or not; keys are counted, never shown."""
+    here = router()
+    counts: dict[str, int] = {}
+    for model in here.catalog.models:
+        counts[model.provider] = counts.get(model.provider, 0) + (model.status != "retired")
+    rows = [row | {"models": counts.get(str(row["id"]), 0)} for row in service().provider_rows()]
+    return json_response({"object": "list", "data": rows, "total": len(rows)})
+
+
+@bp.get("/v1/capabilities/summary")
+def capabilities() -> Response:
+    """Count the usable models by provider, pricing and capability."""
+    models = usable()
+    by_provider: dict[str, int] = {}
+    by_capability: dict[str, int] = {}
+    for model in models:
+        by_provider[model.provider] = by_provider.get(model.provider, 0) + 1
+        for word in model.capabilities:
+            by_capability[word] = by_capability.get(word, 0) + 1
+    free = sum(model.free for model in models)
+    return json_response(
+        {
+            "total": len(models),
+            "by_provider": by_provider,
+            "by_pricing": {"free": free, "paid": len(models) - free},
+            "by_capability": by_capability,
+            "virtual_models": [
+                {"id": name, "aliases": sorted(alias for alias, target in PROFILE_ALIASES.items() if target == name)}
+                for name in PROFILES
+            ]
+            + [{"id": name, "aliases": []} for name in router().settings.profiles],
+        }
+    )
+
+
+@bp.get("/v1/stats")
+def stats() -> Response:
+    """Tell what happened at every (provider, model), in all workers, since the database was made."""
+    service().sharing.tell()
+    service().writer.flush(1.0)
+    return json_response({"circuits": circuits(service().load_circuits(), now=time.time())})
+
+
+def circuits(rows: Any, *, now: float) -> list[dict[str, Any]]:
+    """Return the stored circuits as ``/v1/stats`` tells them, keys of one model added up."""
+    told: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        one = told.setdefault(
+            row.key,
+            {
+                "key": row.key,
+                "success_count": 0,
+                "fail_count": 0,
+                "avg_latency_ms": None,
+                "ttft_ms": None,
+                "tokens_per_second": None,
+                "failed_at": None,
+                "cooldown_seconds_remaining": 0.0,
+                "state": "closed",
+                "last_error": None,
+            },
+        )
+        one["success_count"] += row.success_count
+        one["fail_count"] += row.fail_count
+        for name in ("avg_latency_ms", "ttft_ms", "tokens_per_second"):
+            value = getattr(row, name)
+            one[name] = one[name] if value is None else round(value, 3)
+        if row.failed_at is not None and row.failed_at >= (one["failed_at"] or 0):
+            one["failed_at"], one["last_error"] = row.failed_at, row.last_error
+        left = max(row.rest_until - now, 0.0)
+        if left > one["cooldown_seconds_remaining"]:
+            one["cooldown_seconds_remaining"], one["state"] = round(left, 3), "open"
+    return list(told.values())

@@ -1,0 +1,216 @@
+"""The model list in the shape that the caller's protocol wants, with the surface's filters."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Request, Response, request
+
+from wallas import codecs
+from wallas.blueprints.respond import json_response, router, wire_asked
+from wallas.catalog.entries import CAPABILITIES, Model
+from wallas.errors import BadRequest
+from wallas.health import Place
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
+
+bp = Blueprint("listing", __name__)
+
+LIMIT_MOST = 5000
+EPOCH = "2026-01-01"
+SORTS: dict[str, Callable[[Model], Any]] = {
+    "id": lambda model: model.key,
+    "context": lambda model: -(model.context or 0),
+    "price": lambda model: 0.0 if model.free else (model.price and model.price.input) or 1e9,
+    "quality": lambda model: -model.quality,
+    "provider": lambda model: (model.provider, model.id),
+}
+MODALITIES = {"image": "vision", "audio": "audio", "video": "video", "file": "pdf", "text": "chat"}
+METHODS = {"chat": ["generateContent", "streamGenerateContent", "countTokens"], "embedding": ["embedContent"]}
+
+
+@bp.get("/v1/models")
+@bp.get("/v1beta/models")
+def models() -> Response:
+    """List what can be called here."""
+    found = filtered(usable(), request)
+    shape = _shape()
+    if shape == codecs.ANTHROPIC:
+        rows = [anthropic_row(name, None) for name in virtual()] + [anthropic_row(m.key, m) for m in found]
+        first, last = (rows[0]["id"], rows[-1]["id"]) if rows else (None, None)
+        return json_response({"data": rows, "has_more": False, "first_id": first, "last_id": last})
+    if shape == codecs.GEMINI:
+        rows = [gemini_row(name, None) for name in virtual()] + [gemini_row(m.key, m) for m in found]
+        return json_response({"models": rows})
+    names = [] if request.args else virtual()
+    rows = [openai_row(name, None) for name in names] + [openai_row(m.key, m) for m in found]
+    return json_response({"object": "list", "data": rows, "total": len(rows)})
+
+
+@bp.get("/v1/models/<path:name>")
+@bp.get("/v1beta/models/<path:name>")
+def model(name: str) -> Response:
+    """Describe one model; the name may be whatever a request may say."""
+    name = name.removeprefix("models/")
+    asked = router().names.read(name)
+    known = asked.models[0] if asked.models else None
+    rows = {codecs.ANTHROPIC: anthropic_row, codecs.GEMINI: gemini_row}
+    return json_response(rows.get(_shape(), openai_row)(name, known))
+
+
+def usable() -> list[Model]:
+    """Return the models of all usable providers that are not retired."""
+    here = router()
+    return [model for model in here.catalog.models if model.provider in here.providers and model.status != "retired"]
+
+
+def virtual() -> list[str]:
+    """Return the virtual models, the user's own first."""
+    return [*router().settings.profiles, *PROFILES]
+
+
+def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
+    """Return the models that the query's filters leave; raise BadRequest naming a filter it cannot read."""
+    args = asked.args
+    tests: list[Callable[[Model], bool]] = []
+    pricing = args.get("pricing")
+    if pricing is not None:
+        if pricing not in ("free", "paid"):
+            raise BadRequest("pricing: expected free or paid", param="pricing")
+        tests.append(lambda model: model.free == (pricing == "free"))
+    wanted = {word for value in args.getlist("capability") for word in value.split(",") if word}
+    if unknown := wanted - CAPABILITIES - {"free"}:
+        raise BadRequest(f"capability: unknown {sorted(unknown)[0][:50]!r}", param="capability")
+    if "free" in wanted:
+        tests.append(lambda model: model.free)
+    tests.append(lambda model: model.capabilities >= wanted - {"free"})
+    providers = {word for value in args.getlist("provider") for word in value.split(",") if word}
+    if providers:
+        tests.append(lambda model: model.provider in providers)
+    modality = args.get("modality")
+    if modality is not None:
+        if modality not in MODALITIES:
+            raise BadRequest(f"modality: expected one of {', '.join(MODALITIES)}", param="modality")
+        tests.append(lambda model: MODALITIES[modality] in model.capabilities)
+    search = args.get("search", "").lower()[:200]
+    if search:
+        tests.append(lambda model: search in model.key.lower())
+    least = number(asked, "context_min", 0)
+    if least:
+        tests.append(lambda model: (model.context or 0) >= least)
+    found = [model for model in models if all(test(model) for test in tests)]
+    sort = args.get("sort", "id")
+    if sort not in SORTS:
+        raise BadRequest(f"sort: expected one of {', '.join(SORTS)}", param="sort")
+    found.sort(key=SORTS[sort])
+    offset = number(asked, "offset", 0)
+    return found[offset : offset + min(number(asked, "limit", LIMIT_MOST), LIMIT_MOST)]
+
+
+def number(asked: Request, name: str, default: int) -> int:
+    """Return a whole number of the query; raise BadRequest for anything else or a negative one."""
+    said = asked.args.get(name)
+    if said is None:
+        return default
+    if not said.isascii() or not said.isdigit() or len(said) > 12:
+        raise BadRequest(f"{name}: expected a whole number of at least 0", param=name)
+    return int(said)
+
+
+def openai_row(name: str, model: Model | None) -> dict[str, Any]:
+    """Return one row of OpenAI's list, with what is known beside it."""
+    row: dict[str, Any] = {
+        "id": name,
+        "object": "model",
+        "created": epoch(model.date if model else EPOCH),
+        "owned_by": model.provider if model else "wallas",
+    }
+    if model is None:
+        aliases = sorted(alias for alias, target in PROFILE_ALIASES.items() if target == name)
+        return row | {"virtual": True, "aliases": aliases, "free": True, "capabilities": ["chat"]}
+    circuit = router().desk.health
+    price = model.price
+    return row | {
+        "name": model.id,
+        "provider": model.provider,
+        "kind": model.kind,
+        "context_length": model.context,
+        "max_output_tokens": model.max_output,
+        "capabilities": sorted(model.capabilities),
+        "modalities": {"input": inputs(model), "output": outputs(model)},
+        "pricing": {"input": price.input, "output": price.output} if price else None,
+        "free": model.free,
+        "status": model.status,
+        "retires_on": model.retires_on,
+        "limits": limits(model),
+        "quality": model.quality,
+        "trains_on_data": model.trains_on_data,
+        "guessed": sorted(model.guessed),
+        "source": model.source,
+        "date": model.date,
+        "latency_ms": latency(circuit.circuits, model),
+    }
+
+
+def latency(circuits: dict[Place, Any], model: Model) -> float | None:
+    """Return the observed milliseconds to a whole answer, None before the first."""
+    seen = [c.latency for p, c in circuits.items() if p[:2] == (model.provider, model.id) and c.latency is not None]
+    return round(min(seen) * 1000, 1) if seen else None
+
+
+def limits(model: Model) -> dict[str, Any] | None:
+    """Return what is known of a model's limits, None when nothing is."""
+    known = model.limits
+    if known is None:
+        return None
+    names = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tph", "tpd", "tpmonth", "concurrent", "scope", "reset")
+    return {name: value for name in names if (value := getattr(known, name)) is not None}
+
+
+def inputs(model: Model) -> list[str]:
+    """Return what a model reads natively."""
+    return [
+        "text",
+        *(word for word, capability in MODALITIES.items() if word != "text" and capability in model.capabilities),
+    ]
+
+
+def outputs(model: Model) -> list[str]:
+    """Return what a model makes."""
+    made = {"image": "image", "video": "video", "speech": "audio", "embedding": "embedding"}
+    return [made.get(model.kind, "text")]
+
+
+def anthropic_row(name: str, model: Model | None) -> dict[str, Any]:
+    """Return one row of Anthropic's list."""
+    date = model.date if model and len(model.date) == 10 else EPOCH
+    row: dict[str, Any] = {"type": "model", "id": name, "display_name": name, "created_at": f"{date}T00:00:00Z"}
+    if model is not None:
+        row |= {"max_input_tokens": model.context, "max_tokens": model.max_output}
+    return row
+
+
+def gemini_row(name: str, model: Model | None) -> dict[str, Any]:
+    """Return one row of Gemini's list."""
+    row: dict[str, Any] = {"name": f"models/{name}", "displayName": name, "version": "1"}
+    row["supportedGenerationMethods"] = METHODS.get(model.kind if model else "chat", [])
+    if model is not None and model.context:
+        row["inputTokenLimit"] = model.context
+    if model is not None and model.max_output:
+        row["outputTokenLimit"] = model.max_output
+    return row
+
+
+def epoch(date: str) -> int:
+    """Return a date's first second; an incomplete date is the year's or the month's first."""
+    parts = (date or EPOCH).split("-")
+    try:
+        numbers = [int(part) for part in parts] + [1, 1]
+        return int(datetime(numbers[0], numbers[1], numbers[2], tzinfo=UTC).timestamp())
+    except ValueError:
+        return epoch(EPOCH)
+
+
+def _shape() -> str:
+    if request.path.startswith("/v1beta"):
+        return codecs.GEMINI
+    return wire_asked()

@@ -1,0 +1,37 @@
+"""The OpenAI protocol's chat completions, legacy completions and embeddings."""
+
+from flask import Blueprint, Response, request
+
+from wallas.blueprints.body import guarded_body
+from wallas.blueprints.embedding import openai_embeddings
+from wallas.blueprints.options import options
+from wallas.blueprints.respond import respond
+from wallas.codecs import openai_chat, openai_completions
+from wallas.codecs.plain import PlainEncoder
+
+bp = Blueprint("openai", __name__, url_prefix="/v1")
+
+
+@bp.post("/chat/completions")
+def chat_completions() -> Response:
+    """Answer a conversation."""
+    body = guarded_body(request)
+    said = options(request.headers, body)
+    return respond(openai_chat.decode_request(body), said, codec=openai_chat)
+
+
+@bp.post("/completions")
+def completions() -> Response:
+    """Complete a text, the old way."""
+    body = guarded_body(request)
+    said = options(request.headers, body)
+    chat = openai_completions.decode_request(body)
+    plain = PlainEncoder(openai_completions.encode_response, openai_chat.encode_error)
+    out = openai_completions.Encoder(chat) if chat.stream else plain
+    return respond(chat, said, codec=openai_chat, out=out)
+
+
+@bp.post("/embeddings")
+def embeddings() -> Response:
+    """Embed texts."""
+    return openai_embeddings(guarded_body(request))

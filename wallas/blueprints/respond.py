@@ -1,0 +1,115 @@
+"""Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from flask import Request, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from wallas import codecs
+from wallas.codecs import Codec
+from wallas.codecs.plain import PlainEncoder
+from wallas.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
+from wallas.routing.router import Options, Router
+from wallas.routing.stream import Stream
+from wallas.types.chat import ChatRequest
+
+ANTHROPIC_DOWN = 529
+
+
+class StreamResponse(Response):
+    """A Flask response whose WSGI call returns the stream itself, so that a server can park it."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Wrap a stream; headers that hooks set on this response go into the stream's head."""
+        super().__init__()
+        self.stream = stream
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Return the stream, which calls ``start_response`` with its first bytes."""
+        own = ("Content-Type", "Content-Length", "Cache-Control")
+        self.stream.extra_headers = [(name, value) for name, value in self.headers.items() if name not in own]
+        http10 = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        return self.stream.bind(start_response, environ.get("gunicorn.socket"), http10=http10)
+
+
+def router() -> Router:
+    """Return this worker's router."""
+    found: Router = current_app.extensions["wallas"].router
+    return found
+
+
+def request_id(incoming: Request) -> str:
+    """Return the id that the client gave this request, if it is usable, else a new one."""
+    said = incoming.headers.get("X-Request-Id", "")
+    return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else secrets.token_hex(12)
+
+
+def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:
+    """Answer a chat request on the codec's wire; ``out`` overrides the codec's own encoder."""
+    if out is None:
+        out = codec.Encoder(chat) if chat.stream else PlainEncoder(codec.encode_response, codec.encode_error)
+    stream = router().chat(chat, options, codec=codec, out=out, request_id=request_id(request))
+    return StreamResponse(stream)
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON answer."""
+    return Response(msgspec.json.encode(value), status, headers, content_type="application/json")
+
+
+def error_response(error: GatewayError, codec: Codec) -> Response:
+    """Return an error in one wire's form."""
+    status = ANTHROPIC_DOWN if error.status == 503 and codec.WIRE == codecs.ANTHROPIC else error.status
+    headers = {"X-Request-Id": request_id(request)}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(int(error.retry_after), 1))
+    if status < 429:
+        headers["x-should-retry"] = "false"
+    return json_response(codec.encode_error(error), status, headers)
+
+
+def wire_of(path: str) -> str:
+    """Return the wire in which a caller of this path expects its errors."""
+    if path.startswith("/v1/messages"):
+        return codecs.ANTHROPIC
+    if path.startswith("/api/"):
+        return codecs.OLLAMA
+    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path.rpartition("/")[2]):
+        return codecs.GEMINI
+    return codecs.OPENAI_CHAT
+
+
+def wire_asked() -> str:
+    """Return the wire in which the present caller expects its errors: by path, or by its protocol's own header."""
+    wire = wire_of(request.path)
+    if wire != codecs.OPENAI_CHAT:
+        return wire
+    if "anthropic-version" in request.headers:
+        return codecs.ANTHROPIC
+    return codecs.GEMINI if "x-goog-api-key" in request.headers else wire
+
+
+def on_gateway_error(error: GatewayError) -> Response:
+    """Answer with an error in the caller's protocol."""
+    return error_response(error, codecs.codec(wire_asked()))
+
+
+def on_http_error(error: HTTPException) -> Response:
+    """Answer a routing error (no such path, wrong method) in the caller's protocol."""
+    status = error.code or 500
+    kind = {404: NotFound, 405: MethodNotAllowed}.get(status)
+    message = f"{request.method} {request.path[:200]}: {error.name.lower()}"
+    told = kind(message) if kind else BadRequest(message, status=status)
+    response = on_gateway_error(told)
+    if status == 405 and (allowed := error.get_response().headers.get("Allow")):
+        response.headers["Allow"] = allowed
+    return response
+
+
+def on_fault(error: Exception) -> Response:
+    """Answer a fault of our own without showing its inside."""
+    current_app.logger.exception("a request broke")
+    return on_gateway_error(GatewayError("the gateway failed; see its log", code="internal_error"))

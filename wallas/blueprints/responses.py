@@ -1,0 +1,104 @@
+"""The OpenAI protocol's Responses, stateless and stateful."""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from wallas.blueprints.body import guarded_body
+from wallas.blueprints.gateway import service
+from wallas.blueprints.listing import number
+from wallas.blueprints.options import options
+from wallas.blueprints.respond import json_response, respond, router
+from wallas.codecs import openai_responses
+from wallas.codecs.plain import PlainEncoder
+from wallas.errors import BadRequest, NotFound
+from wallas.routing.candidates import MARGIN, needs_of
+from wallas.routing.enrich import enrich
+from wallas.types.chat import ChatRequest, ChatResponse
+
+bp = Blueprint("responses", __name__, url_prefix="/v1/responses")
+
+
+@bp.post("")
+def create() -> Response:
+    """Answer; store the answer unless ``store`` is false."""
+    body = guarded_body(request)
+    store = body.get("store")
+    if store is not None and not isinstance(store, bool):
+        raise BadRequest("store: expected true or false", param="store")
+    said = msgspec.structs.replace(options(request.headers, body), store=store is not False)
+    chat = openai_responses.decode_request(body)
+    plain = PlainEncoder(openai_responses.responder(chat), openai_responses.encode_error)
+    out = openai_responses.Encoder(chat) if chat.stream else plain
+    return respond(chat, said, codec=openai_responses, out=out)
+
+
+@bp.post("/input_tokens")
+def input_tokens() -> Response:
+    """Estimate the tokens of a request's input, never too low."""
+    body = guarded_body(request)
+    options(request.headers, body)
+    chat = enrich(openai_responses.decode_request(body), router().memory)
+    return json_response({"object": "response.input_tokens", "input_tokens": int(needs_of(chat).tokens * MARGIN) + 1})
+
+
+@bp.get("/<id>")
+def get(id: str) -> Response:
+    """Return a stored response."""
+    asked, answered = _stored(id)
+    return json_response(openai_responses.responder(asked)(answered))
+
+
+@bp.delete("/<id>")
+def delete(id: str) -> Response:
+    """Forget a stored response."""
+    if not service().delete_response(id):
+        raise _missing(id)
+    return json_response({"id": id, "object": "response", "deleted": True})
+
+
+@bp.post("/<id>/cancel")
+def cancel(id: str) -> Response:
+    """Refuse: only background responses could be cancelled, and those are not served."""
+    _stored(id)
+    raise BadRequest("only a background response can be cancelled, and this one was not", param="response_id")
+
+
+@bp.get("/<id>/input_items")
+def input_items(id: str) -> Response:
+    """List the items that a stored response answered, the newest first unless ``order=asc``."""
+    asked, _ = _stored(id)
+    items = openai_responses.encode_items(asked.messages)
+    order = request.args.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise BadRequest("order: expected asc or desc", param="order")
+    rows = _numbered(items)
+    rows = rows if order == "asc" else rows[::-1]
+    after = request.args.get("after")
+    if after is not None:
+        place = next((index for index, row in enumerate(rows) if row["id"] == after), None)
+        if place is None:
+            raise BadRequest("after: no such item", param="after")
+        rows = rows[place + 1 :]
+    most = min(max(number(request, "limit", 20), 1), 100)
+    page = rows[:most]
+    first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
+    return json_response(
+        {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(rows) > most}
+    )
+
+
+def _numbered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": f"item_{number:04d}"} | {"type": "message"} | item for number, item in enumerate(items)]
+
+
+def _stored(id: str) -> tuple[ChatRequest, ChatResponse]:
+    found: tuple[ChatRequest, ChatResponse] | None = service().journal.stored(id)
+    if found is None:
+        raise _missing(id)
+    return found
+
+
+def _missing(id: str) -> NotFound:
+    return NotFound(f"no response {id[:100]!r} is stored here", param="response_id", code="response_not_found")

@@ -1,0 +1,37 @@
+"""The demo: the gateway as it is, with a fleet of simulated providers instead of real ones."""
+
+from dataclasses import replace
+
+from wallas.routing.continuation import asked_anchor
+from wallas.settings import ModelSettings, ProviderSettings, Settings
+from wallas.simulated.fleet import Fleet
+
+ABILITIES = ("chat", "tools", "parallel_tools", "json_object", "json_schema", "reasoning", "vision")
+CONTEXT = 131072
+
+
+class Demo:
+    """A running fleet; every model's id and every answer says that it is simulated."""
+
+    def __init__(self) -> None:
+        """Start the fleet on ports of its own."""
+        self.fleet = Fleet(anchor=asked_anchor)
+        self.urls = self.fleet.start()
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return settings in which only the fleet is known."""
+        tables = {
+            f"simulated-{name}": ProviderSettings(
+                wire="openai",
+                base_url=url,
+                free=True,
+                discover=False,
+                models=(ModelSettings(id=f"simulated/{name}", context=CONTEXT, capabilities=ABILITIES, free=True),),
+            )
+            for name, url in self.urls.items()
+        }
+        return replace(settings, providers=tables, keys={}, base_urls={}, profiles={}, aliases={})
+
+    def close(self) -> None:
+        """Stop the fleet."""
+        self.fleet.stop()

@@ -1,0 +1,1 @@
+"""What is left of each provider's limits, and when it comes back."""

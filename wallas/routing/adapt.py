@@ -1,0 +1,162 @@
+"""Fits a request to one candidate, and names what had to stay behind.
+
+Seals go home and nowhere else, freeform tools become functions where a wire
+has none, the output is clamped to what the model can say. What is left out is
+named in ``dropped``, which becomes ``X-Wallas-Dropped``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
+
+import msgspec
+
+from wallas import codecs
+from wallas.catalog.entries import Model
+from wallas.types.chat import (
+    ChatRequest,
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Reasoning,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+
+CUSTOM_INPUT = "input"
+CUSTOM_SCHEMA = {
+    "type": "object",
+    "properties": {CUSTOM_INPUT: {"type": "string"}},
+    "required": [CUSTOM_INPUT],
+    "additionalProperties": False,
+}
+
+OPTIONAL: dict[str, dict[str, object]] = {
+    "temperature": {"temperature": None},
+    "top_p": {"top_p": None},
+    "top_k": {"top_k": None},
+    "seed": {"seed": None},
+    "random_seed": {"seed": None},
+    "frequency_penalty": {"frequency_penalty": None},
+    "presence_penalty": {"presence_penalty": None},
+    "logit_bias": {"logit_bias": None},
+    "user": {"user": None},
+    "metadata": {"metadata": None},
+    "service_tier": {"service_tier": None},
+    "parallel_tool_calls": {"parallel_tools": None},
+    "reasoning_effort": {"thinking": None},
+    "reasoning": {"thinking": None},
+    "thinking": {"thinking": None},
+    "stop": {"stop": ()},
+    "logprobs": {"logprobs": None},
+    "top_logprobs": {"logprobs": None},
+    "max_tokens": {"max_tokens": None},
+    "max_completion_tokens": {"max_tokens": None},
+}
+"""What may be left out when a provider refuses it: the wire's name for it, and the fields that say nothing instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """What refusals taught about one candidate, for this request or for longer: what not to send it again."""
+
+    dropped: frozenset[str] = frozenset()
+    no_seals: bool = False
+    most_output: int | None = None
+
+    def without(self, name: str) -> "Lessons":
+        """Return these lessons and that a parameter is refused."""
+        return replaced(self, dropped=self.dropped | {name})
+
+
+@dataclass(kw_only=True)
+class Fitted:
+    """A request fitted to a candidate, and the names of what was left out."""
+
+    request: ChatRequest
+    dropped: list[str] = field(default_factory=list)
+
+
+def adapt(
+    request: ChatRequest, *, model: Model, wire: str, issuer: str, asked_on: str, lessons: Lessons | None = None
+) -> Fitted:
+    """Return the request as this model at this provider can take it; ``asked_on`` is the client's wire."""
+    lessons = lessons or Lessons()
+    fitted = Fitted(request=request)
+    changes: dict[str, object] = {"model": model.id}
+    most = min((n for n in (model.max_output, lessons.most_output) if n), default=None)
+    if most is not None and request.max_tokens is not None and request.max_tokens > most:
+        changes["max_tokens"] = most
+    thinks = request.thinking is not None and request.thinking.enabled is not False
+    if thinks and model.capabilities and "reasoning" not in model.capabilities:
+        changes["thinking"] = None
+        fitted.dropped.append("thinking")
+    for name in sorted(lessons.dropped):
+        changes.update(OPTIONAL[name])
+        fitted.dropped.append(name)
+    own = not lessons.no_seals and wire == asked_on
+    fit = _Parts(
+        wire=wire, issuer=issuer, no_seals=lessons.no_seals, unsigned=own, documents="pdf" in model.capabilities
+    )
+    changes["messages"] = fit.messages(request.messages)
+    changes["tools"] = tuple(fit.tool(tool) for tool in request.tools)
+    fitted.dropped.extend(dict.fromkeys(fit.dropped))
+    fitted.request = msgspec.structs.replace(request, **changes)
+    return fitted
+
+
+class _Parts:
+    """Fits the parts of a conversation to a wire and an issuer; what is already fit is kept as it is."""
+
+    def __init__(self, *, wire: str, issuer: str, no_seals: bool, unsigned: bool, documents: bool) -> None:
+        self.wire = wire
+        self.issuer = issuer
+        self.no_seals = no_seals
+        self.unsigned = unsigned
+        self.documents = documents
+        self.custom = wire == codecs.OPENAI_RESPONSES
+        self.dropped: list[str] = []
+
+    def messages(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        return tuple(fitted for message in messages if (fitted := self.message(message)) is not None)
+
+    def message(self, message: Message) -> Message | None:
+        parts = tuple(fitted for part in message.parts if (fitted := self.part(part)) is not None)
+        if all(new is old for new, old in zip(parts, message.parts, strict=False)) and len(parts) == len(message.parts):
+            return message
+        return msgspec.structs.replace(message, parts=parts) if parts else None
+
+    def part(self, part: Part) -> Part | None:
+        if part.seal is not None and not self._at_home(part):
+            if isinstance(part, Reasoning) and part.redacted:
+                self.dropped.append("redacted reasoning")
+                return None
+            part = msgspec.structs.replace(part, seal=None)
+        match part:
+            case ToolCall(kind="custom") if not self.custom:
+                arguments = msgspec.json.encode({CUSTOM_INPUT: part.arguments}).decode()
+                return msgspec.structs.replace(part, kind="function", arguments=arguments)
+            case ToolResult(parts=inner):
+                fitted = tuple(new for old in inner if (new := self.part(old)) is not None)
+                kind = part.kind if self.custom else "function"
+                if kind == part.kind and all(new is old for new, old in zip(fitted, inner, strict=False)):
+                    return part
+                return msgspec.structs.replace(part, parts=fitted, kind=kind)
+            case Media(kind="document", text=str(text)) if not self.documents:
+                return Text(text=f"{part.name}\n\n{text}" if part.name else text)
+            case _:
+                return part
+
+    def _at_home(self, part: Part) -> bool:
+        assert part.seal is not None
+        if self.no_seals:
+            return False
+        return part.seal.issuer == self.issuer if part.seal.issuer else self.unsigned
+
+    def tool(self, tool: Tool | Opaque) -> Tool | Opaque:
+        if isinstance(tool, Opaque) or tool.kind == "function" or self.custom:
+            return tool
+        return msgspec.structs.replace(tool, kind="function", parameters=CUSTOM_SCHEMA, strict=None, extra={})

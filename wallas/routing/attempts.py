@@ -1,0 +1,398 @@
+"""The attempt loop: candidates are tried one after the other until an answer is whole.
+
+It is a generator and the only code that suspends. It yields bytes for the
+client and two words: READ before the provider's body is read, BLOCK before a
+step that may block. Nothing bound to a thread lives across a yield.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from wallas.codecs import Codec, StreamEncoder
+from wallas.codecs.plain import PlainEncoder
+from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.routing import outcome
+from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.candidates import Candidate, Excluded, Needs
+from wallas.routing.closing import Closing, Head
+from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, Deadlines
+from wallas.routing.desk import Desk
+from wallas.routing.queue import Queue
+from wallas.routing.reading import Reading
+from wallas.routing.seam import Join, Mode, Shown
+from wallas.routing.tally import Tally
+from wallas.routing.trail import Hop, Record
+from wallas.routing.units import Substance, WholeUnits, offered_tools
+from wallas.settings import Timeouts
+from wallas.types.chat import ChatRequest, StopReason
+from wallas.types.events import Event, Finished, Started
+from wallas.types.flow import BLOCK, READ, Want
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 4
+CONTINUATIONS = 2
+PAUSE_SECONDS = 0.1
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided before the first attempt. ``hold`` is part, turn, event or off (architecture 7)."""
+
+    id: str
+    request: ChatRequest
+    needs: Needs
+    candidates: Sequence[Candidate]
+    excluded: Sequence[Excluded]
+    codec: Codec
+    out: StreamEncoder | PlainEncoder
+    answer_id: str
+    created: int
+    asked: str
+    profile: str | None = None
+    hold: str = "part"
+    fallback: bool = True
+    total: float = 600.0
+    timeouts: Mapping[str, Timeouts] = {}
+    keep_response: bool = False
+    keep_seals: bool = False
+    dropped: Sequence[str] = ()
+
+
+class Attempts:
+    """One request's way through its candidates; ``moves`` is the generator that a ``Stream`` drives."""
+
+    def __init__(self, plan: Plan, desk: Desk) -> None:
+        """Answer as planned."""
+        self.plan = plan
+        self.desk = desk
+        self.request = plan.request
+        self.out = plan.out
+        self.plain = isinstance(plan.out, PlainEncoder)
+        self.whole_turn = self.plain or plan.hold == "turn"
+        self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain)
+        self.queue = Queue(plan.candidates)
+        self.body: Any = None
+        self.shown = Shown(id=plan.answer_id, created=plan.created)
+        self.failures: list[ProviderError] = []
+        self.dropped: list[str] = []
+        self.continuations = 0
+        self.empty: list[Event] = []
+        self.excluded = list(plan.excluded)
+        self.last_name = ""
+        self.repeating = False
+        self.attempt: Attempt | None = None
+        self.lessons: Lessons | None = None
+        self.stale = 0
+        self.pause = 0.0
+        self.tally = Tally(plan.needs)
+        self.record = Record(
+            id=plan.id,
+            at=time.time(),
+            wire=plan.codec.WIRE,
+            asked=plan.asked,
+            profile=plan.profile,
+            stream=not self.plain,
+        )
+        self.first_head = Head(self)
+        self.closing = Closing(self)
+
+    @property
+    def head(self) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return status and headers, once the first bytes are known."""
+        return self.first_head.sent
+
+    def moves(self) -> Iterator[bytes | Want]:
+        """Yield bytes and waits until the client has a whole answer or an honest error."""
+        self.desk.budget.request()
+        try:
+            yield from self._moves()
+        except GatewayError as error:
+            yield self._error(error)
+        except Exception:
+            log.exception("request %s broke", self.plan.id)
+            yield self._error(GatewayError("the gateway failed; see its log", code="internal_error"))
+        finally:
+            self.abandon()
+
+    def ping(self) -> bytes:
+        """Return a keep-alive; the first one fixes the status, the content is still free."""
+        self.first_head.open()
+        return self.out.ping()
+
+    def abandon(self) -> None:
+        """Cut off what is still open and book the request; nobody is blamed for a client that left."""
+        if self.attempt is not None:
+            self.attempt.cancelled()
+            self.attempt = None
+        if self.body is not None:
+            self.body.abort()
+            self.body = None
+        self.closing.book("cancelled", 499)
+
+    def _moves(self) -> Iterator[bytes | Want]:
+        while (candidate := self._next()) is not None:
+            try:
+                yield from self._answer(candidate)
+                return
+            except ProviderError as error:
+                self._failed(candidate, error)
+            if self.shown.mode(self.request) is Mode.OVER:
+                yield from self.closing.finish([Finished(reason=StopReason.TOOL_CALLS)], candidate.model)
+                return
+            if self.pause:
+                yield BLOCK
+                time.sleep(self.pause)
+        if self.empty and not self.shown.started:
+            start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
+            began = isinstance(self.empty[0], Started)
+            yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
+            return
+        yield self._error(self._final_error())
+
+    def _next(self) -> Candidate | None:
+        """Return whom to try next, if anyone may be tried still."""
+        mode, hops = self.shown.mode(self.request), self.record.hops
+        if self.deadlines.overdue or mode is Mode.LOST:
+            return None
+        if self.repeating:
+            self.repeating = False
+            return self.queue.next()
+        if len(hops) >= MOST_ATTEMPTS or (hops and not self._may_go_on(mode)):
+            return None
+        health = self.desk.health
+        while (candidate := self.queue.next()) is not None:
+            rest = health.resting(candidate.place, free=candidate.model.free)
+            if rest is not None and not rest.breaker:
+                left = rest.until - health.clock()
+                self.excluded.append(Excluded(candidate.model, candidate.key, f"resting: {rest.reason}", left))
+            elif health.claim(candidate.place) or not self.queue.waiting:
+                return candidate
+        return None
+
+    def _may_go_on(self, mode: Mode) -> bool:
+        if not self.plan.fallback or (self.failures and not self.failures[-1].verdict.next_candidate):
+            return False
+        if mode is not Mode.FRESH:
+            if self.plan.hold == "off" or self.continuations >= CONTINUATIONS:
+                return False
+            if self.deadlines.left() < LEAST_FOR_CONTINUATION:
+                return False
+            self.continuations += 1
+            self.queue.prefer_same(self.last_name)
+        elif self.plan.hold == "off" and self.shown.started:
+            return False
+        return self.desk.budget.spend()
+
+    def _answer(self, candidate: Candidate) -> Iterator[bytes | Want]:
+        """Yield one candidate's answer; raise ProviderError when it fails."""
+        if self.whole_turn:
+            self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
+        mode = self.shown.mode(self.request)
+        attempt = self.attempt = Attempt(self, candidate, mode)
+        self.last_name = candidate.model.name
+        yield BLOCK
+        reading = attempt.send()
+        held = attempt.held
+        ending: list[Finished] = []
+        heard = 0
+        while not reading.done:
+            if reading.waits:
+                yield READ
+            for event in attempt.feed(reading):
+                if isinstance(event, Finished):
+                    ending.append(event)
+                elif self.whole_turn:
+                    held.append(event)
+                    self.tally.hear(event)
+                elif data := self.show(event):
+                    yield data
+            if attempt.units.heard != heard:
+                heard = attempt.units.heard
+                attempt.content()
+            if reading.complete:
+                self.deadlines.linger()
+        attempt.succeeded(ending)
+        self.attempt = None
+        yield from self.closing.finish([*held, *ending], candidate.model)
+        yield from self._drain()
+
+    def show(self, event: Event) -> bytes:
+        """Return what the client gets for an event, and remember it."""
+        self.closing.watch(event)
+        self.tally.hear(event)
+        data = self.out.encode(event)
+        if data:
+            self.first_head.open()
+        return data
+
+    def _failed(self, candidate: Candidate, error: ProviderError) -> None:
+        """Blame, rest, learn, and decide what comes next."""
+        attempt, self.attempt = self.attempt, None
+        if self.body is not None:
+            self.body.abort()
+            self.body = None
+        self.pause = 0.0
+        if attempt is None or self._repeats(candidate, attempt, error):
+            return
+        self.failures.append(error)
+        self.shown.inside_call = attempt.units.inside or bool(attempt.units.doubtful)
+        self.tally.broke_off(delivered=not self.whole_turn)
+        if self.whole_turn:
+            self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
+        if error.kind is FailureKind.EMPTY and attempt.substance.finish is not None:
+            if self.empty:
+                self.queue.waiting.clear()
+            self.empty = self.empty or [*attempt.held, attempt.substance.finish]
+        if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
+            self.pause = PAUSE_SECONDS * (0.5 + random.random())
+
+    def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
+        """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
+        stale = error.code == "stale" and self.stale < MOST_ATTEMPTS
+        attempt.failed(error, count=not stale)
+        if stale:
+            self.stale += 1
+            self.record.hops.pop()
+        elif lessons := self.desk.learn(candidate, error):
+            self.lessons = lessons
+        else:
+            return False
+        self.queue.again(candidate)
+        self.repeating = True
+        return True
+
+    def _final_error(self) -> GatewayError:
+        hops, failures = self.record.hops, self.failures
+        if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
+            error = outcome.refused(failures[-1])
+        else:
+            overdue = self.deadlines.overdue
+            error = outcome.all_failed(failures, hops, self.excluded, overdue=overdue)
+        if self.shown.started and not self.whole_turn:
+            return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
+        return error
+
+    def _error(self, error: GatewayError) -> bytes:
+        """Return the client's error: a status and a body, or the wire's error event once the status is out."""
+        running = self.head is not None
+        self.closing.book(error.code or error.type, error.status)
+        if running:
+            return self.out.error(error)
+        body = msgspec.json.encode(self.plan.codec.encode_error(error))
+        self.first_head.fail(error, len(body))
+        return body
+
+    def _drain(self) -> Iterator[bytes | Want]:
+        """Read the rest of the body for a moment, so that its connection can be used again."""
+        body = self.body
+        try:
+            self.deadlines.linger()
+            while not body.ended:
+                if not body.pending():
+                    yield READ
+                body.read()
+            body.release()
+        except ProviderError:
+            body.abort()
+        finally:
+            if body.ended is False:
+                body.abort()
+            self.body = None
+
+
+class Attempt:
+    """One try at one candidate: its stages, its hop, its reservation."""
+
+    def __init__(self, attempts: Attempts, candidate: Candidate, mode: Mode) -> None:
+        """Prepare the stages between the provider's events and the client."""
+        self.attempts = attempts
+        self.candidate = candidate
+        self.mode = mode
+        request, plan, shown = attempts.request, attempts.plan, attempts.shown
+        shown.model = shown.model or candidate.model.id
+        extra = {"openai_chat": {"provider": candidate.model.provider}}
+        self.units = WholeUnits(
+            offered=offered_tools(request),
+            json=request.output is not None and plan.hold != "event",
+            calls=plan.hold != "event",
+        )
+        self.substance = Substance(strict=attempts.whole_turn)
+        self.held: list[Event] = []
+        self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
+        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
+        attempts.record.hops.append(self.hop)
+        self.started = attempts.desk.clock()
+        self.ttft: float | None = None
+        self.reservation = attempts.desk.ledger.reserve(
+            candidate.model.provider, candidate.model.id, candidate.key.account, tokens=plan.needs.tokens
+        )
+
+    def send(self) -> Reading:
+        """Fit, encode and send the request; return what reads the answer. May block."""
+        attempts, candidate = self.attempts, self.candidate
+        asked = attempts.shown.remainder(attempts.request, self.mode)
+        lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        fitted = adapt(
+            asked,
+            model=candidate.model,
+            wire=candidate.provider.wire,
+            issuer=candidate.issuer,
+            asked_on=attempts.plan.codec.WIRE,
+            lessons=lessons,
+        )
+        timeouts = attempts.plan.timeouts.get(candidate.model.provider) or Timeouts()
+        reasoning = "reasoning" in candidate.model.capabilities
+        attempts.deadlines.attempt(timeouts, reasoning=reasoning)
+        attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
+        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        attempts.first_head.note_send()
+        return Reading(candidate.provider, attempts.body, fitted.request)
+
+    def feed(self, reading: Reading) -> Iterator[Event]:
+        """Yield the events of one read, as the client gets them."""
+        return self.join.feed(self.substance.feed(self.units.feed(reading.feed())))
+
+    def content(self) -> None:
+        """Note that content has come."""
+        self.attempts.deadlines.content()
+        if self.ttft is None:
+            self.ttft = self.attempts.desk.clock() - self.started
+            self.hop.ttft_ms = self.ttft * 1000
+
+    def succeeded(self, ending: list[Finished]) -> None:
+        """Book a whole answer."""
+        desk = self.attempts.desk
+        latency = self._end("ok")
+        usage = self.attempts.tally.own(ending, self.hop)
+        desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
+        desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
+
+    def failed(self, error: ProviderError, *, count: bool = True) -> None:
+        """Book a failure where it belongs."""
+        desk = self.attempts.desk
+        self._end(error.kind.name.lower())
+        self.hop.message, self.hop.status = error.message, error.status
+        desk.ledger.settle(self.reservation, tokens=None)
+        if not count:
+            desk.health.release(self.candidate.place)
+            return
+        desk.health.failed(self.candidate.place, error)
+        rest = desk.health.resting(self.candidate.place, free=self.candidate.model.free)
+        self.hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
+        log.info("attempt %s %s %s %.0f ms", self.attempts.plan.id, self.hop.model, self.hop.outcome, self.hop.ms)
+
+    def cancelled(self) -> None:
+        """Book an attempt that the client left: nobody is to blame."""
+        self._end("cancelled")
+        self.attempts.desk.health.release(self.candidate.place)
+        self.attempts.desk.ledger.settle(self.reservation, tokens=None)
+
+    def _end(self, outcome: str) -> float:
+        latency = self.attempts.desk.clock() - self.started
+        self.hop.outcome, self.hop.ms = outcome, latency * 1000
+        return latency

@@ -1,0 +1,194 @@
+"""The two ends of an answer: status and headers before its first byte, and what is committed before its last."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from wallas.catalog.entries import Model
+from wallas.codecs.plain import PlainEncoder
+from wallas.errors import GatewayError
+from wallas.routing.enrich import kept_of
+from wallas.routing.trail import trail
+from wallas.types.chat import ChatResponse
+from wallas.types.events import Event, Finished, Fold
+from wallas.types.flow import BLOCK, Want
+
+if TYPE_CHECKING:
+    from wallas.routing.attempts import Attempts
+
+log = logging.getLogger(__name__)
+
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    529: "Overloaded",
+}
+ANTHROPIC_DOWN = 529
+
+
+class Head:
+    """Status and headers: fixed once, by the first content, the first keep-alive or the error."""
+
+    def __init__(self, attempts: "Attempts") -> None:
+        """Belong to one answer."""
+        self.attempts = attempts
+        self.sent: tuple[str, list[tuple[str, str]]] | None = None
+        self.overhead: float | None = None
+        self.started = attempts.desk.clock()
+        self.told_hops = 0
+
+    def note_send(self) -> None:
+        """Note that the first request has left: until then the time was the gateway's own."""
+        if self.overhead is None:
+            self.overhead = (self.attempts.desk.clock() - self.started) * 1000
+
+    def open(self, length: int | None = None) -> None:
+        """Fix the head of an answer: 200, and what is known by now."""
+        if self.sent is not None:
+            return
+        headers = [("Content-Type", self.attempts.out.content_type)]
+        if length is not None:
+            headers.append(("Content-Length", str(length)))
+        else:
+            headers += [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
+        self.sent = ("200 OK", headers + self._told())
+
+    def fail(self, error: GatewayError, length: int) -> None:
+        """Fix the head of an error."""
+        status = error.status
+        if status == 503 and self.attempts.plan.codec.WIRE == "anthropic":
+            status = ANTHROPIC_DOWN
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(length))]
+        if error.retry_after is not None:
+            headers.append(("Retry-After", str(max(int(error.retry_after), 1))))
+        if status < 429:
+            headers.append(("x-should-retry", "false"))
+        self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told())
+
+    def _told(self) -> list[tuple[str, str]]:
+        attempts = self.attempts
+        hops = attempts.record.hops
+        told = [("X-Request-Id", attempts.plan.id), ("X-Wallas-Attempts", str(len(hops)))]
+        if attempts.plan.profile:
+            told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
+        if hops and attempts.shown.model:
+            told += [("X-Wallas-Provider", _safe(hops[-1].provider)), ("X-Wallas-Model", _safe(hops[-1].model))]
+        if hops:
+            told.append(("X-Wallas-Trail", trail(hops)))
+        if attempts.dropped:
+            told.append(("X-Wallas-Dropped", _safe(", ".join(attempts.dropped))[:2000]))
+        if self.overhead is not None:
+            told.append(("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}"))
+        self.told_hops = len(hops)
+        return told
+
+    def late_news(self) -> str:
+        """Return what the head could not say yet, as one line for a comment; "" when it said all."""
+        attempts = self.attempts
+        hops = attempts.record.hops
+        last = hops[-1]
+        news = {
+            "provider": last.provider,
+            "model": last.model,
+            "attempts": len(hops),
+            "trail": trail(hops),
+            "dropped": attempts.dropped,
+        }
+        return "wallas " + json.dumps(news, separators=(",", ":"))
+
+
+class Closing:
+    """Commits what the client may name next, tells the usage, writes the end, and books the request once."""
+
+    def __init__(self, attempts: "Attempts") -> None:
+        """Belong to one answer."""
+        self.attempts = attempts
+        plan = attempts.plan
+        self.whole = Fold() if plan.keep_response or plan.keep_seals else None
+        self.booked = False
+
+    def watch(self, event: Event) -> None:
+        """Remember an event that the client gets, where something of it may have to be kept."""
+        if self.whole is not None:
+            self.whole.add(event)
+
+    def finish(self, events: Sequence[Event], model: Model) -> Iterator[bytes | Want]:
+        """Yield the rest of an answer and its end, after the commit it waits for."""
+        attempts = self.attempts
+        told: list[Event] = []
+        for event in events:
+            if isinstance(event, Finished):
+                event = self._with_usage(event, events, model)
+            told.append(event)
+            self.watch(event)
+        if self.whole is not None:
+            yield BLOCK
+            self._commit(self.whole.result())
+        if isinstance(attempts.out, PlainEncoder):
+            yield self._plain(attempts.out, told)
+        else:
+            yield self._stream_end(told)
+        self.book("ok", 200)
+
+    def _plain(self, out: PlainEncoder, events: Sequence[Event]) -> bytes:
+        for event in events:
+            out.encode(event)
+        body = out.finish()
+        self.attempts.first_head.open(len(body))
+        return body
+
+    def _stream_end(self, events: Sequence[Event]) -> bytes:
+        out, head = self.attempts.out, self.attempts.first_head
+        head.open()
+        body = [out.encode(event) for event in events if not isinstance(event, Finished)]
+        body.append(out.note(head.late_news()))
+        body += [out.encode(event) for event in events if isinstance(event, Finished)]
+        return b"".join(body)
+
+    def _with_usage(self, event: Finished, events: Sequence[Event], model: Model) -> Finished:
+        last = max((index for index, other in enumerate(events) if isinstance(other, Finished)), default=0)
+        if events[last] is not event:
+            return event
+        usage = self.attempts.tally.usage(event.usage, model)
+        return Finished(
+            reason=event.reason,
+            detail=event.detail,
+            usage=usage,
+            choice=event.choice,
+            extra=event.extra,
+            response_extra=event.response_extra,
+        )
+
+    def _commit(self, response: ChatResponse) -> None:
+        plan, journal = self.attempts.plan, self.attempts.desk.journal
+        if plan.keep_seals and (kept := kept_of(choice.message for choice in response.choices)):
+            journal.keep_seals(kept)
+        if plan.keep_response:
+            journal.keep_response(plan.request, response)
+
+    def book(self, outcome: str, status: int) -> None:
+        """Book the request: the first call counts."""
+        if self.booked:
+            return
+        self.booked = True
+        record = self.attempts.record
+        record.outcome, record.status = outcome, status
+        record.ms = (self.attempts.desk.clock() - self.attempts.first_head.started) * 1000
+        self.attempts.desk.journal.record(record)
+
+
+def _safe(text: str) -> str:
+    return text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")

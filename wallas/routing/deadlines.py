@@ -1,0 +1,76 @@
+"""The clocks of one answer: when the client wants a sign of life, when an attempt is late, when all of it is."""
+
+from collections.abc import Callable
+
+from wallas.errors import FailureKind, ProviderError
+from wallas.settings import Timeouts
+
+HEAD_SECONDS = 10.0
+PING_SECONDS = 10.0
+LINGER_SECONDS = 1.0
+LEAST_FOR_CONTINUATION = 5.0
+
+
+class Deadlines:
+    """Instants on one monotonic clock; content moves them, mere bytes do not."""
+
+    def __init__(self, *, clock: Callable[[], float], total: float, stream: bool) -> None:
+        """Start the request's clocks now."""
+        self.clock = clock
+        self.stream = stream
+        self.started = clock()
+        self.end = self.started + total
+        self.ping_at = self.started + HEAD_SECONDS
+        self.late_at = self.end
+        self.late: ProviderError | None = None
+        self.gap = 0.0
+
+    def attempt(self, timeouts: Timeouts, *, reasoning: bool) -> None:
+        """Start an attempt: its first content is due (a plain one's whole answer)."""
+        if self.stream:
+            limit = timeouts.first_token_reasoning if reasoning else timeouts.first_token
+        else:
+            limit = timeouts.whole_reasoning if reasoning else timeouts.whole
+        self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
+        self._due(limit, FailureKind.TIMEOUT, f"no answer within {limit:g} s")
+
+    def content(self) -> None:
+        """Note that the provider said something that counts: the next is due within the gap."""
+        if self.stream:
+            self._due(self.gap, FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
+
+    def linger(self) -> None:
+        """Wait no longer than a moment for what may follow a whole answer."""
+        self._due(LINGER_SECONDS, FailureKind.STALLED, "no end of the body")
+
+    def sent(self) -> None:
+        """Note that the client got something: the next sign of life is due later."""
+        self.ping_at = self.clock() + PING_SECONDS
+
+    @property
+    def overdue(self) -> bool:
+        """Return whether the whole request is out of time."""
+        return self.clock() >= self.end
+
+    def left(self) -> float:
+        """Return the seconds left for the whole request."""
+        return self.end - self.clock()
+
+    def alarm(self) -> float:
+        """Return the next instant at which something is due."""
+        soonest = min(self.late_at, self.end)
+        return min(soonest, self.ping_at) if self.stream else soonest
+
+    def lateness(self, now: float) -> ProviderError | None:
+        """Return the fault of an attempt that is late by now, or None."""
+        if now >= self.end:
+            return ProviderError(FailureKind.TIMEOUT, "the request ran out of time")
+        return self.late if now >= self.late_at else None
+
+    def ping_due(self, now: float) -> bool:
+        """Return whether the client has waited long enough for a sign of life."""
+        return self.stream and now >= self.ping_at
+
+    def _due(self, seconds: float, kind: FailureKind, message: str) -> None:
+        self.late_at = self.clock() + seconds
+        self.late = ProviderError(kind, message)

@@ -1,0 +1,134 @@
+"""Reads a model name as the client wrote it: virtual model, exact id, ``provider/model``, suffix or alias.
+
+The order of the readings is the surface's (section 3); the first that fits wins.
+"""
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from wallas.catalog.entries import Model
+from wallas.catalog.snapshot import Catalog
+from wallas.errors import NotFound
+from wallas.routing.strategies import profile_name
+from wallas.settings import ProfileSettings
+
+SUFFIXES = frozenset({"free", "nitro", "floor", "online", "private"})
+
+BUILT_IN_ALIASES = (
+    ("claude-*haiku*", "rapido"),
+    ("*-mini", "rapido"),
+    ("*-mini-*", "rapido"),
+    ("claude-*", "agentico"),
+    ("gpt-*", "agentico"),
+    ("gemini-*", "agentico"),
+)
+"""So that a tool's fixed model names work where no such provider is configured; the first pattern that fits."""
+_FOREIGN = re.compile(r"(claude|gpt|gemini)-")
+
+
+class Asked(NamedTuple):
+    """What a model name means: a ``profile`` to choose by, or ``models`` to use in this order.
+
+    ``exact`` says that nothing but these may answer; ``own`` names the user's
+    profile, ``alias`` the name that led here.
+    """
+
+    profile: str | None = None
+    models: tuple[Model, ...] = ()
+    exact: bool = False
+    suffixes: frozenset[str] = frozenset()
+    strategy: str | None = None
+    alias: str | None = None
+
+
+class Names:
+    """Reads names against one catalog snapshot and one set of settings."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        usable: frozenset[str],
+        aliases: Mapping[str, str],
+        profiles: Mapping[str, ProfileSettings],
+    ) -> None:
+        """Only models of the ``usable`` providers can be meant."""
+        self.catalog = catalog
+        self.usable = usable
+        self.aliases = aliases
+        self.profiles = profiles
+
+    def read(self, name: str, *, depth: int = 0) -> Asked:
+        """Return what the name means; raise NotFound with the nearest names for one that means nothing."""
+        asked = self._plain(name) or self._suffixed(name) or self._prefixed(name) or self._alias(name, depth)
+        if asked is None:
+            raise self._unknown(name)
+        return asked
+
+    def _plain(self, name: str) -> Asked | None:
+        if name in self.profiles:
+            return self._own_profile(name)
+        if profile := profile_name(name):
+            return Asked(profile=profile)
+        if local := self._models(self.catalog.find("ollama", name), self.catalog.find("ollama", f"{name}:latest")):
+            return Asked(models=local[:1])
+        if models := self._models(*self.catalog.by_id.get(name, ())):
+            return Asked(models=models)
+        return None
+
+    def _suffixed(self, name: str) -> Asked | None:
+        base, _, suffix = name.rpartition(":")
+        if suffix not in SUFFIXES or not base:
+            return None
+        asked = self._plain(base) or self._suffixed(base) or self._prefixed(base)
+        return asked._replace(suffixes=asked.suffixes | {suffix}) if asked else None
+
+    def _prefixed(self, name: str) -> Asked | None:
+        for mark in "/:":
+            provider, found, rest = name.partition(mark)
+            if found and provider in self.usable:
+                model = self.catalog.find(provider, rest) or self.catalog.find(provider, f"{rest}:latest")
+                if model is not None:
+                    return Asked(models=(model,), exact=True)
+        return None
+
+    def _alias(self, name: str, depth: int) -> Asked | None:
+        if depth > 4:
+            return None
+        for pattern, target in (*self.aliases.items(), *BUILT_IN_ALIASES):
+            if fnmatchcase(name, pattern) and (pattern in self.aliases or _FOREIGN.match(name)):
+                return self.read(target, depth=depth + 1)._replace(alias=name)
+        return None
+
+    def _own_profile(self, name: str) -> Asked:
+        profile = self.profiles[name]
+        models: dict[str, Model] = {}
+        for pattern in profile.models:
+            for model in self.matching(pattern):
+                models.setdefault(model.key, model)
+        return Asked(profile=name, models=tuple(models.values()), exact=True, strategy=profile.strategy)
+
+    def matching(self, pattern: str) -> tuple[Model, ...]:
+        """Return the usable models that a pattern means: ``*``, a glob over ``provider/model``, or an exact name."""
+        if any(mark in pattern for mark in "*?["):
+            return tuple(
+                model
+                for model in self.catalog.models
+                if model.provider in self.usable and model.kind == "chat" and fnmatchcase(model.key, pattern)
+            )
+        asked = self._prefixed(pattern) or self._plain(pattern)
+        return asked.models if asked else ()
+
+    def _models(self, *models: Model | None) -> tuple[Model, ...]:
+        return tuple(model for model in models if model is not None and model.provider in self.usable)
+
+    def _unknown(self, name: str) -> NotFound:
+        said = name[:100].encode("unicode_escape").decode()
+        near = [known for known in self.catalog.nearest(name[:100]) if known]
+        hint = f"; near: {', '.join(near)}" if near else ""
+        provider = name.partition("/")[0]
+        if provider not in self.usable and self.catalog.of(provider):
+            hint = f"; provider {provider!r} has no key here: set its key in instance/.env"
+        return NotFound(f"the model '{said}' does not exist{hint}", param="model", code="model_not_found")

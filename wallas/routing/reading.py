@@ -1,0 +1,83 @@
+"""Reads one provider's answer: head, refusal or body, stream or whole, as events."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from wallas import codecs
+from wallas.codecs import StreamDecoder
+from wallas.codecs.plain import PlainDecoder
+from wallas.errors import FailureKind, ProviderError
+from wallas.providers.base import Provider
+from wallas.types.chat import ChatRequest
+from wallas.types.events import Event
+
+REFUSAL_BYTES = 256 * 1024
+
+
+class Reading:
+    """A body under way; ``feed`` reads it once and yields the events that came, ``done`` tells when to stop."""
+
+    def __init__(self, provider: Provider, body: Any, request: ChatRequest) -> None:
+        """Read the answer to ``request`` from ``body``."""
+        self.provider = provider
+        self.body = body
+        self.request = request
+        self.decoder: StreamDecoder | None = None
+        self.refusal: bytearray | None = None
+        self.done = False
+
+    @property
+    def waits(self) -> bool:
+        """Return whether the next ``feed`` has to wait for the socket."""
+        return not self.body.ended and not self.body.pending()
+
+    @property
+    def complete(self) -> bool:
+        """Return whether the answer is whole, whatever may follow."""
+        return self.decoder is not None and self.decoder.complete
+
+    def feed(self) -> Iterator[Event]:
+        """Yield the events of one read; raise ProviderError for a refusal or a fault."""
+        try:
+            data = self.body.read()
+        except ProviderError:
+            if self.decoder is None or not self.decoder.complete:
+                raise
+            self.done = True
+            yield from self.decoder.end()
+            return
+        if self.body.status is None:
+            return
+        if self.decoder is None and self.refusal is None:
+            self._meet_head()
+        if self.refusal is not None:
+            self._refused(data)
+            return
+        assert self.decoder is not None
+        if data:
+            yield from self.decoder.feed(data)
+        if self.decoder.done:
+            self.done = True
+        elif self.body.ended:
+            self.done = True
+            yield from self.decoder.end()
+
+    def _meet_head(self) -> None:
+        status, kind = self.body.status, self.body.headers.get("content-type", "")
+        if status >= 400:
+            self.refusal = bytearray()
+        elif status != 200:
+            raise ProviderError(FailureKind.MALFORMED, f"status {status} where an answer was due", status=status)
+        elif kind.startswith("text/html"):
+            raise ProviderError(FailureKind.MALFORMED, "HTML where an answer was due", status=status)
+        elif self.request.stream and kind.startswith("application/json") and self.provider.wire != codecs.OLLAMA:
+            self.decoder = PlainDecoder(codecs.codec(self.provider.wire).decode_response)
+        else:
+            self.decoder = self.provider.decoder(self.request)
+
+    def _refused(self, data: bytes) -> None:
+        assert self.refusal is not None
+        self.refusal += data
+        if self.body.ended or len(self.refusal) > REFUSAL_BYTES:
+            self.done = True
+            raise self.provider.decode_error(self.body.status, self.body.headers, bytes(self.refusal))

@@ -1,0 +1,213 @@
+"""Decides who answers: reads the model's name, finds the candidates, and makes the stream that tries them."""
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from wallas import codecs
+from wallas.catalog.entries import Model
+from wallas.catalog.snapshot import Catalog
+from wallas.codecs import Codec, StreamEncoder
+from wallas.codecs.plain import PlainEncoder
+from wallas.errors import BadRequest
+from wallas.providers.base import Provider
+from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.candidates import Needs, Selection, Selector, Terms, needs_of, preferred
+from wallas.routing.desk import Desk
+from wallas.routing.enrich import Memory, enrich
+from wallas.routing.naming import Asked, Names
+from wallas.routing.strategies import PROFILES, STRATEGIES
+from wallas.routing.stream import Stream
+from wallas.settings import Settings, Timeouts
+from wallas.types.chat import ChatRequest
+
+ANSWER_PREFIX = {
+    codecs.OPENAI_CHAT: "chatcmpl-",
+    codecs.OPENAI_RESPONSES: "resp_",
+    codecs.ANTHROPIC: "msg_",
+}
+N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
+KIN = 6
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller said beside the request, in headers or in the body's ``wallas`` object (surface 4)."""
+
+    tier: str | None = None
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    provider: str | None = None
+    cost_mode: str | None = None
+    hold: str | None = None
+    fallback: bool = True
+    timeout: float | None = None
+    only: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    private: bool = False
+    store: bool = False
+    dropped: tuple[str, ...] = ()
+
+
+class Router:
+    """Routes chat requests over one snapshot of catalog and providers; ``reload`` replaces the snapshot whole."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        catalog: Catalog,
+        providers: Mapping[str, Provider],
+        desk: Desk,
+        memory: Memory,
+    ) -> None:
+        """Route among ``providers``, those that can be used."""
+        self.settings = settings
+        self.providers = dict(providers)
+        self.desk = desk
+        self.memory = memory
+        self.timeouts: dict[str, Timeouts] = {
+            name: table.timeouts for name, table in settings.providers.items() if table.timeouts is not None
+        }
+        self.reload(catalog)
+
+    def reload(self, catalog: Catalog) -> None:
+        """Take a new catalog snapshot."""
+        self.catalog = catalog
+        usable = frozenset(self.providers)
+        self.names = Names(catalog, usable=usable, aliases=self.settings.aliases, profiles=self.settings.profiles)
+        self.selector = Selector(catalog.models, self.providers, self.desk.health)
+        self.selector.windows = self.desk.windows
+
+    def chat(
+        self,
+        request: ChatRequest,
+        options: Options,
+        *,
+        codec: Codec,
+        out: StreamEncoder | PlainEncoder,
+        request_id: str,
+    ) -> Stream:
+        """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
+        request = enrich(request, self.memory)
+        plan = self.plan(request, options, codec=codec, out=out, request_id=request_id)
+        return Stream(Attempts(plan, self.desk))
+
+    def plan(
+        self,
+        request: ChatRequest,
+        options: Options,
+        *,
+        codec: Codec,
+        out: StreamEncoder | PlainEncoder,
+        request_id: str,
+    ) -> Plan:
+        """Return everything that is decided before the first attempt."""
+        asked = self.read(request.model, options)
+        needs = needs_of(request)
+        if request.stream is isinstance(out, PlainEncoder):
+            request = msgspec.structs.replace(request, stream=not request.stream)
+        selection = self.selection(request, asked, options, needs)
+        profile = asked[0].profile
+        hold = options.hold or (PROFILES[profile].hold if profile in PROFILES else "part")
+        return Plan(
+            id=request_id,
+            request=request,
+            needs=needs,
+            candidates=selection.candidates,
+            excluded=selection.excluded,
+            codec=codec,
+            out=out,
+            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + secrets.token_hex(14),
+            created=int(time.time()),
+            asked=request.model[:200],
+            profile=profile,
+            hold=hold,
+            fallback=options.fallback,
+            total=options.timeout or self.settings.request_timeout,
+            timeouts=self.timeouts,
+            keep_response=options.store,
+            keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
+            dropped=options.dropped,
+        )
+
+    def read(self, model: str, options: Options) -> list[Asked]:
+        """Return what the caller's model names mean, in order: header before body before the model field."""
+        if options.tier is not None:
+            asked = self.names.read(options.tier)
+            if asked.profile is None:
+                raise BadRequest(f"X-Willaku-Tier: {options.tier[:100]!r} is no virtual model", param="X-Willaku-Tier")
+            return [asked]
+        first = options.model or model
+        names = list(dict.fromkeys([first, *options.models])) if first else list(options.models)
+        if not names:
+            raise BadRequest("model is missing", param="model", code="missing_required_parameter")
+        return [self.names.read(name) for name in names]
+
+    def selection(self, request: ChatRequest, asked: Sequence[Asked], options: Options, needs: Needs) -> Selection:
+        """Return who may answer, best first, and who may not and why."""
+        named: list[Model] = []
+        roomy = 1.0
+        free_only = False
+        private = options.private
+        for one in asked:
+            found, factor = self._models(request, one, needs)
+            named.extend(found)
+            roomy = max(roomy, factor)
+            free_only = free_only or "free" in one.suffixes
+            private = private or "private" in one.suffixes
+        only = options.only | ({options.provider} if options.provider else frozenset())
+        if options.provider and options.provider not in self.providers:
+            raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
+        pays = options.cost_mode != "free_only" and not free_only
+        explicit = frozenset(model.key for one in asked for model in one.models) if pays else frozenset()
+        terms = Terms(
+            allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
+            named=explicit,
+            only=frozenset(only),
+            ignore=options.ignore,
+            private=private,
+        )
+        models = dict.fromkeys(named)
+        if (request.n or 1) > 1:
+            models = dict.fromkeys(self._able_of_n(models, request))
+        selection = self.selector.select(models, needs, terms, roomy=roomy)
+        issuers = frozenset(
+            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
+        )
+        return Selection(preferred(selection.candidates, order=options.order, issuers=issuers), selection.excluded)
+
+    def _models(self, request: ChatRequest, asked: Asked, needs: Needs) -> tuple[Iterable[Model], float]:
+        """Return the models that one name means, ranked, and how roomy their windows shall be."""
+        if asked.strategy is not None:
+            if asked.strategy not in STRATEGIES:
+                raise BadRequest(f"profile {asked.profile!r}: no strategy {asked.strategy!r}", param="model")
+            return self.selector.rank(STRATEGIES[asked.strategy], request, asked.models), 1.0
+        if asked.profile is not None:
+            profile = PROFILES[asked.profile]
+            return self.selector.best(asked.profile, request, needs.capabilities | profile.needs), profile.roomy
+        strategy = STRATEGIES["rapido" if "nitro" in asked.suffixes else "standard"]
+        exact = self.selector.rank(strategy, request, asked.models) or asked.models
+        if asked.exact:
+            return exact, 1.0
+        same = [model for name in {model.name for model in exact} for model in self.catalog.by_name.get(name, ())]
+        same = [model for model in same if model.provider in self.providers]
+        elsewhere = self.selector.rank(STRATEGIES["standard"], request, same)
+        return [*exact, *elsewhere, *self._kin(request, exact[0], needs)], 1.0
+
+    def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> list[Model]:
+        """Return the free models nearest in quality to one that was asked for by a bare id."""
+        able = [other for other in self.selector.best("standard", request, needs.capabilities) if other.free]
+        return sorted(able, key=lambda other: abs(other.quality - model.quality))[:KIN]
+
+    def _able_of_n(self, models: Iterable[Model], request: ChatRequest) -> list[Model]:
+        able = [
+            model
+            for model in models
+            if self.providers[model.provider].wire in N_WIRES and "n" not in self.providers[model.provider].row.drops
+        ]
+        if not able:
+            raise BadRequest(f"n: no model here gives {request.n} answers at once", param="n")
+        return able

@@ -1,0 +1,189 @@
+"""One answer as a stream that can be parked: the WSGI iterable around the attempt loop.
+
+A server that knows ``step`` drives it without a thread (``types/flow.py``); any
+other WSGI server iterates it in its own thread, where ``_wait`` watches the
+provider's socket, the client's, and the clock.
+"""
+
+import contextlib
+import logging
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from wallas.errors import ProviderError
+from wallas.routing.attempts import Attempts
+from wallas.types.flow import BLOCK, END, READ, Want
+
+log = logging.getLogger(__name__)
+
+POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
+GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
+PROBE_SECONDS = 1.0
+
+
+class Stream:
+    """The answer to one request; ``step`` never blocks unless ``want`` is BLOCK."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        """Stream what the attempts give."""
+        self.attempts = attempts
+        self.moves: Iterator[bytes | Want] = attempts.moves()
+        self.want: Want = BLOCK
+        self.nonblock = False
+        self.cancelled = False
+        self.closed = False
+        self.extra_headers: list[tuple[str, str]] = []
+        self.start_response: Any = None
+        self.client: socket.socket | None = None
+        self.probed_at: float | None = None
+        self.half_closed = False
+        self.http10 = False
+
+    @property
+    def body(self) -> Any:
+        """Return the provider's body that is read now, or None."""
+        return self.attempts.body
+
+    @property
+    def head(self) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return status and headers, once the first bytes are known."""
+        head = self.attempts.head
+        return (head[0], head[1] + self.extra_headers) if head else None
+
+    def step(self) -> bytes:
+        """Advance to the next wait and return what the client gets now."""
+        out: list[bytes] = []
+        try:
+            while True:
+                move = next(self.moves)
+                if isinstance(move, bytes):
+                    out.append(move)
+                    continue
+                self.want = move
+                break
+        except StopIteration:
+            self.want = END
+        if out:
+            self.attempts.deadlines.sent()
+        return b"".join(out)
+
+    def alarm(self) -> float:
+        """Return the monotonic time by which ``tick`` wants to be called."""
+        return self.attempts.deadlines.alarm()
+
+    def tick(self, now: float) -> bytes:
+        """Keep the deadlines: fail the body that is late, or return the keep-alive that is due."""
+        deadlines = self.attempts.deadlines
+        late = deadlines.lateness(now)
+        if late is not None:
+            if self.body is not None:
+                self.body.failed = late
+            return self.step()
+        if deadlines.ping_due(now):
+            deadlines.sent()
+            return self.attempts.ping()
+        return b""
+
+    def bind(self, start_response: Any, client: socket.socket | None, *, http10: bool = False) -> "Stream":
+        """Return this stream, ready to be iterated for one WSGI call."""
+        self.start_response = start_response
+        self.client = client
+        self.http10 = http10
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the answer's bytes, waiting in this thread; status and headers go out with the first of them."""
+        started = False
+        try:
+            while self.want is not END and not self.cancelled:
+                data = self._wait() if self.want is READ else self.step()
+                if data:
+                    if not started:
+                        started = True
+                        assert self.head is not None
+                        self.start_response(*self.head)
+                    yield data
+        finally:
+            self.close()
+
+    def _wait(self) -> bytes:
+        """Return the next bytes for the client, after waiting for the provider, the client or the clock."""
+        body = self.body
+        poll = select.poll()
+        poll.register(body.fileno(), select.POLLIN)
+        watched = self._watch(poll)
+        while not self.cancelled:
+            now = self.attempts.deadlines.clock()
+            due = self.alarm()
+            if self.probed_at is not None:
+                due = min(due, self.probed_at + PROBE_SECONDS)
+            ready = dict(poll.poll(max(due - now, 0.0) * 1000 + 1))
+            if watched is not None and watched in ready and self._departed(ready.pop(watched)):
+                self.cancelled = True
+                return b""
+            if self.probed_at is not None and self.attempts.deadlines.clock() >= self.probed_at + PROBE_SECONDS:
+                self.probed_at = None
+                self.half_closed = True
+            if watched is not None and (self.half_closed or self.probed_at is not None):
+                poll.modify(watched, 0)
+            if ready:
+                return self.step()
+            data = self.tick(self.attempts.deadlines.clock())
+            if data or self.want is not READ or self.body is not body:
+                return data
+        return b""
+
+    def _watch(self, poll: select.poll) -> int | None:
+        if self.client is None:
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = self.client.fileno()
+            if descriptor >= 0:
+                quiet = self.half_closed or self.probed_at is not None
+                poll.register(descriptor, 0 if quiet else POLLRDHUP)
+                return descriptor
+        return None
+
+    def _departed(self, events: int) -> bool:
+        """Return whether the client is gone; a close and a half-close look the same until something is written."""
+        if events & GONE:
+            return True
+        if self.probed_at is None and not self.half_closed:
+            self.probed_at = self.attempts.deadlines.clock()
+            return not self._probe()
+        return False
+
+    def _probe(self) -> bool:
+        """Write something that means nothing; return False when the client is known to be gone."""
+        assert self.client is not None
+        data = self._quiet_bytes()
+        if not data:
+            return True
+        try:
+            self.client.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def _quiet_bytes(self) -> bytes:
+        if self.attempts.head is None:
+            return b"" if self.http10 else PROBE
+        ping = self.attempts.out.ping()
+        if not ping or self.http10:
+            return ping
+        return b"%x\r\n%b\r\n" % (len(ping), ping)
+
+    def close(self) -> None:
+        """End the stream wherever it is; the provider's connection is cut off and nobody is blamed."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            self.moves.close()  # type: ignore[attr-defined]
+        except (ProviderError, OSError) as error:
+            log.warning("closing a stream: %s", error)
+        finally:
+            self.attempts.abandon()

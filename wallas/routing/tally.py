@@ -1,0 +1,78 @@
+"""Adds up what an answer took: real counts where the provider said them, estimates where it did not."""
+
+import msgspec
+
+from wallas.catalog.entries import Model
+from wallas.routing.candidates import BYTES_PER_TOKEN, Needs
+from wallas.routing.trail import Hop
+from wallas.types.chat import Usage
+from wallas.types.events import Event, Finished, PartDelta
+
+
+def tokens_in(text: str) -> int:
+    """Return the estimated tokens of a text."""
+    return int((len(text) if text.isascii() else len(text.encode())) / BYTES_PER_TOKEN) + bool(text)
+
+
+class Tally:
+    """The usage of one answer that one or several attempts gave: the prompt once, the delivered words once."""
+
+    def __init__(self, needs: Needs) -> None:
+        """Start with the estimate of the prompt."""
+        self.needs = needs
+        self.characters = 0
+        self.before = 0
+        self.prompt: int | None = None
+
+    def hear(self, event: Event) -> None:
+        """Count an answer's words."""
+        if type(event) is PartDelta:
+            self.characters += len(event.text) if event.text.isascii() else len(event.text.encode())
+
+    @property
+    def spoken(self) -> int:
+        """Return the estimated tokens delivered by this attempt."""
+        return int(self.characters / BYTES_PER_TOKEN) + (self.characters > 0)
+
+    def broke_off(self, *, delivered: bool) -> None:
+        """Note that an attempt ended; what it delivered counts, what nobody saw does not."""
+        self.before += self.spoken if delivered else 0
+        self.characters = 0
+
+    def own(self, ending: list[Finished], hop: Hop) -> Usage:
+        """Note in its hop what one attempt took; return its usage with estimates where nothing was said."""
+        usage = Usage()
+        for event in ending:
+            usage = usage.updated(event.usage)
+        hop.estimated = usage.input is None or usage.output is None
+        hop.input = self.needs.tokens if usage.input is None else usage.input
+        hop.output = self.spoken if usage.output is None else usage.output
+        hop.cached, hop.reasoning = usage.cache_read, usage.reasoning
+        return msgspec.structs.replace(usage, input=hop.input, output=hop.output)
+
+    def usage(self, said: Usage | None, model: Model) -> Usage:
+        """Return what the client is told: ``estimated`` marks what no provider said, ``cost`` is in USD."""
+        usage = said or Usage()
+        estimated = usage.input is None or usage.output is None
+        prompt = self.needs.tokens if usage.input is None else usage.input
+        output = self.before + (self.spoken if usage.output is None or self.before else usage.output)
+        raw = {wire: dict(own) for wire, own in usage.raw.items()} if not self.before else {}
+        told = dict(raw.get("openai_chat", {}))
+        if estimated:
+            told["estimated"] = True
+        cost = price(model, prompt, output)
+        if cost is not None:
+            told["cost"] = cost
+        if told:
+            raw["openai_chat"] = told
+        return msgspec.structs.replace(usage, input=prompt, output=output, raw=raw)
+
+
+def price(model: Model, prompt: int, output: int) -> float | None:
+    """Return what a call costs in USD; None when the price is not known."""
+    if model.free:
+        return 0.0
+    known = model.price
+    if known is None or known.input is None or known.output is None:
+        return None
+    return round((prompt * known.input + output * known.output) / 1e6, 9)

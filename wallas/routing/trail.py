@@ -1,0 +1,59 @@
+"""What happened to one request, as values: the hops that were tried, told in headers, errors, logs and the database."""
+
+import msgspec
+
+
+class Hop(msgspec.Struct, kw_only=True):
+    """One attempt: who, how it ended (``ok``, or the failure's kind), and when; durations in milliseconds."""
+
+    provider: str
+    model: str
+    key: str
+    outcome: str = "open"
+    message: str = ""
+    status: int | None = None
+    ms: float = 0.0
+    ttft_ms: float | None = None
+    input: int | None = None
+    output: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+    estimated: bool = False
+    cost: float | None = None
+    retry_after: float | None = None
+    said_model: str = ""
+
+    def row(self) -> dict[str, object]:
+        """Return this attempt as the client is told of it in an error."""
+        told: dict[str, object] = {
+            "provider": self.provider,
+            "model": self.model,
+            "reason": self.outcome,
+            "ms": round(self.ms, 1),
+        }
+        if self.status is not None:
+            told["status"] = self.status
+        if self.retry_after is not None:
+            told["retry_after_seconds"] = round(self.retry_after, 3)
+        return told
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One request's history, for the database: never a prompt, an answer or a key. ``at`` is epoch seconds."""
+
+    id: str
+    at: float
+    wire: str
+    asked: str
+    profile: str | None
+    stream: bool
+    status: int = 0
+    outcome: str = "open"
+    ms: float = 0.0
+    hops: list[Hop] = []
+
+
+def trail(hops: list[Hop]) -> str:
+    """Return the hops as one header value: ``groq/m rate_limit 35ms, gemini/n ok 812ms``."""
+    text = ", ".join(f"{hop.provider}/{hop.model} {hop.outcome} {hop.ms:.0f}ms" for hop in hops)
+    return text.encode("ascii", "replace").decode()

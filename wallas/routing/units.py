@@ -1,0 +1,184 @@
+"""Holds back what must be shown whole or not at all: tool calls, and answers that must be JSON.
+
+What is still held when a provider fails, the client never hears of; so most
+failovers are invisible by construction.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+import msgspec
+
+from wallas.errors import FailureKind, ProviderError
+from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
+from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
+
+Slot: TypeAlias = tuple[int, int]
+"""A part's place: its choice and its index."""
+_CUT_SHORT = (StopReason.LENGTH, StopReason.CONTENT_FILTER)
+
+
+class WholeUnits:
+    """Pass text and reasoning on as they come; hold tool calls, and JSON answers, until they are whole and usable.
+
+    A call whose arguments are no JSON, or to a tool that was not offered,
+    makes the answer UNUSABLE, unless the answer was cut for length: then it is
+    the model's own, and passed on as it is.
+    """
+
+    def __init__(self, *, offered: frozenset[str] | None = None, json: bool = False, calls: bool = True) -> None:
+        """Check names against ``offered`` (None: any); hold text if ``json``; let calls stream if not ``calls``."""
+        self.offered = offered
+        self.json = json
+        self.calls = calls
+        self.held: dict[Slot, ToolCall | Text] = {}
+        self.deltas: dict[Slot, list[PartDelta]] = {}
+        self.doubtful: list[tuple[Slot, ToolCall | Text]] = []
+        self.heard = 0
+
+    @property
+    def inside(self) -> bool:
+        """Return whether a unit is open: something was said that the client does not know of."""
+        return bool(self.held)
+
+    def feed(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield the events that may be shown; raise UNUSABLE at the end of an answer that is not."""
+        for event in events:
+            match event:
+                case PartDelta():
+                    self.heard += bool(event.text or event.data or event.summary)
+                    if self.held and (event.choice, event.index) in self.held:
+                        self.deltas[event.choice, event.index].append(event)
+                    else:
+                        yield event
+                case PartStarted(part=ToolCall() | Text() as part) if self._holds(part):
+                    self.held[event.choice, event.index] = part
+                    self.deltas[event.choice, event.index] = []
+                case PartEnded() if (event.choice, event.index) in self.held:
+                    yield from self._ended((event.choice, event.index))
+                case Finished():
+                    yield from self._finished(event)
+                    yield event
+                case _:
+                    yield event
+
+    def _holds(self, part: ToolCall | Text) -> bool:
+        return self.calls if isinstance(part, ToolCall) else self.json
+
+    def _ended(self, slot: Slot) -> Iterator[Event]:
+        part = self.held.pop(slot)
+        deltas = self.deltas.pop(slot)
+        whole = extended(part, joined(deltas)) if deltas else part
+        assert isinstance(whole, ToolCall | Text)
+        checked = self._checked(whole)
+        if checked is None:
+            self.doubtful.append((slot, whole))
+        else:
+            yield from shown(slot, checked)
+
+    def _checked(self, part: ToolCall | Text) -> ToolCall | Text | None:
+        if isinstance(part, Text):
+            text = bare_json(part.text)
+            return None if text is None else part if text == part.text else msgspec.structs.replace(part, text=text)
+        if self.offered is not None and part.name not in self.offered:
+            return None
+        return part if part.kind == "custom" or not part.arguments or is_json(part.arguments) else None
+
+    def _finished(self, event: Finished) -> Iterator[Event]:
+        for slot in [slot for slot in self.held if slot[0] == event.choice]:
+            yield from self._ended(slot)
+        doubtful, self.doubtful = self.doubtful, []
+        for slot, part in doubtful:
+            if slot[0] != event.choice:
+                self.doubtful.append((slot, part))
+            elif event.reason in _CUT_SHORT:
+                yield from shown(slot, part)
+            else:
+                raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered))
+
+
+def shown(slot: Slot, part: ToolCall | Text) -> Iterator[Event]:
+    """Yield a whole part as the events of a stream."""
+    choice, index = slot
+    start, delta = halved(part, index=index, choice=choice)
+    yield PartStarted(index=index, part=start, choice=choice)
+    if delta is not None:
+        yield delta
+    yield PartEnded(index=index, choice=choice)
+
+
+def offered_tools(request: ChatRequest) -> frozenset[str] | None:
+    """Return the names a call may have, or None where a server's own tools could be called too."""
+    if any(isinstance(tool, Opaque) for tool in request.tools):
+        return None
+    return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool))
+
+
+def is_json(text: str) -> bool:
+    """Return whether the text is one JSON value."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def bare_json(text: str) -> str | None:
+    """Return the text if it is JSON, what a Markdown fence around it holds if that is, else None."""
+    if is_json(text):
+        return text
+    stripped = text.strip()
+    if stripped.startswith("```") and stripped.endswith("```"):
+        inner = stripped[3:-3].partition("\n")[2]
+        if is_json(inner):
+            return inner.strip()
+    return None
+
+
+def _complaint(part: ToolCall | Text, offered: frozenset[str] | None) -> str:
+    if isinstance(part, Text):
+        return "the answer is not the JSON that was asked for"
+    if offered is not None and part.name not in offered:
+        return "a call to a tool that was not offered"
+    return "a tool call whose arguments are no JSON"
+
+
+class Substance:
+    """Watches an answer for content and refuses one that ends without any (EMPTY).
+
+    Thoughts alone are content where the client has seen them already; where
+    nothing is shown yet (``strict``), another candidate may do better.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        """Start without content."""
+        self.strict = strict
+        self.text = False
+        self.reasoning: set[int] = set()
+        self.thought = False
+        self.finish: Finished | None = None
+
+    @property
+    def seen(self) -> bool:
+        """Return whether anything worth showing has come."""
+        return self.text or (self.thought and not self.strict)
+
+    def feed(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield the events as they are; raise EMPTY at a plain stop after nothing."""
+        for event in events:
+            match event:
+                case PartDelta():
+                    if not self.text and (event.text or event.summary or event.data):
+                        self.thought = True
+                        self.text = event.index not in self.reasoning
+                case PartStarted(part=Reasoning()):
+                    self.reasoning.add(event.index)
+                    self.thought = True
+                case PartStarted(part=part):
+                    self.text = self.text or not isinstance(part, Text) or bool(part.text)
+                case Finished(reason=StopReason.STOP | StopReason.UNKNOWN | None) if not self.seen:
+                    self.finish = event
+                    raise ProviderError(FailureKind.EMPTY, "an answer without content")
+                case _:
+                    pass
+            yield event

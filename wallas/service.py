@@ -1,0 +1,138 @@
+"""One worker's gateway, put together: database, health, catalog, providers, router and the jobs beside them."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+
+from wallas import demo
+from wallas.catalog.build import build
+from wallas.catalog.listing import Listing
+from wallas.catalog.snapshot import Catalog
+from wallas.health import Health
+from wallas.jobs import LEASE_SECONDS, Job, Jobs
+from wallas.journal import DatabaseJournal
+from wallas.providers.base import Provider
+from wallas.providers.daemon import Daemon
+from wallas.providers.registry import provider_rows, provider_terms, providers
+from wallas.quota.ledger import Ledger
+from wallas.routing.desk import Desk
+from wallas.routing.enrich import Memory
+from wallas.routing.router import Router
+from wallas.settings import Settings
+from wallas.sharing import HealthSharing
+from wallas.storage import migrate
+from wallas.storage.circuits import load_circuits
+from wallas.storage.engine import check_database, open_database
+from wallas.storage.leader import Lease
+from wallas.storage.model_lists import load_models, save_models
+from wallas.storage.prune import prune
+from wallas.storage.responses import delete_response
+from wallas.storage.writer import Writer
+from wallas.transport import Transport
+
+log = logging.getLogger(__name__)
+
+PRUNE_SECONDS = 3600.0
+
+
+class Service:
+    """Everything a worker holds for as long as it lives; make it after the fork, close it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the database, migrating it if nobody has, and take up what earlier runs knew."""
+        self.fleet = demo.Demo() if settings.demo else None
+        if self.fleet is not None:
+            settings = self.fleet.settings(settings)
+        self.settings = settings
+        self.pages: set[str] = set()
+        self.engine = self._database()
+        self.writer = Writer(self.engine)
+        self.journal = DatabaseJournal(self.engine, self.writer)
+        self.transport = Transport(
+            connect=settings.timeouts.connect,
+            tls=settings.timeouts.tls,
+            cafile=settings.ssl_cert_file,
+            proxy=settings.https_proxy,
+            no_proxy=settings.no_proxy,
+        )
+        self.local = Daemon(self.transport, settings.ollama_upstream)
+        self.providers: dict[str, Provider] = providers(settings, self.transport)
+        self.health = Health(never_rest=[name for name, one in self.providers.items() if one.never_rest])
+        self.sharing = HealthSharing(self.health, self.engine, self.writer, seldom=self.take_in_lists)
+        self.lists_at = 0.0
+        self.router = Router(
+            settings,
+            catalog=self.catalog(),
+            providers=self.providers,
+            desk=Desk(health=self.health, ledger=Ledger(), journal=self.journal),
+            memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
+        )
+        self.jobs = Jobs(Lease(self.engine, "jobs", seconds=LEASE_SECONDS), self._jobs())
+        self.jobs.start()
+
+    def _database(self) -> Engine:
+        self.settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        url = self.settings.database_url
+        if not migrate.is_current(url):
+            check_database(url)
+            migrate.upgrade(url)
+        return open_database(url)
+
+    def _jobs(self) -> list[Job]:
+        if self.fleet is not None:
+            return []
+        refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=2.0)
+        return [refresh, Job("prune", lambda: prune(self.engine), PRUNE_SECONDS, delay=60.0)]
+
+    def catalog(self) -> Catalog:
+        """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
+        stored = load_models(self.engine)
+        self.lists_at = max((row.fetched_at for row in stored), default=self.lists_at)
+        listings = [Listing.parse(msgspec.json.decode(row.models)) for row in stored]
+        return build(
+            providers=self.settings.providers, listings=listings, terms=provider_terms(self.settings, self.providers)
+        )
+
+    def refresh(self) -> None:
+        """Ask every provider that can be used for its list; keep the old one of whoever does not answer."""
+        from wallas.catalog.refresh import refresh
+
+        def store(provider: str, listing: Listing) -> None:
+            save_models(self.engine, provider, msgspec.json.encode(listing.plain()))
+
+        refresh(self.providers, store)
+        self.router.reload(self.catalog())
+
+    def take_in_lists(self) -> None:
+        """Take up the lists that another worker has fetched meanwhile."""
+        if load_models(self.engine, since=self.lists_at):
+            self.router.reload(self.catalog())
+
+    def trouble(self) -> str | None:
+        """Return what does not work at the moment, None when all does."""
+        return f"database: {self.writer.trouble}" if self.writer.trouble else None
+
+    def provider_rows(self) -> Sequence[dict[str, Any]]:
+        """Return what is known of every provider, configured or not."""
+        return provider_rows(self.settings, self.providers)
+
+    def load_circuits(self) -> Sequence[Any]:
+        """Return the circuits of all workers."""
+        return load_circuits(self.engine)
+
+    def delete_response(self, id: str) -> bool:
+        """Forget a stored response; return whether there was one."""
+        return delete_response(self.engine, id)
+
+    def close(self) -> None:
+        """Stop what runs beside the requests, and commit what is still queued."""
+        self.jobs.close()
+        self.sharing.close()
+        self.writer.close()
+        self.transport.close()
+        if self.fleet is not None:
+            self.fleet.close()
+        self.engine.dispose()
