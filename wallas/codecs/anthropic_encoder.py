@@ -113,13 +113,8 @@ class Block:
 
     def first(self) -> PartDelta:
         """Return what the part held when it started."""
-        match self.part:
-            case Text() as part:
-                return PartDelta(0, part.text, citations=part.citations)
-            case Refusal() as part:
-                return PartDelta(0, part.text)
-            case _:
-                return PartDelta(0)
+        assert isinstance(self.part, Text | Refusal)
+        return PartDelta(0, self.part.text, citations=self.part.citations if isinstance(self.part, Text) else ())
 
     def delta(self, event: PartDelta) -> bytes:
         """Return the frames of what was added."""
