@@ -31,11 +31,9 @@ class Pieces:
 
     def add(self, call: dict[str, Any]) -> bool:
         """Take a piece in; return whether the call is whole now."""
-        whole = call.get("args")
-        if isinstance(whole, dict):
-            self.args |= whole
+        self.args |= call.get("args") or {}
         for piece in call.get("partialArgs") or ():
-            if isinstance(piece, dict) and isinstance(piece.get("jsonPath"), str):
+            if isinstance(piece.get("jsonPath"), str):
                 self._place(piece)
         return not call.get("willContinue")
 

@@ -85,7 +85,7 @@ def media_kind(mime: str | None) -> MediaKind:
 
 def extra_of(part: dict[str, Any], kind: str, known: tuple[str, ...]) -> dict[str, Any]:
     """Return what no field takes: keys beside the part's ``kind``, and under ``kind`` those inside it."""
-    extra = {key: value for key, value in part.items() if key not in (kind, "thoughtSignature")}
+    extra = {key: value for key, value in part.items() if key not in (kind, "thoughtSignature") and value is not None}
     inner = part[kind]
     if isinstance(inner, dict) and (left := {key: value for key, value in inner.items() if key not in known}):
         extra[kind] = left

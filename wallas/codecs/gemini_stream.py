@@ -12,9 +12,11 @@ from wallas.codecs import blame
 from wallas.codecs.framing import JsonEvents, Plain, Sse, encode
 from wallas.codecs.gemini_array import JsonArray
 from wallas.codecs.gemini_calls import Pieces, in_pieces
+from wallas.codecs.gemini_chunk import Chunk
 from wallas.codecs.gemini_citations import SOURCES, citations_of
 from wallas.codecs.gemini_parts import minted, noted, part_of
 from wallas.codecs.gemini_words import logprobs_of, reason_of, seconds_of, usage_of
+from wallas.codecs.reading import read as checked
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Extra, Logprob, Reasoning, Seal, StopReason, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started, fold, halved
@@ -177,7 +179,7 @@ class Answer:
     def keep(self, candidate: dict[str, Any]) -> None:
         """Keep what a chunk says beside the parts; a later word replaces an earlier one, sources add up."""
         for key, value in candidate.items():
-            if key in _CANDIDATE:
+            if key in _CANDIDATE or value is None:
                 continue
             if key == SOURCES and isinstance(value, dict):
                 self.extra[key] = _added(self.extra.get(key, {}), value)
@@ -236,18 +238,10 @@ class Answers:
 
     def read(self, body: Any) -> Iterator[Event]:
         """Yield the events of one chunk; raise for an error in its place, and MALFORMED for what has another shape."""
-        if not isinstance(body, dict):
-            raise ProviderError(FailureKind.MALFORMED, "a chunk that is no object")
-        if body.get("error"):
+        if isinstance(body, dict) and body.get("error"):
             raise error_of(body["error"], 200, {})
-        try:
-            yield from self._read(body)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # A provider's body is checked by being read: naming its wrong field would help nobody.
-            raise ProviderError(FailureKind.MALFORMED, "a chunk that is no GenerateContentResponse") from error
-
-    def _read(self, body: dict[str, Any]) -> Iterator[Event]:
-        beside = {key: value for key, value in body.items() if key not in _BODY}
+        checked(body, Chunk)
+        beside = {key: value for key, value in body.items() if key not in _BODY and value is not None}
         if not self.started:
             self.started = True
             self.stem = body.get("responseId") or ""
@@ -256,16 +250,17 @@ class Answers:
             )
         elif beside:
             self.extra |= beside
-        feedback = beside.get("promptFeedback")
-        if isinstance(feedback, dict) and feedback.get("blockReason"):
-            self.blocked = str(feedback["blockReason"])
+        feedback = beside.get("promptFeedback") or {}
+        self.blocked = feedback.get("blockReason") or self.blocked
         if usage := body.get("usageMetadata"):
             self.usage = usage if self.usage is None else self.usage | usage
         for place, candidate in enumerate(body.get("candidates") or ()):
             yield from self._candidate(candidate, place)
 
     def _candidate(self, candidate: dict[str, Any], place: int) -> Iterator[Event]:
-        number = candidate.get("index", place)
+        number = candidate.get("index")
+        if number is None:
+            number = place
         answer = self.answers.get(number)
         if answer is None:
             answer = self.answers[number] = Answer(number)
@@ -327,7 +322,7 @@ class Answers:
 
 def _beside(part: dict[str, Any], *, spoken: bool) -> Extra:
     known = ("text", "thoughtSignature") if spoken else ("text", "thoughtSignature", "thought")
-    return noted({key: value for key, value in part.items() if key not in known})
+    return noted({key: value for key, value in part.items() if key not in known and value is not None})
 
 
 def _added(sources: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
