@@ -25,7 +25,8 @@ from wallas.settings import Settings
 from wallas.sharing import HealthSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
-from wallas.storage.engine import check_database, open_database
+from wallas.storage.engine import open_database
+from wallas.storage.file import check_database
 from wallas.storage.leader import Lease
 from wallas.storage.model_lists import load_models, save_models
 from wallas.storage.prune import prune

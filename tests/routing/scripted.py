@@ -14,7 +14,7 @@ from wallas.routing.candidates import Candidate, needs_of
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
 from wallas.routing.stream import Stream
-from wallas.settings import Key, Secret
+from wallas.settings import Key, Secret, Timeouts
 from wallas.types.chat import ChatRequest, Message, Text
 
 ABILITIES = frozenset({"chat", "tools", "json_object", "json_schema", "reasoning", "vision"})
@@ -66,6 +66,7 @@ class ScriptedProvider:
         self.scripts = list(scripts)
         self.requests: list[ChatRequest] = []
         self.bodies: list[ScriptedBody] = []
+        self.timeouts = Timeouts()
         self.keys = (Key(secret=Secret("k"), account="acc", id="k1"),)
 
     def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> ScriptedBody:
@@ -111,7 +112,9 @@ def candidate(provider: ScriptedProvider, id: str = "m", **traits: Any) -> Candi
 
 def ask(text: str = "Tell me a tale", **fields: Any) -> ChatRequest:
     """Return a streaming request."""
-    return ChatRequest(**{"model": "auto", "messages": (Message(role="user", parts=(Text(text=text),)),), "stream": True} | fields)
+    return ChatRequest(
+        **{"model": "auto", "messages": (Message(role="user", parts=(Text(text=text),)),), "stream": True} | fields
+    )
 
 
 def desk(**parts: Any) -> Desk:
@@ -119,7 +122,9 @@ def desk(**parts: Any) -> Desk:
     return Desk(**{"health": Health(jitter=lambda: 0.5), "ledger": Ledger(), "journal": Notes()} | parts)
 
 
-def stream_of(request: ChatRequest, candidates: Sequence[Candidate], *, wire: str, at: Desk | None = None, **plan: Any) -> Stream:
+def stream_of(
+    request: ChatRequest, candidates: Sequence[Candidate], *, wire: str, at: Desk | None = None, **plan: Any
+) -> Stream:
     """Return the stream that answers a request with these candidates."""
     codec = codecs.codec(wire)
     out = codec.Encoder(request) if request.stream else PlainEncoder(codec.encode_response, codec.encode_error)

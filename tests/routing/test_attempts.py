@@ -46,7 +46,9 @@ FRAMES = wired(TALE).split(b"\n\n")
 def test_a_text_cut_anywhere_is_exact_or_ends_honestly(frames, size):
     data = b"".join(frame + b"\n\n" for frame in FRAMES[:frames])
     first = ScriptedProvider("one", "anthropic", ScriptedBody(data, fault=cut(), size=size))
-    second = ScriptedProvider("two", "anthropic", lambda r: continues(r) if len(r.messages) > 1 else ScriptedBody(wired(TALE)))
+    second = ScriptedProvider(
+        "two", "anthropic", lambda r: continues(r) if len(r.messages) > 1 else ScriptedBody(wired(TALE))
+    )
     out = driven(stream_of(ask(), [candidate(first), candidate(second)], wire="anthropic"))
     if b"event: error" in out:
         shown = "".join(part for part in out.decode().split('"text":"')[1:])
@@ -57,8 +59,12 @@ def test_a_text_cut_anywhere_is_exact_or_ends_honestly(frames, size):
 
 
 def test_a_request_all_of_whose_candidates_fail_lists_them():
-    first = ScriptedProvider("one", "anthropic", ScriptedBody(b'{"error":{"type":"rate_limit_error","message":"slow down"}}', status=429))
-    second = ScriptedProvider("two", "anthropic", ScriptedBody(b'{"error":{"type":"rate_limit_error","message":"slow down"}}', status=429))
+    first = ScriptedProvider(
+        "one", "anthropic", ScriptedBody(b'{"error":{"type":"rate_limit_error","message":"slow down"}}', status=429)
+    )
+    second = ScriptedProvider(
+        "two", "anthropic", ScriptedBody(b'{"error":{"type":"rate_limit_error","message":"slow down"}}', status=429)
+    )
     stream = stream_of(ask(), [candidate(first), candidate(second)], wire="anthropic")
     out = driven(stream)
     assert stream.head is not None

@@ -43,7 +43,7 @@ class Guard:
             self._credential(incoming)
 
     def _host(self, incoming: Request) -> str:
-        said = incoming.environ.get("HTTP_HOST", "")
+        said: str = incoming.environ.get("HTTP_HOST", "")
         match = _HOST.fullmatch(said)
         if match is None:
             raise BadRequest("the Host header is missing or malformed", param="Host", code="invalid_host")

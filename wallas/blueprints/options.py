@@ -3,8 +3,10 @@
 Header before body before model suffix (surface 4). A bad value is a 400 that names it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
+
+from werkzeug.datastructures import Headers
 
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
@@ -58,7 +60,7 @@ READERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 """Field of the ``wallas`` object: its header, and how its value is read."""
 
 
-def options(headers: Mapping[str, str], body: dict[str, Any]) -> Options:
+def options(headers: Headers, body: dict[str, Any]) -> Options:
     """Return the caller's options and take them out of ``body``, which is what the codec then reads."""
     own = body.pop("wallas", None)
     if own is not None and not isinstance(own, dict):

@@ -25,14 +25,14 @@ class StreamResponse(Response):
     def __init__(self, stream: Stream) -> None:
         """Wrap a stream; headers that hooks set on this response go into the stream's head."""
         super().__init__()
-        self.stream = stream
+        self.answer = stream
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Return the stream, which calls ``start_response`` with its first bytes."""
         own = ("Content-Type", "Content-Length", "Cache-Control")
-        self.stream.extra_headers = [(name, value) for name, value in self.headers.items() if name not in own]
+        self.answer.extra_headers = [(name, value) for name, value in self.headers.items() if name not in own]
         http10 = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        return self.stream.bind(start_response, environ.get("gunicorn.socket"), http10=http10)
+        return self.answer.bind(start_response, environ.get("gunicorn.socket"), http10=http10)
 
 
 def router() -> Router:

@@ -24,10 +24,13 @@ WIRES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA, GEMINI, COHERE)
 class StreamDecoder(Protocol):
     """A provider's streamed body, pushed in; events come out. Used once."""
 
-    done: bool
-    """Nothing more will come: the wire's last word was read."""
-    complete: bool
-    """The answer is whole: a cut from here on is no fault, though usage may still follow."""
+    @property
+    def done(self) -> bool:
+        """Return whether the wire's last word was read: nothing more will come."""
+
+    @property
+    def complete(self) -> bool:
+        """Return whether the answer is whole: a cut from here on is no fault, though usage may still follow."""
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events in these bytes. A generator: those before a fault come out before it is raised."""
@@ -39,7 +42,9 @@ class StreamDecoder(Protocol):
 class StreamEncoder(Protocol):
     """A client's answer, streamed or whole, as bytes. Used once."""
 
-    content_type: str
+    @property
+    def content_type(self) -> str:
+        """Return the type of what ``encode`` gives."""
 
     def encode(self, event: Event) -> bytes:
         """Return what the client gets for this event, perhaps nothing yet."""
@@ -57,11 +62,17 @@ class StreamEncoder(Protocol):
 class Codec(Protocol):
     """What every codec module has."""
 
-    WIRE: str
-    Decoder: Callable[[], StreamDecoder]
-    """Reads a provider's stream."""
-    Encoder: Callable[[ChatRequest | None], StreamEncoder]
-    """Writes a client's stream, as the client's request (None: defaults) wants it."""
+    @property
+    def WIRE(self) -> str:
+        """Return the wire's name."""
+
+    @property
+    def Decoder(self) -> Callable[[], StreamDecoder]:
+        """Return the class that reads a provider's stream."""
+
+    @property
+    def Encoder(self) -> Callable[[ChatRequest | None], StreamEncoder]:
+        """Return the class that writes a client's stream, as the client's request (None: defaults) wants it."""
 
     def decode_request(self, body: Any) -> ChatRequest:
         """Return a client's request; raise BadRequest naming the field that is wrong."""

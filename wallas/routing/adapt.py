@@ -160,3 +160,13 @@ class _Parts:
         if isinstance(tool, Opaque) or tool.kind == "function" or self.custom:
             return tool
         return msgspec.structs.replace(tool, kind="function", parameters=CUSTOM_SCHEMA, strict=None, extra={})
+
+
+def unwrapped(arguments: str) -> str:
+    """Return the freeform text that a model put into the function which stands for a custom tool."""
+    try:
+        value = msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return arguments
+    text = value.get(CUSTOM_INPUT) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else arguments

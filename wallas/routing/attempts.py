@@ -8,7 +8,7 @@ step that may block. Nothing bound to a thread lives across a yield.
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,10 +25,9 @@ from wallas.routing.desk import Desk
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown
-from wallas.routing.tally import Tally
+from wallas.routing.tally import Tally, price
 from wallas.routing.trail import Hop, Record
-from wallas.routing.units import Substance, WholeUnits, offered_tools
-from wallas.settings import Timeouts
+from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
 from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
@@ -57,7 +56,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     hold: str = "part"
     fallback: bool = True
     total: float = 600.0
-    timeouts: Mapping[str, Timeouts] = {}
     keep_response: bool = False
     keep_seals: bool = False
     dropped: Sequence[str] = ()
@@ -167,7 +165,7 @@ class Attempts:
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
             rest = health.resting(candidate.place, free=candidate.model.free)
-            if rest is not None and not rest.breaker:
+            if rest is not None and (not rest.breaker or self.queue.waiting):
                 left = rest.until - health.clock()
                 self.excluded.append(Excluded(candidate.model, candidate.key, f"resting: {rest.reason}", left))
             elif health.claim(candidate.place) or not self.queue.waiting:
@@ -216,6 +214,8 @@ class Attempts:
                 attempt.content()
             if reading.complete:
                 self.deadlines.linger()
+        if self.whole_turn and len(ending) < (self.request.n or 1):
+            raise ProviderError(FailureKind.UNUSABLE, f"{len(ending)} answers where {self.request.n} were asked for")
         attempt.succeeded(ending)
         self.attempt = None
         yield from self.closing.finish([*held, *ending], candidate.model)
@@ -318,6 +318,7 @@ class Attempt:
         extra = {"openai_chat": {"provider": candidate.model.provider}}
         self.units = WholeUnits(
             offered=offered_tools(request),
+            custom=custom_tools(request),
             json=request.output is not None and plan.hold != "event",
             calls=plan.hold != "event",
         )
@@ -345,9 +346,8 @@ class Attempt:
             asked_on=attempts.plan.codec.WIRE,
             lessons=lessons,
         )
-        timeouts = attempts.plan.timeouts.get(candidate.model.provider) or Timeouts()
         reasoning = "reasoning" in candidate.model.capabilities
-        attempts.deadlines.attempt(timeouts, reasoning=reasoning)
+        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         attempts.first_head.note_send()
@@ -362,13 +362,14 @@ class Attempt:
         self.attempts.deadlines.content()
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started
-            self.hop.ttft_ms = self.ttft * 1000
+            self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
 
     def succeeded(self, ending: list[Finished]) -> None:
         """Book a whole answer."""
         desk = self.attempts.desk
         latency = self._end("ok")
         usage = self.attempts.tally.own(ending, self.hop)
+        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
         desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
         desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
 

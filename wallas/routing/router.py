@@ -20,7 +20,7 @@ from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
 from wallas.routing.strategies import PROFILES, STRATEGIES
 from wallas.routing.stream import Stream
-from wallas.settings import Settings, Timeouts
+from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 ANSWER_PREFIX = {
@@ -68,9 +68,6 @@ class Router:
         self.providers = dict(providers)
         self.desk = desk
         self.memory = memory
-        self.timeouts: dict[str, Timeouts] = {
-            name: table.timeouts for name, table in settings.providers.items() if table.timeouts is not None
-        }
         self.reload(catalog)
 
     def reload(self, catalog: Catalog) -> None:
@@ -127,7 +124,6 @@ class Router:
             hold=hold,
             fallback=options.fallback,
             total=options.timeout or self.settings.request_timeout,
-            timeouts=self.timeouts,
             keep_response=options.store,
             keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
             dropped=options.dropped,

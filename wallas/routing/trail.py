@@ -9,7 +9,7 @@ class Hop(msgspec.Struct, kw_only=True):
     provider: str
     model: str
     key: str
-    outcome: str = "open"
+    outcome: str = "answering"
     message: str = ""
     status: int | None = None
     ms: float = 0.0

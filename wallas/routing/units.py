@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from wallas.errors import FailureKind, ProviderError
+from wallas.routing.adapt import unwrapped
 from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
 
@@ -26,9 +27,20 @@ class WholeUnits:
     the model's own, and passed on as it is.
     """
 
-    def __init__(self, *, offered: frozenset[str] | None = None, json: bool = False, calls: bool = True) -> None:
-        """Check names against ``offered`` (None: any); hold text if ``json``; let calls stream if not ``calls``."""
+    def __init__(
+        self,
+        *,
+        offered: frozenset[str] | None = None,
+        custom: frozenset[str] = frozenset(),
+        json: bool = False,
+        calls: bool = True,
+    ) -> None:
+        """Check names against ``offered`` (None: any); hold text if ``json``; let calls stream if not ``calls``.
+
+        Calls to the ``custom`` tools become freeform again, where a function had to stand for them.
+        """
         self.offered = offered
+        self.custom = custom
         self.json = json
         self.calls = calls
         self.held: dict[Slot, ToolCall | Text] = {}
@@ -82,7 +94,13 @@ class WholeUnits:
             return None if text is None else part if text == part.text else msgspec.structs.replace(part, text=text)
         if self.offered is not None and part.name not in self.offered:
             return None
-        return part if part.kind == "custom" or not part.arguments or is_json(part.arguments) else None
+        if part.kind == "custom":
+            return part
+        if part.arguments and not is_json(part.arguments):
+            return None
+        if part.name in self.custom:
+            return msgspec.structs.replace(part, kind="custom", arguments=unwrapped(part.arguments))
+        return part
 
     def _finished(self, event: Finished) -> Iterator[Event]:
         for slot in [slot for slot in self.held if slot[0] == event.choice]:
@@ -112,6 +130,11 @@ def offered_tools(request: ChatRequest) -> frozenset[str] | None:
     if any(isinstance(tool, Opaque) for tool in request.tools):
         return None
     return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool))
+
+
+def custom_tools(request: ChatRequest) -> frozenset[str]:
+    """Return the names of the freeform tools that were offered."""
+    return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool) and tool.kind == "custom")
 
 
 def is_json(text: str) -> bool:
