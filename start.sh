@@ -3,7 +3,6 @@
 #   ./start.sh                 serve in the foreground
 #   ./start.sh --install-only  stop before serving
 set -euo pipefail
-umask 077
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 root=$PWD
 
@@ -78,7 +77,7 @@ uses_postgres() {
 install_lock requirements.lock
 link_package
 [ -d instance ] || mkdir -m 700 instance
-[ -f instance/.env ] || { cp .env.example instance/.env && chmod 600 instance/.env; }
+[ -f instance/.env ] || (umask 077 && cat .env.example >instance/.env)
 if uses_postgres; then install_lock requirements-postgres.lock; fi
 [ "${1:-}" = "--install-only" ] && exit 0
 # gunicorn.conf.py checks the settings and brings the database up to date before it listens.

@@ -115,8 +115,21 @@ def announce(server: Any) -> None:
     """Tell the user what works now; gunicorn calls it once it listens."""
     settings = current_settings()
     write_pid(settings)
-    for line in welcome.greeting(settings):
-        print(line, flush=True)
+    if os.fork() == 0:  # the table of providers would stay in the master's memory, and Ollama may take its time
+        try:
+            print("\n".join(greeting(settings)), flush=True)
+        finally:
+            os._exit(0)
+
+
+def greeting(settings: Settings) -> list[str]:
+    """Return the lines to greet with, from the table of providers and the user's own."""
+    from wallas.providers.registry import ROWS
+
+    with_key = [row.label for row in ROWS if row.status != "retired" and settings.keys_for(row.keys)]
+    without = [row.label for row in ROWS if row.keyless and not (row.local or row.opt_in) and row.status == "working"]
+    own = [name for name in settings.providers if name not in {row.name for row in ROWS}]
+    return welcome.greeting(settings, keyed=[*own, *with_key], keyless=without)
 
 
 def finish(server: Any) -> None:

@@ -12,9 +12,9 @@ OLLAMA_SECONDS = 0.3
 def greeting(settings: Settings, *, keyed: Sequence[str] = (), keyless: Sequence[str] = ()) -> list[str]:
     """Return the lines to print at start.
 
-    ``keyed`` are the names of providers with a key, ``keyless`` of those that need
-    none. Without any key it is three lines: what works now, what can be
-    tried without network, and how to add the first key.
+    ``keyed`` are the names of providers that the user set up, ``keyless`` of those
+    that need no key. With nothing set up it is three lines: what works now, what
+    can be tried without network, and how to add the first key.
     """
     address = f"http://{_host(settings)}:{settings.port}"
     if settings.demo:
