@@ -9,6 +9,7 @@ import zlib
 
 import anthropic
 import cohere
+import httpx
 import ollama
 import openai
 import pytest
@@ -150,7 +151,12 @@ def ollama_chat(provider, stream):
 
 def cohere_chat(provider, stream):
     """Return text and calls as Cohere's client reads them."""
-    client = cohere.ClientV2(api_key="k", base_url=provider.url)
+    with httpx.Client() as http:
+        return cohere_read(cohere.ClientV2(api_key="k", base_url=provider.url, httpx_client=http), stream)
+
+
+def cohere_read(client, stream):
+    """Return text and calls that a Cohere client reads."""
     messages = [{"role": "user", "content": "hi"}]
     if not stream:
         answer = client.chat(model="m", messages=messages)

@@ -26,6 +26,8 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _BODYLESS = frozenset({204, 304})
 _INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
 
+_GZIP = zlib.MAX_WBITS | 16
+
 # What ``Answer._left`` says where it is no count of bytes.
 _UNTIL_CLOSE = -1
 _CHUNKED = -2
@@ -329,8 +331,8 @@ class Inflate:
         self.tail = b""
         self.whole = False
         self.begun = False
-        self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        self._raw = False
+        self._first = b""
+        self._zlib: zlib._Decompress | None = None
         self._taken = 0
         self._given = 0
 
@@ -347,18 +349,28 @@ class Inflate:
         return text
 
     def _step(self, data: bytes) -> bytes:
-        if not data or (self.whole and not data.startswith(b"\x1f\x8b")):
-            self.tail = b""
-            return b""
-        if self.whole:
-            self._zlib, self.whole = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32), False
+        self.tail = b""
+        if self._zlib is None:
+            data = self._first = self._first + data
+            if len(data) < 2:
+                return b""
+            self._zlib = zlib.decompressobj(wbits=_window(data))
+        elif self.whole:
+            if not data.startswith(b"\x1f"):  # padding; else another gzip member
+                return b""
+            self._zlib, self.whole = zlib.decompressobj(wbits=_GZIP), False
         try:
             text = self._zlib.decompress(data, INFLATE_STEP)
         except zlib.error as error:
-            if self._raw or self._given:
-                raise malformed("a compressed body that cannot be read") from error
-            self._raw, self._zlib = True, zlib.decompressobj(wbits=-zlib.MAX_WBITS)  # "deflate" without zlib's head
-            return self._step(data)
+            raise malformed("a compressed body that cannot be read") from error
         self.whole = self._zlib.eof
         self.tail = self._zlib.unused_data if self.whole else self._zlib.unconsumed_tail
         return text
+
+
+def _window(data: bytes) -> int:
+    """Return zlib's window for a body's first two bytes: gzip, zlib, or the bare deflate that some servers send."""
+    if data.startswith(b"\x1f\x8b"):
+        return _GZIP
+    zlibs = data[0] & 15 == 8 and (data[0] * 256 + data[1]) % 31 == 0
+    return zlib.MAX_WBITS if zlibs else -zlib.MAX_WBITS

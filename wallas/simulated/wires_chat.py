@@ -30,7 +30,7 @@ def arguments(call: Call) -> Any:
 
 
 def broken(frame: bytes, call: Call) -> bytes:
-    """Return a frame with a whole call as it is; else only what comes before its arguments, and these as far as said."""
+    """Return a frame with a whole call as it is; else what comes before the arguments, and these as far as said."""
     if arguments(call) is not None:
         return frame
     name = b'"args":' if b'"args":' in frame else b'"arguments":'
