@@ -87,7 +87,7 @@ def _format(output: Output | None, lost: Dropped) -> str | Schema | None:
         return None
     if output.strict:
         lost.add("output.strict")
-    return output.schema or "json"
+    return "json" if output.schema is None else output.schema
 
 
 def _think(thinking: Thinking | None, lost: Dropped) -> bool | str | None:
