@@ -1,0 +1,1 @@
+"""Long runs: each is a command of its own, with a short form among the tests."""
