@@ -1,0 +1,181 @@
+"""What all providers over HTTP share: addresses, headers made from settings alone, lists, embeddings, errors."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from wallas.catalog.entries import Model
+from wallas.codecs import Codec, StreamDecoder, codec
+from wallas.codecs.framing import decode_body, encode
+from wallas.codecs.plain import PlainDecoder
+from wallas.errors import FailureKind, ProviderError
+from wallas.providers.base import Setup
+from wallas.providers.errors import refined
+from wallas.providers.row import Row
+from wallas.settings import Key, Timeouts
+from wallas.transport import Body
+from wallas.types.chat import ChatRequest
+from wallas.types.media import EmbedRequest, EmbedResponse
+from wallas.version import VERSION
+
+AGENT = f"wallas/{VERSION}"
+LIST_SECONDS = 20.0
+LIST_PAGES = 20
+LIST_BYTES = 16 * 1024 * 1024
+
+_AUTH = {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
+
+
+class HttpProvider:
+    """A provider reached over HTTP. Subclasses say how a body is made and where it is sent."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Make the provider that ``setup`` describes."""
+        self.row: Row = setup.row
+        self.name: str = setup.row.name
+        self.wire: str = setup.row.wire
+        self.keys: tuple[Key, ...] = setup.keys
+        self.base_url: str = setup.base_url.rstrip("/")
+        self.timeouts: Timeouts = setup.timeouts
+        self.never_rest: bool = setup.never_rest
+        self.discover: bool = setup.discover
+        self.transport = setup.transport
+        self._own = dict(setup.headers)
+        self._headers: dict[tuple[str, bool], dict[str, str]] = {}
+
+    def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> Body:
+        """Send a request; see ``Provider.chat``."""
+        body = self.body(request, [] if dropped is None else dropped)
+        return self.send(self.url(request, key), body, headers=self.headers(key, request.stream))
+
+    def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
+        """POST a JSON body and return the answer."""
+        return self.transport.send("POST", url, headers=headers, body=encode(body), connect=self.timeouts.connect)
+
+    def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:
+        """Return the JSON body for a request; name in ``dropped`` what is left out."""
+        return self.codec.encode_request(accepted(request, self.row, dropped), dropped)
+
+    def url(self, request: ChatRequest, key: Key) -> str:
+        """Return where a chat request goes."""
+        return self.base(key) + self.row.path
+
+    def base(self, key: Key) -> str:
+        """Return the base address; the account of the key fills its ``{account}``."""
+        if "{account}" in self.base_url:
+            return self.base_url.replace("{account}", quote(key.account, safe=""))
+        return self.base_url
+
+    @property
+    def codec(self) -> Codec:
+        """Return the codec of this provider's wire, imported when first needed."""
+        return codec(self.wire)
+
+    def headers(self, key: Key, stream: bool = False) -> dict[str, str]:
+        """Return the headers for a key: from the row, the settings and nothing else. Do not change it."""
+        known = self._headers.get((key.id, stream))
+        if known is None:
+            known = {
+                "Content-Type": "application/json",
+                "Accept": "text/event-stream" if stream else "application/json",
+                "User-Agent": AGENT,
+                **self.row.headers,
+                **self.auth(key),
+                **self._own,
+            }
+            self._headers[key.id, stream] = known
+        return known
+
+    def auth(self, key: Key) -> dict[str, str]:
+        """Return the header that carries the key: none at all where there is no key."""
+        secret = key.secret.reveal()
+        if not secret:
+            return {}
+        return {_AUTH[self.row.auth]: f"Bearer {secret}" if self.row.auth == "bearer" else secret}
+
+    def decoder(self, request: ChatRequest) -> StreamDecoder:
+        """Return a fresh decoder; see ``Provider.decoder``."""
+        if not request.stream:
+            return PlainDecoder(self.codec.decode_response)
+        return self.codec.Decoder()
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Return what a refusal means: the wire's reading, sharpened by what is known of this provider."""
+        return refined(self.name, self.codec.decode_error(status, headers, body), body)
+
+    def list_models(self, key: Key) -> list[Model]:
+        """Ask for the provider's own list, page by page; see ``Provider.list_models``."""
+        from wallas.providers.lists import next_page, parse_list
+
+        path = self.row.models_path
+        if path is None or not self.discover:
+            return []
+        models: dict[str, Model] = {}
+        address: str | None = self.list_address(path, key)
+        for _ in range(LIST_PAGES):
+            if address is None:
+                break
+            page = self.fetch(address, key)
+            models.update((model.id, model) for model in parse_list(self.row, page))
+            address = next_page(self.row.list_format, address, page)
+        return list(models.values())
+
+    def list_address(self, path: str, key: Key) -> str:
+        """Return where the model list is; an absolute one only while the provider is where the table says."""
+        if not path.startswith("https://"):
+            return self.base(key) + path
+        return path if self.base_url == self.row.base_url else f"{self.base_url}/models"
+
+    def fetch(self, url: str, key: Key) -> Any:
+        """GET a JSON value with the provider's headers; raise ProviderError for anything but a 200."""
+        status, headers, data = self.transport.fetch("GET", url, headers=self.headers(key), timeout=LIST_SECONDS)
+        if status != 200:
+            if 200 < status < 400:
+                raise ProviderError(FailureKind.MALFORMED, f"the model list answered {status}", status=status)
+            raise self.decode_error(status, headers, data)
+        if len(data) > LIST_BYTES:
+            raise ProviderError(FailureKind.MALFORMED, "a model list of more than 16 MB")
+        return decode_body(data)
+
+    def embed(self, request: EmbedRequest, *, key: Key) -> Body:
+        """Send texts to be embedded; see ``Provider.embed``."""
+        from wallas.providers.embedding import address, encoded
+
+        if not self.row.embed:
+            raise ProviderError(FailureKind.UNSUPPORTED, f"{self.row.label} has no embeddings", param="model")
+        url = self.base(key) + address(self.row, request)
+        return self.send(url, encoded(self.row, request), headers=self.headers(key))
+
+    def decode_embeddings(self, request: EmbedRequest, data: bytes) -> EmbedResponse:
+        """Return the vectors; see ``Provider.decode_embeddings``."""
+        from wallas.providers.embedding import decoded
+
+        return decoded(self.row, request, decode_body(data))
+
+    def __repr__(self) -> str:
+        """Return its name, address and number of keys; never a key."""
+        return f"<{type(self).__name__} {self.name} {self.base_url} {len(self.keys)} keys>"
+
+
+NOTES = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})
+"""Keys of extras in which codecs note how a wire wrote something (besides those that begin with an underscore)."""
+
+
+def accepted(request: ChatRequest, row: Row, dropped: list[str]) -> ChatRequest:
+    """Return the request with no more of its wire's extra than the provider takes; the rest is named in ``dropped``."""
+    own = request.extra.get(row.wire)
+    if not own:
+        return request
+    refused = [key for key in own if not (key in row.accepts or key in NOTES or key.startswith("_"))]
+    if not refused:
+        return request
+    name_once(dropped, refused)
+    kept = {key: value for key, value in own.items() if key not in refused}
+    return msgspec.structs.replace(request, extra=request.extra | {row.wire: kept})
+
+
+def name_once(dropped: list[str], names: Iterable[str]) -> None:
+    """Append the names that are not there yet."""
+    dropped.extend(name for name in dict.fromkeys(names) if name not in dropped)

@@ -1,0 +1,383 @@
+"""The table of providers, and the providers that a user's settings make of it.
+
+Adding one that speaks OpenAI is one ``Row`` and one line in
+``docs/providers.md``. Nothing is imported here but data; adapters and codecs
+are imported when a provider is made and used.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from wallas.codecs import ANTHROPIC, COHERE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES
+from wallas.providers.base import Provider, Setup
+from wallas.providers.extras import (
+    ANTHROPIC_EXTRAS,
+    COHERE_EXTRAS,
+    GEMINI_EXTRAS,
+    LOCAL_EXTRAS,
+    OLLAMA_EXTRAS,
+    RESPONSES_EXTRAS,
+)
+from wallas.providers.row import Row
+from wallas.providers.rows import MAIN
+from wallas.providers.rows_local import LOCAL
+from wallas.providers.rows_more import MORE
+from wallas.settings import Key, ProviderSettings, Secret, Settings, SettingsError, Timeouts, is_loopback
+
+if TYPE_CHECKING:
+    from wallas.catalog.build import Terms
+    from wallas.transport import Transport
+
+ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL
+BY_NAME: dict[str, Row] = {row.name: row for row in ROWS}
+
+
+class Wire(NamedTuple):
+    """A wire as a user may name it: the codec's name, the class that speaks it, and how a service of it usually is."""
+
+    wire: str
+    adapter: tuple[str, str]
+    row: Row
+
+
+def _own(wire: str, **facts: Any) -> Row:
+    return Row(name="", label="", base_url="", wire=wire, free_rule="known", source="wallas.toml", **facts)
+
+
+WIRES: dict[str, Wire] = {
+    "openai": Wire(
+        OPENAI_CHAT,
+        ("openai_compatible", "OpenAICompatible"),
+        _own(
+            OPENAI_CHAT,
+            accepts=LOCAL_EXTRAS,
+            renames={"max_completion_tokens": "max_tokens"},
+            reasoning_field=None,
+            embed=True,
+            offers=frozenset({"tools", "json_object", "json_schema"}),
+        ),
+    ),
+    "responses": Wire(
+        OPENAI_RESPONSES,
+        ("openai_responses", "Responses"),
+        _own(
+            OPENAI_RESPONSES,
+            path="/responses",
+            accepts=RESPONSES_EXTRAS,
+            developer=True,
+            offers=frozenset({"tools", "parallel_tools", "json_object", "json_schema"}),
+        ),
+    ),
+    "anthropic": Wire(
+        ANTHROPIC,
+        ("anthropic", "Anthropic"),
+        _own(
+            ANTHROPIC,
+            auth="x-api-key",
+            path="/messages",
+            models_path="/models?limit=1000",
+            list_format="anthropic",
+            headers={"anthropic-version": "2023-06-01"},
+            accepts=ANTHROPIC_EXTRAS,
+            offers=frozenset({"tools", "parallel_tools", "json_schema"}),
+        ),
+    ),
+    "gemini": Wire(
+        GEMINI,
+        ("gemini", "Gemini"),
+        _own(
+            GEMINI,
+            auth="x-goog-api-key",
+            list_format="gemini",
+            accepts=GEMINI_EXTRAS,
+            embed=True,
+            embed_batch=100,
+            offers=frozenset({"tools", "parallel_tools", "json_object", "json_schema"}),
+        ),
+    ),
+    "ollama": Wire(
+        OLLAMA,
+        ("ollama", "Ollama"),
+        _own(
+            OLLAMA,
+            path="/api/chat",
+            models_path="/api/tags",
+            list_format="ollama",
+            accepts=OLLAMA_EXTRAS,
+            embed=True,
+            offers=frozenset({"tools", "json_object", "json_schema"}),
+        ),
+    ),
+    "cohere": Wire(
+        COHERE,
+        ("cohere", "Cohere"),
+        _own(
+            COHERE,
+            path="/v2/chat",
+            models_path="/v1/models?page_size=1000",
+            list_format="cohere",
+            accepts=COHERE_EXTRAS,
+            embed=True,
+            offers=frozenset({"tools", "json_object", "json_schema"}),
+        ),
+    ),
+}
+"""By the word of ``wallas.toml``; ``row`` is what is known of a provider of the user's own."""
+
+ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
+SPECIAL = {"openai": ("openai", "OpenAI")}
+"""Providers that need more than their wire's class and a row."""
+
+DIALECT = (
+    "auth",
+    "path",
+    "models_path",
+    "list_format",
+    "headers",
+    "accepts",
+    "renames",
+    "reasoning_field",
+    "developer",
+    "embed",
+    "embed_batch",
+    "offers",
+)
+"""What a known provider takes over from a wire that the user gives it instead of its own."""
+
+
+def rows(settings: Settings) -> dict[str, Row]:
+    """Return every row: the table's, changed as the user's tables say, and the user's own."""
+    known = dict(BY_NAME)
+    for name, table in settings.providers.items():
+        known[name] = changed(known[name], table) if name in known else own_row(name, table)
+    return known
+
+
+def changed(row: Row, table: ProviderSettings) -> Row:
+    """Return a row of the table with what the user's table changes."""
+    changes: dict[str, Any] = {}
+    if table.wire is not None and WIRES[table.wire].wire != row.wire:
+        word = WIRES[table.wire]
+        changes = {name: getattr(word.row, name) for name in DIALECT} | {"wire": word.wire}
+        changes |= {"quirks": (), "drops": frozenset(), "efforts": (), "prefill": None, "tool_ids": "any"}
+    if table.key_env is not None:
+        changes["keys"] = (table.key_env, *row.keys)
+    if table.free is not None:
+        changes["free_rule"] = "all" if table.free else "never"
+    return msgspec.structs.replace(row, **changes)
+
+
+def own_row(name: str, table: ProviderSettings) -> Row:
+    """Return the row of a provider of the user's own; raise SettingsError where its wire or address is missing."""
+    if table.wire is None or table.base_url is None:
+        missing = "wire" if table.wire is None else "base_url"
+        raise SettingsError(f"wallas.toml: [providers.{name}] is no provider of the table, so it needs {missing!r}")
+    free = "yes" if table.free else "no"
+    return msgspec.structs.replace(
+        WIRES[table.wire].row,
+        name=name,
+        label=name,
+        base_url=table.base_url,
+        keys=(table.key_env,) if table.key_env else (f"{name.upper().replace('-', '_')}_API_KEY",),
+        keyless=True,
+        opt_in=True,
+        free=free,
+        free_rule="all" if table.free else "known",
+        local=is_loopback(urlsplit(table.base_url).hostname or ""),
+    )
+
+
+def keys_of(row: Row, settings: Settings) -> tuple[Key, ...]:
+    """Return a provider's keys: its table's, then those of its variables, each secret once."""
+    table = settings.providers.get(row.name)
+    found = {key.id: key for key in (*(table.keys if table else ()), *settings.keys_for(row.keys))}
+    return tuple(found.values())
+
+
+def no_key(row: Row) -> Key:
+    """Return what stands for the key of a provider that needs none: an empty secret, so that no header is sent."""
+    return Key(secret=Secret(""), account=row.name, id="keyless")
+
+
+def address(row: Row, settings: Settings) -> str:
+    """Return a provider's base address, as moved by the user, in the form that its wire's paths go on from."""
+    moved = settings.base_url_for(row.name)
+    if row.name == "ollama" and moved is None:
+        moved = settings.ollama_upstream
+    return normal_base(row.wire, moved) if moved else row.base_url
+
+
+VERSIONED = re.compile(r"/v\d+[a-z]*\d*$")
+_TRIMMED = {OLLAMA: re.compile(r"/(v1|api)$"), COHERE: re.compile(r"/v[12]$")}
+_VERSION = {GEMINI: "/v1beta", ANTHROPIC: "/v1"}
+
+
+def normal_base(wire: str, url: str) -> str:
+    """Return an address as this wire's paths need it: people write it with and without its version.
+
+    Gemini's ends in ``/v1beta`` (or ``/v1``), Anthropic's in ``/v1``; Ollama's and Cohere's in neither.
+    """
+    base = url.rstrip("/")
+    if wire in _TRIMMED:
+        return _TRIMMED[wire].sub("", base)
+    if wire in _VERSION and not VERSIONED.search(base):
+        return base + _VERSION[wire]
+    return base
+
+
+def points_here(url: str, settings: Settings) -> bool:
+    """Return whether an address is this gateway's own: ``ANTHROPIC_BASE_URL`` is often set for a client of ours."""
+    parts = urlsplit(url)
+    return parts.port == settings.port and is_loopback(parts.hostname or "")
+
+
+class State(NamedTuple):
+    """Whether a provider can be used, with which keys, where, and if not, why."""
+
+    keys: tuple[Key, ...]
+    base_url: str
+    reason: str | None
+
+
+def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
+    """Return whether the user's settings make a provider usable; ``keyless`` False leaves out those without a key."""
+    keys = keys_of(row, settings)
+    base_url = address(row, settings)
+    if row.status == "retired":
+        return State((), base_url, f"retired: {row.note}")
+    if points_here(base_url, settings):
+        return State((), base_url, "its address is this gateway itself")
+    if "{account}" in base_url:
+        keys = tuple(key for key in keys if key.account != key.id)
+    if keys:
+        return State(keys, base_url, None)
+    named = row.name in settings.providers or settings.base_url_for(row.name) is not None
+    if row.keyless and (named or (keyless and not row.opt_in)):
+        return State((no_key(row),), base_url, None)
+    if named and not row.keyless and "{account}" not in base_url and settings.base_url_for(row.name) is not None:
+        return State((no_key(row),), base_url, None)
+    return State(
+        (), base_url, f"not switched on: set {variable(row.name)}" if row.opt_in else f"no key: set {row.keys[0]}"
+    )
+
+
+def variable(name: str) -> str:
+    """Return the variable that moves a provider's address."""
+    return f"{name.upper().replace('-', '_')}_BASE_URL"
+
+
+def providers(settings: Settings, transport: "Transport", *, keyless: bool = True) -> dict[str, Provider]:
+    """Return the providers that can be used: those with a key, without need of one, or in ``wallas.toml``."""
+    usable: dict[str, Provider] = {}
+    for name, row in rows(settings).items():
+        now = state(row, settings, keyless=keyless and not settings.demo)
+        if now.reason is None:
+            usable[name] = make(row, now, settings, transport)
+    return usable
+
+
+def make(row: Row, now: State, settings: Settings, transport: "Transport") -> Provider:
+    """Return the provider that a row and the settings describe, its adapter imported now."""
+    table = settings.providers.get(row.name, ProviderSettings())
+    adapter = SPECIAL.get(row.name) if row.wire == OPENAI_CHAT else None
+    module, name = adapter or ADAPTERS[row.wire]
+    kind = getattr(import_module(f"wallas.providers.{module}"), name)
+    provider: Provider = kind(
+        Setup(
+            row=row,
+            base_url=now.base_url,
+            keys=now.keys,
+            transport=transport,
+            timeouts=table.timeouts or patient(settings.timeouts, row.first_token),
+            headers=checked_headers(row.name, table.headers),
+            never_rest=table.never_rest,
+            discover=table.discover is not False,
+        )
+    )
+    return provider
+
+
+def patient(timeouts: Timeouts, first_token: float | None) -> Timeouts:
+    """Return the usual limits, with a longer one for the first token where a provider is known to be slow."""
+    if first_token is None or first_token <= timeouts.first_token:
+        return timeouts
+    longest = max(first_token, timeouts.first_token_reasoning)
+    return replace(timeouts, first_token=first_token, first_token_reasoning=longest)
+
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
+FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding"})
+
+
+def checked_headers(name: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's own headers; raise SettingsError for what would break out of its line or break the framing."""
+    for header, value in headers.items():
+        where = f"wallas.toml: [providers.{name}] headers"
+        if not HEADER_NAME.fullmatch(header) or header.lower() in FRAMING:
+            raise SettingsError(f"{where}: {header[:40]!r} cannot be set")
+        if not HEADER_VALUE.fullmatch(value):
+            raise SettingsError(f"{where}: the value of {header!r} has a line break or a letter no header can carry")
+    return dict(headers)
+
+
+def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[str, Terms]":
+    """Return what holds for all models of each provider, for building the catalog."""
+    from wallas.catalog.build import Terms
+
+    return {
+        name: Terms(
+            free=free_of_all(row, usable.get(name)),
+            trains_on_data=row.trains_on_data,
+            offers=row.offers,
+            retired=row.status == "retired",
+        )
+        for name, row in rows(settings).items()
+    }
+
+
+def free_of_all(row: Row, provider: Provider | None) -> bool | None:
+    """Return whether all models of a provider are free, or none; None: it depends on the model."""
+    if row.billed_with_key and provider is not None and provider.keys and provider.keys[0].secret:
+        return False
+    if row.source == "wallas.toml":
+        return True if row.free_rule == "all" else None
+    return None
+
+
+def provider_rows(settings: Settings, usable: Mapping[str, Provider]) -> list[dict[str, Any]]:
+    """Return what ``/v1/providers`` shows of every provider; keys are counted, addresses lose what is in no table."""
+    return [_shown(row, settings, usable.get(name)) for name, row in rows(settings).items()]
+
+
+def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str, Any]:
+    now = state(row, settings)
+    return {
+        "id": row.name,
+        "object": "provider",
+        "name": row.label,
+        "configured": provider is not None,
+        "reason": None if provider is not None else now.reason or "switched off",
+        "status": row.status,
+        "retires_on": row.date if row.status == "retired" else None,
+        "wire": row.wire,
+        "base_url": now.base_url.partition("?")[0],
+        "pricing": row.free,
+        "limits": row.limits,
+        "keys": len([key for key in provider.keys if key.secret]) if provider is not None else 0,
+        "keyless": row.keyless,
+        "key_env": list(row.keys),
+        "key_url": row.key_url or None,
+        "region": row.region or None,
+        "trains_on_data": row.trains_on_data,
+        "capabilities": sorted({"chat"} | row.offers | ({"embeddings"} if row.embed else set())),
+        "note": row.note or None,
+        "source": row.source,
+        "date": row.date or None,
+    }
