@@ -131,9 +131,10 @@ class Body:
         raise ProviderError(FailureKind.CONNECT, f"{self._target.host}: closed before an answer", code="closed")
 
     def wait(self, timeout: float) -> bool:
-        """Wait until ``read`` has something to say, at most ``timeout`` seconds; return whether it has.
+        """Wait until ``read`` may have something to say, at most ``timeout`` seconds; return whether it may.
 
-        For callers that own a thread. Another thread's ``abort`` ends the wait.
+        For callers that own a thread. It may still say nothing: TLS has records
+        that are no data. Another thread's ``abort`` ends the wait.
         """
         until = time.monotonic() + timeout
         while not (self.ended or self.pending()):

@@ -233,11 +233,7 @@ class Provider:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with self._changed:
-            open_ = list(self._open)
-        for sock in open_:
-            with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self.close_idle()
         self.wait_until(lambda: not self._open, 1.0)
 
     def __enter__(self) -> "Provider":
@@ -273,6 +269,14 @@ class Provider:
     def scripts_left(self) -> int:
         """How many queued scripts nobody has asked for."""
         return len(self._scripts)
+
+    def close_idle(self) -> None:
+        """Close every open connection from this side, as a server does with those that idled too long."""
+        with self._changed:
+            open_ = list(self._open)
+        for sock in open_:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def wait_until(self, condition: Callable[[], Any], seconds: float = 2.0) -> bool:
         """Wait until something about this provider holds; return whether it does."""
@@ -317,7 +321,8 @@ class Provider:
                 poll.poll(1000 * NEVER)
                 return
             if self._tls is not None:
-                sock = self._secured(plain)
+                sock = secured = self._secured(plain)
+                secured.do_handshake()
             with sock.makefile("rb") as reader:
                 while (request := wires.read_request(reader)) and self._answer(sock, request):
                     pass
@@ -330,14 +335,13 @@ class Provider:
                 self._open.discard(sock)
                 self._changed.notify_all()
 
-    def _secured(self, plain: socket.socket) -> socket.socket:
+    def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
+        """Return the connection with its TLS handshake still to do, so that ``close`` can cut it off in that too."""
         assert self._tls is not None
-        wrapped = self._tls.wrap_socket(plain, server_side=True)
         with self._changed:
+            wrapped = self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
             self._open.discard(plain)
             self._open.add(wrapped)
-        if self.closing:
-            raise Over
         return wrapped
 
     def _answer(self, sock: socket.socket, request: Request) -> bool:
