@@ -217,7 +217,10 @@ def fold(events: Iterable[Event]) -> ChatResponse:
 
 
 def unfold(response: ChatResponse) -> Iterator[Event]:
-    """Yield the events of a whole answer: each part is started whole-but-empty, filled by one delta and ended."""
+    """Yield the events of a whole answer: each part is started whole-but-empty, filled by one delta and ended.
+
+    The choices end together, after all parts: who writes them knows then that no other choice will begin.
+    """
     yield Started(id=response.id, model=response.model, created=response.created, extra=response.extra)
     last = len(response.choices) - 1
     for number, choice in enumerate(response.choices):
@@ -227,6 +230,7 @@ def unfold(response: ChatResponse) -> Iterator[Event]:
             if delta is not None:
                 yield delta
             yield PartEnded(index=index, choice=number)
+    for number, choice in enumerate(response.choices):
         yield Finished(
             reason=choice.stop_reason,
             detail=choice.stop_detail,

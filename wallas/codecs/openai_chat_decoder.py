@@ -1,0 +1,201 @@
+"""Reads a provider's chat completions stream: chunks in any dialect become events, one part after the other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from wallas.codecs.framing import JsonEvents, Sse, encode
+from wallas.codecs.openai_chat_answer import Answer
+from wallas.codecs.openai_chat_parts import kept
+from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
+from wallas.codecs.openai_chat_words import decode_usage, minted
+from wallas.codecs.openai_errors import failure, malformed
+from wallas.codecs.plain import PlainDecoder
+from wallas.errors import FailureKind, ProviderError
+from wallas.types.chat import StopReason, Usage
+from wallas.types.events import Event, Finished, Started
+
+
+class Decoder:
+    """Tells a stream as events.
+
+    Complete at the ``finish_reason`` of every choice seen, done at ``[DONE]``;
+    the Finished events wait for that, because usage and a second finish chunk
+    may follow. ``sloppy_end`` takes a ``[DONE]`` after content for a stop, for
+    providers known to leave ``finish_reason`` out. A plain body where a stream
+    was due is read as what it is.
+    """
+
+    def __init__(self, *, sloppy_end: bool = False) -> None:
+        """Start before the first byte."""
+        self.sloppy_end = sloppy_end
+        self.done = False
+        self.complete = False
+        self.events = JsonEvents(Sse())
+        self.plain: PlainDecoder | None = None
+        self.head = b""
+        self.sniffed = False
+        self.started: Started | None = None
+        self.id = ""
+        self.model = ""
+        self.extra: dict[str, Any] = {}
+        self.usage: Usage | None = None
+        self.answers: dict[int, Answer] = {}
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events in these bytes; raise ProviderError for a fault after those that precede it."""
+        if not self.sniffed:
+            data = self._sniff(data)
+        if self.plain is not None:
+            yield from self.plain.feed(data)
+            return
+        if not self.done and data:
+            yield from self._told(self.events.feed(data))
+
+    def end(self) -> Iterator[Event]:
+        """Yield the end of the answer; raise CUT when it is not whole."""
+        if self.plain is None and self.head:
+            yield from self._told(self.events.feed(self.head))
+            self.head = b""
+        if self.plain is not None:
+            yield from self.plain.end()
+            self.done = self.complete = True
+            return
+        if not self.done:
+            try:
+                yield from self._told(self.events.end())
+            except ProviderError:
+                if not self.complete:
+                    raise
+        if not self.done:
+            if not self.complete:
+                raise ProviderError(FailureKind.CUT, "the stream ended without finish_reason")
+            yield from self._finish()
+
+    def _sniff(self, data: bytes) -> bytes:
+        """Return the bytes to read, none while it is unknown whether they are a stream, JSON or HTML."""
+        self.head += data
+        begun = self.head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not begun or self.head in b"\xef\xbb\xbf":
+            return b""
+        self.sniffed = True
+        if begun[:1] == b"<":
+            raise malformed("HTML where a stream was due")
+        if begun[:1] in b"{[":
+            self.plain = PlainDecoder(decode_response)
+        data, self.head = self.head, b""
+        return data
+
+    def _told(self, values: Iterator[tuple[str, Any]]) -> Iterator[Event]:
+        for name, value in values:
+            out: list[Event] = []
+            try:
+                if value == "[DONE]":
+                    self._close()
+                    out.extend(self._finish())
+                else:
+                    self._chunk(name, value, out)
+            except ProviderError:
+                yield from out
+                raise
+            yield from out
+            if self.done:
+                return
+
+    def _chunk(self, name: str, chunk: Any, out: list[Event]) -> None:
+        if type(chunk) is not dict or name == "error":
+            if name == "error" or isinstance(chunk, list):
+                raise failure(chunk)
+            return
+        if chunk.get("error"):
+            raise failure(chunk)
+        if chunk.keys() - BODY:
+            self._more(chunk)
+        usage = chunk.get("usage")
+        if usage:
+            told = decode_usage(usage)
+            self.usage = told if self.usage is None else self.usage.updated(told)
+        choices = chunk.get("choices")
+        if not choices:
+            self._without(chunk)
+            return
+        if self.started is None:
+            out.append(self._start(chunk))
+        for choice in choices:
+            self._choice(choice, out)
+
+    def _choice(self, choice: Any, out: list[Event]) -> None:
+        if type(choice) is not dict:
+            raise malformed("a choice that is no object")
+        if choice.get("error"):
+            raise failure(choice)
+        number = choice.get("index")
+        if type(number) is not int:
+            number = 0
+        answer = self.answers.get(number)
+        if answer is None:
+            answer = self.answers[number] = Answer(number, f"{self.id}.{number}")
+            self.complete = False
+        answer.take(choice, out)
+        if answer.word and not self.complete:
+            self.complete = all(answer.word for answer in self.answers.values())
+
+    def _more(self, chunk: dict[str, Any]) -> None:
+        """Keep what else a chunk says; of objects told in pieces (``x_groq``), all pieces."""
+        for key in chunk.keys() - BODY:
+            value = chunk[key]
+            before = self.extra.get(key)
+            if value is None:
+                continue
+            if isinstance(value, dict) and isinstance(before, dict):
+                value = before | value
+            self.extra[key] = value
+        groq = chunk.get("x_groq")
+        if isinstance(groq, dict):
+            if groq.get("error"):
+                raise failure({"error": groq["error"]})
+            if not chunk.get("usage") and (told := decode_usage(groq.get("usage"))):
+                self.usage = told if self.usage is None else self.usage.updated(told)
+
+    def _without(self, chunk: dict[str, Any]) -> None:
+        """Take a chunk without choices in: usage, a filter's report, an event of no concern, or an error."""
+        self.id = str(chunk.get("id") or self.id)
+        self.model = str(chunk.get("model") or self.model)
+        if is_error(chunk):
+            raise failure(chunk)
+        if "choices" in chunk and not isinstance(chunk["choices"], list) and not chunk.get("usage"):
+            raise malformed("a chunk whose choices are no list")
+
+    def _start(self, chunk: dict[str, Any]) -> Started:
+        self.id = str(chunk.get("id") or self.id or minted("chatcmpl-", encode(chunk)))
+        self.model = str(chunk.get("model") or self.model)
+        self.started = Started(id=self.id, model=self.model, created=created(chunk), extra=kept(dict(self.extra)))
+        return self.started
+
+    def _close(self) -> None:
+        """See that the answer is whole at ``[DONE]``; some tell the end of one of several choices only."""
+        ended = any(answer.word for answer in self.answers.values())
+        content = any(answer.parts for answer in self.answers.values())
+        if not ended and not (self.sloppy_end and content):
+            raise ProviderError(FailureKind.CUT, "[DONE] without finish_reason")
+
+    def _finish(self) -> Iterator[Event]:
+        self.done = self.complete = True
+        began = self.started.extra.get("openai_chat", {}) if self.started else {}
+        late = {key: value for key, value in self.extra.items() if began.get(key) != value}
+        numbers = sorted(self.answers)
+        sloppy = not any(answer.word for answer in self.answers.values())
+        for number in numbers:
+            answer = self.answers[number]
+            closing: list[Event] = []
+            answer.close(closing)
+            yield from closing
+            reason, detail, extra = answer.stopped()
+            last = number == numbers[-1]
+            yield Finished(
+                reason=StopReason.STOP if sloppy else reason,
+                detail=detail,
+                usage=self.usage if last else None,
+                choice=number,
+                extra=kept(extra),
+                response_extra=kept(late) if last else {},
+            )

@@ -1,0 +1,252 @@
+"""Writes a chat completions stream for a client, each delta between bytes that were made when its part began."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from wallas.codecs.framing import comment, encode, sse
+from wallas.codecs.openai_chat_fields import WIRE
+from wallas.codecs.openai_chat_parts import overlaid, own
+from wallas.codecs.openai_chat_response import encode_audio, encode_call, encode_image, reasoning_fields
+from wallas.codecs.openai_chat_words import encode_citation, encode_logprob, encode_stopped, encode_usage
+from wallas.codecs.openai_errors import encode_error
+from wallas.errors import GatewayError
+from wallas.types.chat import ChatRequest, Media, Part, Reasoning, Refusal, Text, ToolCall, Usage
+from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started
+
+DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+EVERYWHERE = ("system_fingerprint", "service_tier", "provider")
+"""Extras that every chunk carries, as OpenAI's and OpenRouter's do; the others are in the first."""
+
+
+class Slot(NamedTuple):
+    """An open part: the bytes around a text delta, once for each field that tells it."""
+
+    before: bytes
+    between: bytes
+    after: bytes
+    part: Part
+    position: int = 0
+    offset: int = 0
+
+    def write(self, text: str) -> bytes:
+        """Return the chunk for more text."""
+        data = encode(text)
+        if self.between:
+            return self.before + data + self.between + data + self.after
+        return self.before + data + self.after
+
+
+class Encoder:
+    """Writes events as chunks: the role first, one finish chunk a choice, usage where it was asked for, ``[DONE]``.
+
+    Without a request usage is always told. The end comes with the last choice
+    that began, once as many as were asked for have ended or usage has come.
+    """
+
+    content_type = "text/event-stream"
+
+    def __init__(self, request: ChatRequest | None = None) -> None:
+        """Write for the client who sent ``request``."""
+        options = own(request.extra).get("stream_options") or {} if request is not None else {"include_usage": True}
+        self.usage_wanted = bool(options.get("include_usage"))
+        self.expected = request.n or 1 if request is not None else 1
+        self.head: dict[str, Any] = {}
+        self.first: dict[str, Any] = {}
+        self.slots: dict[tuple[int, int], Slot] = {}
+        self.begun: set[int] = set()
+        self.finished: set[int] = set()
+        self.calls: dict[int, int] = {}
+        self.lengths: dict[int, int] = {}
+        self.usage: Usage | None = None
+        self.done = False
+
+    def encode(self, event: Event) -> bytes:
+        """Return the chunks for an event; parts may come whole or in pieces."""
+        match event:
+            case PartDelta():
+                return self._delta(event)
+            case PartStarted():
+                return self._begin(event.choice) + self._part(event)
+            case PartEnded():
+                self.slots.pop((event.choice, event.index), None)
+                return b""
+            case Started():
+                self._start(event)
+                return self._begin(0)
+            case Finished():
+                return self._begin(event.choice) + self._finish(event)
+            case _:
+                return b""
+
+    def ping(self) -> bytes:
+        """Return a comment, which clients skip."""
+        return KEEP_ALIVE
+
+    def note(self, text: str) -> bytes:
+        """Return a comment."""
+        return comment(text)
+
+    def error(self, error: GatewayError) -> bytes:
+        """Return the error chunk, which has no choices and is followed by nothing."""
+        return sse(encode(encode_error(error)))
+
+    def end(self) -> bytes:
+        """Return what ends the stream, once: usage where it was asked for, and ``[DONE]``."""
+        if self.done:
+            return b""
+        self.done = True
+        if not self.usage_wanted or self.usage is None:
+            return DONE
+        return self._chunk({"choices": [], "usage": encode_usage(self.usage)}) + DONE
+
+    def _start(self, event: Started) -> None:
+        self.head = {
+            "id": event.id or f"chatcmpl-{secrets.token_hex(12)}",
+            "object": "chat.completion.chunk",
+            "created": event.created or 0,
+            "model": event.model,
+        }
+        more = dict(own(event.extra))
+        self.head |= {key: more.pop(key) for key in EVERYWHERE if key in more}
+        self.first = more
+
+    def _begin(self, choice: int) -> bytes:
+        """Return the role chunk of a choice, the first time it is spoken of."""
+        if choice in self.begun:
+            return b""
+        if not self.head:
+            self._start(Started())
+        self.begun.add(choice)
+        first, self.first = self.first, {}
+        return self._chunk(overlaid(first, {"choices": [_choice(choice, {"role": "assistant", "content": ""})]}))
+
+    def _chunk(self, body: Mapping[str, Any]) -> bytes:
+        return sse(encode({**self.head, **body}))
+
+    def _say(self, choice: int, delta: Mapping[str, Any], logprobs: list[dict[str, Any]] | None = None) -> bytes:
+        row = _choice(choice, delta)
+        if logprobs:
+            row["logprobs"] = {"content": logprobs, "refusal": None}
+        return self._chunk({"choices": [row]})
+
+    def _slot(self, event: PartStarted, *fields: str) -> Slot:
+        """Return a part's place: the bytes of its chunks are cut where the text goes."""
+        before, *others, after = self._say(event.choice, dict.fromkeys(fields, MARK)).split(encode(MARK))
+        offset = self.lengths.get(event.choice, 0)
+        return Slot(before, others[0] if others else b"", after, event.part, offset=offset)
+
+    def _part(self, event: PartStarted) -> bytes:
+        part, place = event.part, (event.choice, event.index)
+        match part:
+            case Text():
+                self.slots[place] = self._slot(event, "content")
+                whole = PartDelta(
+                    event.index, part.text, event.choice, citations=part.citations, logprobs=part.logprobs
+                )
+                return self._delta(whole)
+            case Reasoning():
+                self.slots[place] = self._slot(event, *reasoning_fields(part))
+                return self._delta(PartDelta(event.index, part.text, event.choice, part.summary))
+            case Refusal():
+                self.slots[place] = self._slot(event, "refusal")
+                return self._delta(PartDelta(event.index, part.text, event.choice))
+            case ToolCall():
+                return self._call(event, part)
+            case Media(kind="image"):
+                return self._say(event.choice, {"images": [encode_image(part)]})
+            case Media(kind="audio"):
+                self.slots[place] = Slot(b"", b"", b"", part)
+                said = encode_audio(part) if part.data or part.text or part.extra else {}
+                return self._say(event.choice, {"audio": said}) if said else b""
+            case _:
+                return b""
+
+    def _call(self, event: PartStarted, call: ToolCall) -> bytes:
+        position = self.calls.get(event.choice, 0)
+        self.calls[event.choice] = position + 1
+        row = {**encode_call(call), "index": position}
+        if own(call.extra).get("_legacy"):
+            self.slots[event.choice, event.index] = self._around(event, {"function_call": {"arguments": MARK}})
+            return self._say(event.choice, {"function_call": row["function"]})
+        key, text = ("custom", "input") if call.kind == "custom" else ("function", "arguments")
+        piece = {"index": position, key: {text: MARK}}
+        if call.kind == "custom":
+            piece["type"] = "custom"
+        self.slots[event.choice, event.index] = self._around(event, {"tool_calls": [piece]}, position=position)
+        return self._say(event.choice, {"tool_calls": [row]})
+
+    def _around(self, event: PartStarted, delta: Mapping[str, Any], *, position: int = 0) -> Slot:
+        before, after = self._say(event.choice, delta).split(encode(MARK))
+        return Slot(before, b"", after, event.part, position=position)
+
+    def _delta(self, event: PartDelta) -> bytes:
+        slot = self.slots.get((event.choice, event.index))
+        if slot is None:
+            return b""
+        if type(slot.part) is Text:
+            self.lengths[event.choice] = self.lengths.get(event.choice, 0) + len(event.text)
+            if event.citations or event.logprobs:
+                return self._cited(event, slot)
+        elif type(slot.part) is not Refusal:
+            write = OTHERS.get(type(slot.part))
+            if write is not None and (data := write(self, event, slot)):
+                return data
+        return slot.write(event.text) if event.text else b""
+
+    def _cited(self, event: PartDelta, slot: Slot) -> bytes:
+        rows = [encode_citation(citation, slot.offset) for citation in event.citations]
+        annotations = [row for row in rows if row is not None]
+        delta: dict[str, Any] = {"content": event.text} if event.text else {}
+        delta |= {"annotations": annotations} if annotations else {}
+        logprobs = [encode_logprob(row) for row in event.logprobs]
+        return self._say(event.choice, delta, logprobs) if delta or logprobs else b""
+
+    def _thought(self, event: PartDelta, slot: Slot) -> bytes:
+        return slot.write(event.summary) if event.summary and not event.text else b""
+
+    def _called(self, event: PartDelta, slot: Slot) -> bytes:
+        more = {key: value for key, value in own(event.extra).items() if not key.startswith("_")}
+        if event.seal is not None and "extra_content" in more:
+            more = overlaid(more, {"extra_content": {"google": {"thought_signature": str(event.seal)}}})
+        if not more:
+            return b""
+        said = self._say(event.choice, {"tool_calls": [{**more, "index": slot.position}]})
+        return said + (slot.write(event.text) if event.text else b"")
+
+    def _heard(self, event: PartDelta, slot: Slot) -> bytes:
+        said = {"data": event.data, "transcript": event.text}
+        audio = {**own(event.extra), **{key: value for key, value in said.items() if value}}
+        return self._say(event.choice, {"audio": audio}) if audio else b""
+
+    def _finish(self, event: Finished) -> bytes:
+        self.finished.add(event.choice)
+        self.usage = event.usage or self.usage
+        more = dict(own(event.extra))
+        row = _choice(event.choice, more.pop("message", {}))
+        logprobs = more.pop("logprobs", None)
+        if logprobs:
+            row["logprobs"] = {"content": None, "refusal": None} | logprobs
+        row |= encode_stopped(event.reason, event.detail)
+        data = self._chunk(overlaid(own(event.response_extra), {"choices": [overlaid(more, row)]}))
+        whole = len(self.finished) >= max(self.expected, 1) or event.usage is not None
+        return data + self.end() if whole and self.finished >= self.begun else data
+
+
+MARK = "\ue000"
+"""Stands where the text goes while a chunk is made."""
+
+OTHERS: dict[type, Callable[[Encoder, PartDelta, Slot], bytes]] = {
+    Reasoning: Encoder._thought,
+    ToolCall: Encoder._called,
+    Media: Encoder._heard,
+}
+"""Parts whose deltas may hold more than text."""
+
+
+def _choice(number: int, delta: Mapping[str, Any]) -> dict[str, Any]:
+    return {"index": number, "delta": delta, "finish_reason": None}
+
+
+__all__ = ["WIRE", "Encoder"]
