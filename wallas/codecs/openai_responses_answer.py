@@ -275,7 +275,8 @@ def echo(request: ChatRequest | None) -> dict[str, Any]:
 
 def instructions(request: ChatRequest) -> str | None:
     """Return what the client gave as ``instructions``."""
-    match request.messages:
-        case [Message(parts=[Text(text=text)]) as first, *_] if "_instructions" in own(first.extra):
-            return text
+    for message in reversed(request.messages):
+        match message:
+            case Message(parts=[Text(text=text)]) if "_instructions" in own(message.extra):
+                return text
     return None

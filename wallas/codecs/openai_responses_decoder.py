@@ -20,9 +20,9 @@ from wallas.codecs.openai_responses_answer import (
 )
 from wallas.codecs.openai_responses_errors import cut, failure
 from wallas.codecs.openai_responses_items import BETWEEN, CALLS, annotated, decode_item, edges, named
-from wallas.codecs.openai_responses_parts import decode_citation, decode_logprob, decode_part, own
+from wallas.codecs.openai_responses_parts import decode_citation, decode_logprob, decode_part
 from wallas.errors import FailureKind, ProviderError
-from wallas.types.chat import Citation, Logprob, Opaque, Part, Reasoning, Text, ToolCall
+from wallas.types.chat import Citation, Logprob, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from wallas.types.events import (
     Event,
     Finished,
@@ -94,7 +94,11 @@ class Decoder:
 
         A body that held no event at all may be an answer, or an error, in plain JSON.
         """
-        for name, value in self.frames.end():
+        try:
+            last = list(self.frames.end())
+        except ProviderError as error:
+            raise cut("the stream ended inside an event") from error
+        for name, value in last:
             yield from self._read(name, value)
         if self.done:
             return
@@ -164,7 +168,7 @@ class Decoder:
             return next((known for known in self.items.values() if known.item.get("id") == wanted), None)
         return self.items.get(place)
 
-    def _content(self, value: Value, kind: str) -> Iterator[Event]:
+    def _content(self, value: Value, kind: Any, whole: Value | None = None) -> Iterator[Event]:
         """Yield the start of a message's part if it has not begun; an item that was never announced begins too."""
         yield from self._begin({})
         incoming = self._of(value)
@@ -173,7 +177,7 @@ class Decoder:
             incoming = self.items[value.get("output_index") or 0] = Incoming(item)
         number = value.get("content_index") or 0
         if incoming.kind == "message" and number not in incoming.parts:
-            part = decode_part({"type": kind}, words="output_text")
+            part = decode_part(whole or {"type": kind}, words="output_text")
             if not incoming.parts:
                 part = annotated(part, {"_item": edges(incoming.item)[0]})
             yield from self._start(incoming, number, part)
@@ -190,6 +194,16 @@ class Decoder:
             yield from self._content(value, kind)
         else:
             yield Ping()
+
+    def _part_done(self, value: Value) -> Iterator[Event]:
+        """Yield a message's part of a kind that has no deltas known here; of others the item's end tells the rest."""
+        part = value.get("part")
+        kind = part.get("type") if isinstance(part, dict) else None
+        incoming = self._of(value)
+        if kind in (None, "output_text", "refusal") or incoming is None or incoming.kind != "message":
+            yield Ping()
+        else:
+            yield from self._content(value, kind, part)
 
     def _text(self, value: Value) -> Iterator[Event]:
         yield from self._content(value, "output_text")
@@ -244,22 +258,22 @@ class Decoder:
     def _finish(self, incoming: Incoming, item: Value) -> Iterator[Event]:
         """Yield what a finished item says beyond its deltas, and its end.
 
-        Parts are matched by their order: Bedrock counts the content of a message from 1.
+        Bedrock counts the content of a message from 1, hence the shift.
         """
-        told = [incoming.parts[number] for number in sorted(incoming.parts)]
-        for number, part in enumerate(decode_item(item, item.get("type") or "message")):
-            growing = told[number] if number < len(told) else None
+        parts = decode_item(item, item.get("type") or "message")
+        shift = max(0, max(incoming.parts, default=0) + 1 - len(parts))
+        for number, part in enumerate(parts, shift):
+            growing = incoming.parts.get(number)
             if growing is None and isinstance(part, Opaque) and incoming.kind != "message":
                 index = self._next() if incoming.index is None else incoming.index
                 yield PartStarted(index, part)
                 yield PartEnded(index)
                 continue
             if growing is None:
-                place = max(incoming.parts, default=-1) + 1
-                yield from self._start(incoming, place, halved(part, index=0)[0])
-                growing = incoming.parts[place]
+                yield from self._start(incoming, number, halved(part, index=0)[0])
+                growing = incoming.parts[number]
             if not growing.ended:
-                yield from rest_of(growing, part, item)
+                yield from rest_of(growing, part)
                 yield from self._stop(growing)
         for growing in incoming.parts.values():
             yield from self._stop(growing)
@@ -285,8 +299,13 @@ class Decoder:
             final = told.get(place, {})
             if not incoming.done:
                 incoming.done = True
-                same = (final.get("type") or "message") == incoming.kind
-                yield from self._finish(incoming, final if final and same else incoming.item)
+                if final and (final.get("type") or "message") == incoming.kind:
+                    yield from self._finish(incoming, final)
+                elif incoming.parts:
+                    for growing in incoming.parts.values():
+                        yield from self._stop(growing)
+                else:
+                    yield from self._finish(incoming, incoming.item)
 
 
 def begun(incoming: Incoming) -> Part:
@@ -333,34 +352,34 @@ def think(growing: Growing, piece: tuple[str, int], text: str) -> Iterator[Event
             yield PartDelta(growing.index, words)
 
 
-def rest_of(growing: Growing, whole: Part, item: Value) -> Iterator[Event]:
+def rest_of(growing: Growing, whole: Part) -> Iterator[Event]:
     """Yield what the finished part says beyond its deltas: words, sources, its seal and its notes."""
-    if isinstance(whole, Reasoning):
-        for place, key in (("summary", "summary"), ("text", "content")):
-            for number, piece in enumerate(item.get(key) or ()):
-                yield from think(growing, (place, number), growing.rest(piece.get("text"), (place, number)))
-        said = PartDelta(growing.index)
-    elif isinstance(whole, ToolCall):
-        said = PartDelta(growing.index, growing.rest(whole.arguments))
-    elif isinstance(whole, Text):
-        said = PartDelta(
-            growing.index,
-            growing.rest(whole.text),
-            citations=whole.citations[growing.citations :],
-            logprobs=whole.logprobs[growing.logprobs :],
-        )
-    else:
-        said = PartDelta(growing.index, growing.rest(getattr(whole, "text", "")))
-    extra = whole.extra if own(whole.extra) != own(growing.part.extra) else {}
-    if extra or whole.seal or said != PartDelta(growing.index):
-        yield PartDelta(
-            growing.index,
-            said.text,
-            citations=said.citations,
-            logprobs=said.logprobs,
-            seal=whole.seal,
-            extra=extra,
-        )
+    more = PartDelta(
+        growing.index,
+        unsaid(growing, whole, "text"),
+        summary=unsaid(growing, whole, "summary"),
+        seal=whole.seal,
+        citations=whole.citations[growing.citations :] if isinstance(whole, Text) else (),
+        logprobs=whole.logprobs[growing.logprobs :] if isinstance(whole, Text) else (),
+        extra=whole.extra if whole.extra != growing.part.extra else {},
+    )
+    if more != PartDelta(growing.index):
+        yield more
+
+
+def unsaid(growing: Growing, whole: Part, place: str) -> str:
+    """Return what of a finished part's text, arguments or summary was not said yet."""
+    match whole:
+        case ToolCall(arguments=text) if place == "text":
+            pass
+        case Reasoning(summary=text) if place == "summary":
+            pass
+        case Text(text=text) | Refusal(text=text) | Reasoning(text=text) if place == "text":
+            pass
+        case _:
+            return ""
+    said = BETWEEN.join("".join(words) for known, words in growing.said.items() if known[0] == place)
+    return text[len(said) :] if text.startswith(said) else ""
 
 
 READERS = {
@@ -369,6 +388,7 @@ READERS = {
     "response.in_progress": Decoder._begin,
     "response.output_item.added": Decoder._added,
     "response.content_part.added": Decoder._part_added,
+    "response.content_part.done": Decoder._part_done,
     "response.output_text.delta": Decoder._text,
     "response.output_text.done": Decoder._whole,
     "response.output_text.annotation.added": Decoder._annotation,

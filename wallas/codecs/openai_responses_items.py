@@ -18,6 +18,7 @@ from wallas.codecs.openai_responses_parts import (
     decode_part,
     encode_part,
     kept,
+    name_of,
     noted,
     own,
     unmarked,
@@ -95,11 +96,11 @@ def decode_message(item: dict[str, Any]) -> Message:
 
 def decode_content(content: Any, *, words: str, listed: bool = False) -> tuple[tuple[Part, ...], str | None]:
     """Return content as parts, with its form where that is not the one that ``encode_content`` would choose."""
-    if isinstance(content, list):
-        parts = tuple(decode_part(part, words=words) for part in content)
+    parts: tuple[Part, ...] = (Text(text=content),) if isinstance(content, str) else ()
+    form = "string"
+    if not isinstance(content, str):
+        parts = tuple(decode_part(part, words=words) for part in content or ())
         form = "list" if parts else "empty"
-    else:
-        parts, form = (Text(text=content or ""),), "string"
     usual = "string" if plain(parts) and not listed else "list"
     return parts, None if form == usual else form
 
@@ -319,8 +320,8 @@ def encode_item(part: Part, way: Writing) -> Iterator[dict[str, Any]]:
             yield encode_result(part, way)
         case Opaque(wire=wire, data=data) if wire == WIRE:
             yield data
-        case Opaque(wire=wire, data=data):
-            way.lost.append(data.get("type") or wire if isinstance(data, dict) else wire)
+        case _:
+            way.lost.append(name_of(part))
 
 
 def known(part: Reasoning) -> bool:

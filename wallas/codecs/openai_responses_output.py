@@ -25,6 +25,7 @@ from wallas.codecs.openai_responses_parts import (
     encode_citation,
     encode_logprob,
     encode_text,
+    name_of,
     noted,
     own,
     unmarked,
@@ -128,7 +129,7 @@ class OutputItems:
             yield from self._content(index, part)
             return
         if (body := self._body(part)) is None:
-            self.lost.append(part.kind if isinstance(part, Media) else name_of(part))
+            self.lost.append(name_of(part))
             return
         yield from self._pass()
         item = self._item(body)
@@ -158,8 +159,9 @@ class OutputItems:
                 said: dict[str, Any] = own(part.extra).get("_item", {})
                 return {"type": "reasoning"} | ours | said | {"summary": []}
             case ToolCall():
-                call = encode_call(self._asked(part)) | {"status": "in_progress"}
-                return call | {CALLS[call["type"]]: ""}
+                call = encode_call(self._asked(part))
+                status = {"status": "in_progress"} if call["type"] == "function_call" else {}
+                return call | status | {CALLS[call["type"]]: ""}
             case Opaque(wire=wire, data=dict() as data) if wire == WIRE:
                 return dict(data)
             case Media(kind="image", data=str()):
@@ -247,7 +249,8 @@ class OutputItems:
         place = CALLS[item["type"]]
         kind = "custom_tool_call_input" if place == "input" else "function_call_arguments"
         yield {"type": f"response.{kind}.done", **slot.item.at, place: call.arguments}
-        yield self._done(slot.item, {"status": "completed"} | item | {"id": slot.item.body["id"]})
+        status = {"status": "completed"} if place == "arguments" and "_item" not in own(part.extra) else {}
+        yield self._done(slot.item, status | item | {"id": slot.item.body["id"]})
 
     def _ended(self, item: Item) -> bool:
         last = self.whole.part(item.last)
@@ -289,13 +292,6 @@ def inner(part: Part) -> bool:
     return isinstance(part, Opaque) and part.wire == WIRE and "_part" in own(part.extra)
 
 
-def name_of(part: Part) -> str:
-    """Return what a part is called when it is dropped."""
-    if isinstance(part, Opaque):
-        return str(part.data.get("type") or part.wire) if isinstance(part.data, dict) else part.wire
-    return type(part).__name__.lower()
-
-
 def encode_content_part(part: Part) -> dict[str, Any]:
     """Return a part of an answer's message, complete for clients that read every field."""
     match part:
@@ -323,22 +319,33 @@ def text_events(slot: Slot, delta: PartDelta) -> Iterator[Told]:
 
 
 def thought_events(slot: Slot, delta: PartDelta) -> Iterator[Told]:
-    """Yield what a delta says of a thought. A blank line alone ends a part of the summary."""
-    if delta.summary == BETWEEN and slot.summaries:
-        yield from summary_done(slot)
-    elif delta.summary:
-        if slot.between:
-            slot.between = False
-            slot.summaries.append("")
-            yield {"type": "response.reasoning_summary_part.added", **summary_at(slot), "part": summary_part("")}
-        slot.summaries[-1] += delta.summary
-        yield {"type": "response.reasoning_summary_text.delta", **summary_at(slot), "delta": delta.summary}
+    """Yield what a delta says of a thought. A summary that is known in pieces is told so."""
+    pieces = [piece.get("text") or "" for piece in own(slot.part.extra).get("_summary", ())]
+    if delta.summary != BETWEEN.join(pieces):
+        pieces = [delta.summary]
+    for number, text in enumerate(pieces):
+        if number:
+            yield from summary_done(slot)
+        yield from summary_events(slot, text)
     if delta.text:
         if not slot.thought:
             slot.thought = True
             part = {"type": "reasoning_text", "text": ""}
             yield {"type": "response.content_part.added", **slot.at, "part": part}
         yield {"type": "response.reasoning_text.delta", **slot.at, "delta": delta.text}
+
+
+def summary_events(slot: Slot, text: str) -> Iterator[Told]:
+    """Yield more of a summary. A blank line alone ends a part of it."""
+    if text == BETWEEN and slot.summaries:
+        yield from summary_done(slot)
+    elif text:
+        if slot.between:
+            slot.between = False
+            slot.summaries.append("")
+            yield {"type": "response.reasoning_summary_part.added", **summary_at(slot), "part": summary_part("")}
+        slot.summaries[-1] += text
+        yield {"type": "response.reasoning_summary_text.delta", **summary_at(slot), "delta": text}
 
 
 def summary_done(slot: Slot) -> Iterator[Told]:

@@ -121,9 +121,22 @@ def encode_part(part: Part, *, words: str, lost: list[str]) -> dict[str, Any] | 
         case Media():
             lost.append(part.kind)
             return {"type": words, "text": part.text, "annotations": []} if part.text else None
-        case Opaque(data=dict() as data):
+        case Opaque(wire=wire, data=dict() as data) if wire == WIRE:
             return data
-    raise TypeError(part)
+    lost.append(name_of(part))
+    return None
+
+
+def name_of(part: Part) -> str:
+    """Return what a part is called when it is dropped."""
+    match part:
+        case Opaque(data={"type": str() as kind}):
+            return kind
+        case Opaque(wire=wire):
+            return wire
+        case Media(kind=kind):
+            return kind
+    return type(part).__name__.lower()
 
 
 def encode_text(part: Text, *, words: str) -> dict[str, Any]:

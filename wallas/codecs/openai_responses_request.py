@@ -1,6 +1,6 @@
 """Requests of the Responses wire: a client's body to canonical values, and these to a provider's body."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wallas.codecs.dropping import Dropped, foreign, unplaced
@@ -18,7 +18,7 @@ from wallas.codecs.openai_responses_fields import (
     check_item,
 )
 from wallas.codecs.openai_responses_items import decode_items, encode_items
-from wallas.codecs.openai_responses_parts import WIRE, kept, own, without
+from wallas.codecs.openai_responses_parts import WIRE, kept, name_of, own, without
 from wallas.errors import BadRequest
 from wallas.types.chat import (
     ChatRequest,
@@ -42,6 +42,7 @@ SAME = {
     "user": "user",
     "metadata": "metadata",
     "service_tier": "service_tier",
+    "previous_id": "previous_response_id",
 }
 """Canonical fields that this wire has as they are, by its own names."""
 
@@ -254,13 +255,12 @@ def encode_request(request: ChatRequest, dropped: list[str] | None = None) -> di
     """Return the body for a provider; append to ``dropped`` the name of whatever has no place on this wire.
 
     Stateless: ``store`` is false and encrypted reasoning is asked for, unless
-    the client of this wire said so itself, and ``previous_response_id`` is
-    never sent (it names what the gateway keeps, not the provider).
+    the client of this wire spoke of both itself. A ``previous_id`` that nobody
+    resolved before is sent as it is: without it the answer would be wrong.
     """
     lost = Dropped(dropped)
     lost.add(*unplaced(request, NO_PLACE))
     lost.add(*(["stop"] if request.stop else []))
-    lost.add(*(["previous_response_id"] if request.previous_id is not None else []))
     lost.add(*(name for name in foreign(request, WIRE) if not name.startswith("_")))
     said = own(request.extra)
     instructions, messages = parted(request.messages)
@@ -280,6 +280,11 @@ def encode_request(request: ChatRequest, dropped: list[str] | None = None) -> di
     body |= {theirs: getattr(request, ours) for ours, theirs in SAME.items()}
     body |= without(said, *_TAKEN)
     return {key: value for key, value in body.items() if value is not None}
+
+
+def carried(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return what of a stored conversation the next response goes on from: all but its ``instructions``."""
+    return tuple(message for message in messages if "_instructions" not in own(message.extra))
 
 
 def parted(messages: tuple[Message, ...]) -> tuple[str | None, tuple[Message, ...]]:
@@ -308,9 +313,9 @@ def encode_tool(tool: Tool | Opaque, lost: Dropped | None = None) -> dict[str, A
     match tool:
         case Opaque(wire=wire, data=dict() as data) if wire == WIRE:
             return data
-        case Opaque(wire=wire, data=data):
+        case Opaque():
             if lost is not None:
-                lost.add(data.get("type") or wire if isinstance(data, dict) else wire)
+                lost.add(name_of(tool))
             return None
         case Tool():
             notes = own(tool.extra)
