@@ -57,7 +57,7 @@ class Service:
             tls=settings.timeouts.tls,
             cafile=settings.ssl_cert_file,
             proxy=settings.https_proxy,
-            no_proxy=settings.no_proxy,
+            no_proxy=settings.no_proxy or "",
         )
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport)

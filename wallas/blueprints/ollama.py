@@ -1,5 +1,6 @@
 """The Ollama protocol: virtual and cloud models beside the local daemon's own, which get their calls unread."""
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request
@@ -91,7 +92,7 @@ def generate() -> Response:
     asked = ollama.decode_generate(body)
     if not body.get("prompt"):
         return _loaded(asked.model, {"response": ""})
-    plain = PlainEncoder(ollama.encode_generate_response, ollama.encode_error)
+    plain = PlainEncoder(partial(ollama.encode_response, request=asked, generate=True), ollama.encode_error)
     return respond(asked, said, codec=ollama, out=ollama.Encoder(asked, generate=True) if asked.stream else plain)
 
 

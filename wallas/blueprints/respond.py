@@ -1,7 +1,8 @@
 """Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, ChatResponse, Reasoning
 
 ANTHROPIC_DOWN = 529
+SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})
+"""Wires whose ``encode_response`` takes the request it answers."""
 
 
 class StreamResponse(Response):
@@ -50,9 +53,31 @@ def request_id(incoming: Request) -> str:
 def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:
     """Answer a chat request on the codec's wire; ``out`` overrides the codec's own encoder."""
     if out is None:
-        out = codec.Encoder(chat) if chat.stream else PlainEncoder(codec.encode_response, codec.encode_error)
+        out = codec.Encoder(chat) if chat.stream else plain_encoder(codec, chat)
     stream = router().chat(chat, options, codec=codec, out=out, request_id=request_id(request))
     return StreamResponse(stream)
+
+
+def plain_encoder(codec: Codec, chat: ChatRequest) -> PlainEncoder:
+    """Return what writes a whole answer, without thoughts where the wire shows them only to who asked."""
+    encode_response: Callable[..., dict[str, Any]] = codec.encode_response
+    if codec.WIRE in SHOWS_BY_REQUEST:
+        encode_response = partial(encode_response, request=chat)
+    elif codec.WIRE == codecs.GEMINI and not (chat.thinking and chat.thinking.visible):
+        encode_response = _thoughtless(encode_response)
+    return PlainEncoder(encode_response, codec.encode_error)
+
+
+def _thoughtless(encode_response: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def encode(response: ChatResponse) -> dict[str, Any]:
+        choices = []
+        for choice in response.choices:
+            parts = tuple(part for part in choice.message.parts if not isinstance(part, Reasoning))
+            message = msgspec.structs.replace(choice.message, parts=parts)
+            choices.append(msgspec.structs.replace(choice, message=message))
+        return encode_response(msgspec.structs.replace(response, choices=tuple(choices)))
+
+    return encode
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -11,7 +11,6 @@ from wallas.blueprints.listing import number
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
 from wallas.codecs import openai_responses
-from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, NotFound
 from wallas.routing.candidates import MARGIN, needs_of
 from wallas.routing.enrich import enrich
@@ -29,9 +28,7 @@ def create() -> Response:
         raise BadRequest("store: expected true or false", param="store")
     said = msgspec.structs.replace(options(request.headers, body), store=store is not False)
     chat = openai_responses.decode_request(body)
-    plain = PlainEncoder(openai_responses.responder(chat), openai_responses.encode_error)
-    out = openai_responses.Encoder(chat) if chat.stream else plain
-    return respond(chat, said, codec=openai_responses, out=out)
+    return respond(chat, said, codec=openai_responses)
 
 
 @bp.post("/input_tokens")

@@ -314,7 +314,8 @@ class Attempt:
         self.candidate = candidate
         self.mode = mode
         request, plan, shown = attempts.request, attempts.plan, attempts.shown
-        shown.model = shown.model or candidate.model.id
+        if not shown.started:
+            shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
         self.units = WholeUnits(
             offered=offered_tools(request),

@@ -135,6 +135,7 @@ class Selector:
         self.clock = clock
         self.ranked: dict[tuple[str, frozenset[str]], tuple[float, Sequence[Model]]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.turns: dict[str, int] = {}
 
     def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str]) -> Sequence[Model]:
@@ -145,6 +146,7 @@ class Selector:
             return known[1]
         able = [model for model in self.models if model.capabilities >= capabilities]
         ranked = STRATEGIES[profile](request, able, self.health)
+        ranked = sorted(ranked, key=lambda model: model.provider in self.shared)
         self.ranked[profile, capabilities] = (now, ranked)
         return ranked
 
@@ -203,6 +205,11 @@ class Selector:
             return keys
         turn = self.turns[model.provider] = (self.turns.get(model.provider, -1) + 1) % len(keys)
         return keys[turn:] + keys[:turn]
+
+
+def is_shared(provider: Provider) -> bool:
+    """Return whether a provider serves anybody without a key: its few calls are shared with strangers, so it is last."""
+    return provider.row.keyless and not provider.row.opt_in and not any(key.secret for key in provider.keys)
 
 
 def preferred(candidates: list[Candidate], *, order: tuple[str, ...], issuers: frozenset[str]) -> list[Candidate]:
