@@ -113,6 +113,8 @@ class Resolver:
             self._failed(lookup, _name_failure(error, host))
         finally:
             self._slots.release()
+            if not lookup.answered.is_set():
+                self._failed(lookup, ProviderError(FailureKind.GATEWAY, "the resolver broke", code="dns_broken"))
 
     def _failed(self, lookup: _Lookup, failure: ProviderError) -> None:
         lookup.failure, lookup.until = failure, self._clock() + DNS_FAILURE_KEPT
