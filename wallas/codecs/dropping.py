@@ -26,12 +26,16 @@ SHAPE = frozenset(
         "responseSchema",
         "role",
         "status",
+        "stream_options",
         "thought",
         "tool_plan",
         "type",
     }
 )
-"""Keys of extras that only tell how a wire wrote something: what they hold travels in its own field."""
+"""Keys of extras that only tell how a wire wrote something, or what the gateway itself does (``stream_options``).
+
+What they hold travels in its own field; keys with a leading underscore are codecs' notes to themselves.
+"""
 
 
 class Dropped:
@@ -61,7 +65,7 @@ def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
     for extra in _extras(request):
         for owner, keys in extra.items():
             if owner != wire:
-                yield from (key for key in keys if key not in SHAPE)
+                yield from (key for key in keys if key not in SHAPE and not key.startswith("_"))
 
 
 def _extras(request: ChatRequest) -> Iterator[Extra]:

@@ -65,7 +65,7 @@ def encode_request(
         body["audio"] = {key: value for key, value in voice.items() if value is not None}
     if request.stream:
         body["stream"] = True
-    out.dropped.add(*unplaced(request, UNPLACED), *(key for key in foreign(request, WIRE) if not key.startswith("_")))
+    out.dropped.add(*unplaced(request, UNPLACED), *foreign(request, WIRE))
     return overlaid(more, body)
 
 

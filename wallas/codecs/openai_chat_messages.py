@@ -25,7 +25,7 @@ class Outlet(NamedTuple):
         values = {key: value for key, value in own(extra).items() if not key.startswith("_")}
         if self.accepts is None:
             return values
-        self.dropped.add(*(f"{at}{key}" for key in values if key not in self.accepts))
+        self.dropped.add(*(f"{at}{key}" for key in values if key not in self.accepts and key != "stream_options"))
         return {key: value for key, value in values.items() if key in self.accepts}
 
 
