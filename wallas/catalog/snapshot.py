@@ -39,7 +39,8 @@ class Catalog:
 
     def same(self, model: Model) -> tuple[Model, ...]:
         """Return this model at the other providers that have it."""
-        return tuple(other for other in self.by_name.get(model.name, ()) if other.key != model.key)
+        kin = self.by_name.get(model.name, ())
+        return tuple(other for other in kin if other.key != model.key and other.kind == model.kind)
 
     def nearest(self, id: str, n: int = 3) -> list[str]:
         """Return the ids most like this one, best first; slow, for error messages only."""

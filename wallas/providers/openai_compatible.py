@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from wallas.codecs.openai_chat_bodies import encode_request
+from wallas.codecs import StreamDecoder
+from wallas.codecs.openai_chat import Decoder, encode_request
 from wallas.providers.http import HttpProvider
 from wallas.providers.quirks import QUIRKS, Asked, fitted_effort, plain_roles
 from wallas.settings import Key
@@ -32,6 +33,10 @@ class OpenAICompatible(HttpProvider):
         if request.stream and row.usage_option:
             body["stream_options"] = {"include_usage": True}
         return body
+
+    def decoder(self, request: ChatRequest) -> StreamDecoder:
+        """Return a fresh decoder; a stream's knows whether this provider forgets its finish reason."""
+        return Decoder(sloppy_end=self.row.sloppy_end) if request.stream else super().decoder(request)
 
     def reasoning_field(self, model: str) -> str | None:
         """Return where earlier reasoning is sent back to a model; Magistral keeps it among the content."""

@@ -1,0 +1,209 @@
+"""A snapshot is made of what is shipped, what was listed and what the user says; the later wins."""
+
+import time
+
+import pytest
+
+from wallas.catalog.build import Terms, build, builtin_models, limit_lines
+from wallas.catalog.entries import CAPABILITIES, Model, Price
+from wallas.catalog.families import traits
+from wallas.catalog.listing import MODEL_ID, MODELS_MOST, Listing, checked
+from wallas.catalog.snapshot import Catalog
+from wallas.settings import LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
+
+DAY = "2026-11-21"
+
+
+def listing(provider, *models, date=DAY):
+    return Listing(provider=provider, date=date, models=models)
+
+
+def test_every_shipped_model_has_a_source_a_date_and_known_words():
+    for model in builtin_models():
+        assert model.source and model.date[:2] == "20", model.key
+        assert model.capabilities and model.capabilities <= CAPABILITIES, model.key
+        assert MODEL_ID.fullmatch(model.id), model.key
+        assert model.price is None or model.price.input is None or model.price.input >= 0, model.key
+    assert len({model.key for model in builtin_models()}) == len(builtin_models()) > 200
+
+
+def test_every_shipped_limit_has_a_source_and_bounds_something():
+    lines = [limits for rows in limit_lines().values() for _, limits in rows]
+    assert all(limits.source and limits.date for limits in lines)
+    counted = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tph", "tpd", "tpmonth", "concurrent")
+    assert all(any(getattr(limits, name) is not None for name in counted) for limits in lines)
+
+
+def test_free_models_have_their_providers_limits():
+    catalog = build(today=DAY)
+    groq = catalog.find("groq", "openai/gpt-oss-120b")
+    router = catalog.find("openrouter", "google/gemma-4-31b-it:free")
+    flash = catalog.find("gemini", "gemini-3.8-flash")
+    assert (groq.limits.rpd, groq.limits.scope) == (1000, "model")
+    assert (router.limits.rpd, router.limits.scope, router.limits.reset) == (50, "account", "utc")
+    assert (flash.limits.rpd, flash.limits.reset) == (20, "America/Los_Angeles")
+
+
+def test_paid_models_are_said_to_be_paid_and_have_no_free_limits():
+    opus = build(today=DAY).find("anthropic", "claude-opus-5")
+    assert (opus.free, opus.paid, opus.status, opus.limits) == (False, True, "paid", None)
+
+
+def test_a_model_retires_on_its_day():
+    before, after = (build(today=day).find("openai", "gpt-5-mini") for day in ("2026-12-10", "2026-12-11"))
+    assert (before.status, after.status) == ("paid", "retired")
+    assert build(today=DAY).find("groq", "groq/compound").status == "retired"
+
+
+def test_a_retired_provider_has_retired_models_only():
+    listed = listing("github", Model(provider="github", id="openai/gpt-4.1", free=True))
+    catalog = build(listings=[listed], terms={"github": Terms(retired=True)}, today=DAY)
+    assert catalog.find("github", "openai/gpt-4.1").status == "retired"
+
+
+def test_a_list_corrects_what_is_shipped_and_keeps_what_it_does_not_tell():
+    fresh = Model(
+        provider="groq", id="openai/gpt-oss-120b", context=65536, free=True, guessed=frozenset({"capabilities"})
+    )
+    model = build(listings=[listing("groq", fresh)], today=DAY).find("groq", "openai/gpt-oss-120b")
+    assert (model.context, model.max_output, model.limits.rpd) == (65536, 65536, 1000)
+    assert {"tools", "reasoning", "json_schema"} <= model.capabilities
+
+
+def test_what_a_list_no_longer_has_is_kept_and_marked():
+    catalog = build(listings=[listing("groq", Model(provider="groq", id="new-model", free=True))], today=DAY)
+    assert catalog.find("groq", "openai/gpt-oss-120b").missing_since == DAY
+    assert catalog.find("groq", "new-model").missing_since is None
+
+
+def test_an_empty_list_marks_nothing():
+    catalog = build(listings=[listing("groq")], today=DAY)
+    assert catalog.find("groq", "openai/gpt-oss-120b").missing_since is None
+
+
+def test_an_unknown_model_has_its_familys_traits_marked_as_a_guess():
+    catalog = build(
+        listings=[listing("p", Model(provider="p", id="gpt-oss-20b"), Model(provider="p", id="m"))], today=DAY
+    )
+    family, unknown = catalog.find("p", "gpt-oss-20b"), catalog.find("p", "m")
+    assert {"quality", "capabilities"} <= family.guessed
+    assert {"chat", "tools", "reasoning"} <= family.capabilities
+    assert (family.quality, unknown.quality) == (traits("gpt-oss-20b").quality, 40.0)
+
+
+def test_the_user_adds_models_and_has_the_last_word():
+    table = ProviderSettings(
+        wire="openai",
+        base_url="http://127.0.0.1:9/v1",
+        free=True,
+        limits=LimitSettings(rpm=7),
+        models=(
+            ModelSettings(
+                id="m",
+                context=1000,
+                capabilities=("tools", "vision"),
+                quality=70,
+                price=PriceSettings(input=1.0, output=2.0),
+                limits=LimitSettings(rpd=3, reset="utc"),
+                aliases=("mine",),
+            ),
+            ModelSettings(id="n"),
+        ),
+    )
+    groq = ProviderSettings(models=(ModelSettings(id="openai/gpt-oss-120b", quality=99, free=False),))
+    catalog = build(providers={"acme": table, "groq": groq}, today=DAY)
+    mine, other = catalog.find("acme", "mine"), catalog.find("acme", "n")
+    assert (mine.id, mine.context, mine.quality, mine.free, mine.price.output) == ("m", 1000, 70, True, 2.0)
+    assert (mine.capabilities, mine.limits.rpd, mine.limits.rpm) == ({"chat", "tools", "vision"}, 3, None)
+    assert (other.free, other.limits.rpm) == (True, 7)
+    changed = catalog.find("groq", "openai/gpt-oss-120b")
+    assert (changed.quality, changed.free, changed.context) == (99, False, 131072)
+
+
+@pytest.mark.parametrize(
+    "said, word",
+    [
+        (ModelSettings(id="m", capabilities=("visoin",)), "visoin"),
+        (ModelSettings(id="m", kind="chatt"), "chatt"),
+        (ModelSettings(id="<script>"), "letters"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused_with_their_place(said, word):
+    with pytest.raises(SettingsError, match=word) as caught:
+        build(providers={"acme": ProviderSettings(models=(said,))}, today=DAY)
+    assert "providers.acme.models" in str(caught.value)
+
+
+def test_a_price_of_nothing_makes_a_users_model_free():
+    said = ModelSettings(id="m", price=PriceSettings(input=0.0, output=0.0))
+    assert build(providers={"acme": ProviderSettings(models=(said,))}, today=DAY).find("acme", "m").free
+
+
+def test_a_key_that_is_billed_makes_every_model_of_its_provider_paid():
+    catalog = build(terms={"ovhcloud": Terms(free=False)}, today=DAY)
+    assert {model.free for model in catalog.of("ovhcloud")} == {False}
+    assert {model.free for model in build(today=DAY).of("ovhcloud")} == {True}
+
+
+def test_U64_a_list_of_garbage_and_of_too_many_is_cut_down():
+    bad = ["<script>alert(1)</script>", "../etc/passwd", "a" * 201, "", "two words", "n\u00fcl", "x\n", "a//b"]
+    models = [Model(provider="p", id=id) for id in [*bad, "good", "good", *(f"m{n}" for n in range(100_000))]]
+    kept = checked(models)
+    assert len(kept) == MODELS_MOST
+    assert [model.id for model in kept[:2]] == ["good", "m0"]
+
+
+def test_a_listing_survives_storage():
+    model = Model(
+        provider="p", id="m", capabilities=frozenset({"chat"}), price=Price(input=1.0), guessed=frozenset({"free"})
+    )
+    before = listing("p", model)
+    assert Listing.parse(before.plain()) == before
+
+
+def test_building_is_quick_enough_to_be_done_at_every_change():
+    models = [Model(provider=f"p{n % 7}", id=f"family-{n}-instruct", free=True) for n in range(3000)]
+    lists = [listing(f"p{n}", *(model for model in models if model.provider == f"p{n}")) for n in range(7)]
+    build(listings=lists, today=DAY)
+    start = time.perf_counter()
+    build(listings=lists, today=DAY)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_lookups_find_ids_aliases_names_and_neighbours():
+    catalog = Catalog(
+        [
+            Model(provider="a", id="openai/gpt-oss-120b"),
+            Model(provider="b", id="gpt-oss:120b", aliases=("big",)),
+            Model(provider="c", id="gpt-oss-120b", kind="embedding"),
+            Model(provider="d", id="other"),
+        ]
+    )
+    assert [model.provider for model in catalog.named("openai/gpt-oss-120b")] == ["a", "b"]
+    assert [model.provider for model in catalog.named("gpt-oss:120b")] == ["b", "a"]
+    assert catalog.find("b", "big").id == "gpt-oss:120b"
+    assert catalog.find("a", "big") is None
+    assert [model.provider for model in catalog.same(catalog.find("a", "openai/gpt-oss-120b"))] == ["b"]
+    assert catalog.nearest("gpt-oss-12b")[0] in ("gpt-oss-120b", "gpt-oss:120b")
+    assert catalog.nearest("zzzzzzzz") == []
+    assert [model.key for model in catalog.of("d")] == ["d/other"]
+
+
+def test_a_snapshot_is_replaced_and_never_changed():
+    before = Catalog([Model(provider="a", id="x"), Model(provider="b", id="y")])
+    after = before.replaced("a", [Model(provider="a", id="z")])
+    assert [model.key for model in before.models] == ["a/x", "b/y"]
+    assert sorted(model.key for model in after.models) == ["a/z", "b/y"]
+
+
+def test_families_are_tried_from_the_particular_to_the_general():
+    assert (
+        traits("gemini-2.5-flash-lite").quality < traits("gemini-2.5-flash").quality < traits("gemini-2.5-pro").quality
+    )
+    assert traits("qwen3:8b").quality < traits("qwen3.8:27b").quality
+    assert traits("gpt-oss-120b").known and not traits("nobody-knows-this").known
+    assert traits("tinything:1b").quality < traits("hugething:405b").quality
+
+
+def test_priors_stay_within_bounds():
+    assert all(0 < model.quality <= 100 and 0 < model.coding <= 100 for model in builtin_models())
