@@ -29,3 +29,14 @@ def compare(path: Path, made: dict[str, Any]) -> None:
         path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
         return
     assert made == golden
+
+
+def missing(written: Any, given: Any, at: str = "") -> list[str]:
+    """Return the paths of what was given and was not written; nulls and empty containers do not count."""
+    if given is None or given == {} or given == []:
+        return []
+    if isinstance(given, dict) and isinstance(written, dict):
+        return [gap for key, value in given.items() for gap in missing(written.get(key), value, f"{at}.{key}")]
+    if isinstance(given, list) and isinstance(written, list) and len(given) == len(written):
+        return [gap for number, value in enumerate(given) for gap in missing(written[number], value, f"{at}[{number}]")]
+    return [] if written == given else [at]

@@ -13,7 +13,7 @@ import ollama as sdk
 import pytest
 import yaml
 
-from tests.codecs import laws
+from tests.codecs import goldens, laws
 from wallas.codecs import ollama
 from wallas.errors import AllAttemptsFailed
 from wallas.types.chat import (
@@ -241,19 +241,8 @@ def test_a_recorded_answer_says_what_the_official_client_reads_and_goes_back_who
     else:
         response = ollama.decode_response(record["response"])
         laws.response_survives(ollama, record["response"])
-        assert missing(ollama.encode_response(response), record["response"]) == []
+        assert goldens.missing(ollama.encode_response(response), record["response"]) == []
     assert told_by(response) == read_by_sdk(record)
     called = any(isinstance(part, ToolCall) for part in response.message.parts)
     expected = {"stop": StopReason.TOOL_CALLS if called else StopReason.STOP, "length": StopReason.LENGTH}
     assert response.stop_reason == expected[response.choices[0].stop_detail]
-
-
-def missing(written: Any, given: Any, at: str = "") -> list[str]:
-    """Return the paths of what was given and was not written; nulls and empty containers do not count."""
-    if given is None or given == {} or given == []:
-        return []
-    if isinstance(given, dict) and isinstance(written, dict):
-        return [gap for key, value in given.items() for gap in missing(written.get(key), value, f"{at}.{key}")]
-    if isinstance(given, list) and isinstance(written, list) and len(given) == len(written):
-        return [gap for number, value in enumerate(given) for gap in missing(written[number], value, f"{at}[{number}]")]
-    return [] if written == given else [at]

@@ -53,7 +53,7 @@ def decode_response(body: Any) -> ChatResponse:
     answer = read(body, AnswerOut)
     refuse_fault(answer.finish_reason, body)
     said = answer.message
-    parts = list(_parts(said))
+    parts = list(_parts(said, answer=answer.id or ""))
     spare: Schema = {key: value for key, value in leftover(body["message"], MessageOut).items()}
     _cite(parts, said.citations or [], plan=bool(said.tool_plan), spare=spare)
     _weigh(parts, answer.logprobs or [], spare=spare)
@@ -71,14 +71,15 @@ def decode_response(body: Any) -> ChatResponse:
     )
 
 
-def _parts(said: MessageOut) -> Iterator[Part]:
+def _parts(said: MessageOut, *, answer: str) -> Iterator[Part]:
     if said.tool_plan:
         yield Reasoning(text=said.tool_plan, extra=PLAN)
     content = [{"type": "text", "text": said.content}] if isinstance(said.content, str) else said.content
     for raw in content or ():
         yield content_part(raw)
+    taken: set[str] = set()
     for raw in said.tool_calls or ():
-        yield call(raw)
+        yield call(raw, taken=taken, answer=answer)
 
 
 def _cite(parts: list[Part], citations: list[Schema], *, plan: bool, spare: Schema) -> None:
@@ -116,8 +117,11 @@ class Decoder:
         """Start before the first event."""
         self.done = False
         self.complete = False
-        self.events = JsonEvents(Sse())
+        self.frames = Sse()
+        self.events = JsonEvents(self.frames)
         self.begun = False
+        self.id = ""
+        self.ids: set[str] = set()
         self.called = False
         self.next = 0
         self.content: dict[int, int] = {}
@@ -136,10 +140,11 @@ class Decoder:
         """Yield what the end of the body completes; raise CUT when ``message-end`` was not seen."""
         if self.done:
             return
+        left = b"".join(self.frames.data) or self.frames.buffer.removeprefix(b"data:")
         try:
             values = [value for _, value in self.events.end()]
         except ProviderError as error:
-            if self.begun:
+            if self.begun or left.lstrip().startswith(b"{"):
                 raise ProviderError(FailureKind.CUT, "the stream broke off inside an event") from error
             raise
         for value in values:
@@ -162,9 +167,10 @@ class Decoder:
     def _start(self, value: Schema) -> Iterator[Event]:
         if not self.begun:
             self.begun = True
+            self.id = text_of(value, "id")
             known = ("id", "type", "delta")
             rest = {key: told for key, told in value.items() if key not in known and told is not None}
-            yield Started(id=text_of(value, "id"), extra=own(rest))
+            yield Started(id=self.id, extra=own(rest))
 
     def _begin(self, part: Part) -> Iterator[Event]:
         """Yield the end of the part that is open, if any, and the beginning of this one."""
@@ -214,7 +220,7 @@ class Decoder:
             yield PartDelta(self.next - 1, text)
 
     def _call_start(self, value: Schema) -> Iterator[Event]:
-        made = call(read(message_of(value).get("tool_calls"), dict))
+        made = call(read(message_of(value).get("tool_calls"), dict), taken=self.ids, answer=self.id)
         self.called = True
         self.calls[_index(value)] = self.next
         yield from self._begin(msgspec.structs.replace(made, arguments=""))

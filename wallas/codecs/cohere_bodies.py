@@ -112,7 +112,7 @@ def _tool_choice(request: ChatRequest, lost: Dropped, *, offered: bool) -> str |
             return "NONE"
         case choice if choice.mode == "auto":
             return None
-        case _ if offered:
+        case choice if offered or (choice.mode == "required" and not request.tools):
             return "REQUIRED"
         case _:
             lost.add("tool_choice")
@@ -260,7 +260,7 @@ def call_item(call: ToolCall, *, empty: str = "{}") -> Schema:
 def _image_item(image: Media) -> Schema:
     own = dict(image.extra.get(WIRE, {}))
     url = image.url or f"data:{image.mime or 'image/png'};base64,{image.data}"
-    place = own.pop("image_url", {}) | {"url": url} | ({"detail": image.detail} if image.detail else {})
+    place = own.pop("image_url", {}) | {"url": url} | ({} if image.detail is None else {"detail": image.detail})
     return own | {"type": "image_url", "image_url": place}
 
 

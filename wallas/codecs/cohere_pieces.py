@@ -5,7 +5,7 @@ import msgspec
 from wallas.codecs import COHERE as WIRE
 from wallas.codecs.cohere_requests import Schema, own
 from wallas.codecs.fields import leftover
-from wallas.codecs.reading import read, tokens
+from wallas.codecs.reading import call_id, read, tokens
 from wallas.codecs.refusals import refusal
 from wallas.types.chat import Citation, Logprob, Opaque, Part, Reasoning, StopReason, Text, ToolCall, Usage
 
@@ -33,8 +33,8 @@ class FunctionOut(msgspec.Struct):
 class CallOut(msgspec.Struct):
     """One of ``tool_calls``."""
 
-    id: str
     function: FunctionOut
+    id: str | None = None
 
 
 class CitationOut(msgspec.Struct):
@@ -79,13 +79,13 @@ def usage(told: Schema | None) -> Usage | None:
     )
 
 
-def call(raw: Schema) -> ToolCall:
-    """Return a tool call; arguments that are null are empty text."""
+def call(raw: Schema, *, taken: set[str], answer: str) -> ToolCall:
+    """Return a tool call of an answer whose other calls have the ids ``taken``; null arguments are empty text."""
     told = read(raw, CallOut)
     rest = {key: value for key, value in leftover(raw, CallOut).items() if (key, value) != ("type", "function")}
     inner = leftover(raw["function"], FunctionOut)
     return ToolCall(
-        id=told.id,
+        id=call_id(told.id, taken=taken, seed=f"{answer}\0{told.function.name}"),
         name=told.function.name,
         arguments=told.function.arguments or "",
         extra=own(rest | ({"function": inner} if inner else {})),

@@ -1,6 +1,5 @@
 """Reads the answers of an Ollama daemon or Ollama Cloud: NDJSON lines, whole bodies, chat and generate shapes."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from wallas.codecs import OLLAMA as WIRE
 from wallas.codecs.arguments import arguments_text
 from wallas.codecs.fields import leftover
 from wallas.codecs.framing import JsonEvents, Lines
-from wallas.codecs.reading import read, tokens
+from wallas.codecs.reading import call_id, read, tokens
 from wallas.codecs.refusals import refusal
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Extra, Logprob, Media, Part, Reasoning, StopReason, Text, ToolCall, Usage
@@ -208,21 +207,13 @@ class Answer:
         arguments = arguments_text(call.function.arguments)
         inner = leftover(raw["function"], FunctionOut)
         extra = kept(leftover(raw, CallOut) | ({"function": inner} if inner else {}))
-        made = ToolCall(id=self._id(call, arguments), name=call.function.name, extra=extra)
+        seed = f"{self.created}\0{call.function.name}\0{arguments}"
+        made = ToolCall(id=call_id(call.id, taken=self.ids, seed=seed), name=call.function.name, extra=extra)
         yield PartStarted(self.next, made)
         yield PartDelta(self.next, arguments)
         yield PartEnded(self.next)
         self.next += 1
         self.called = True
-
-    def _id(self, call: CallOut, arguments: str) -> str:
-        """Return the call's id, or one made from when and what it is, so that two answers never share one."""
-        made = call.id
-        if not made or made in self.ids:
-            seed = f"{self.created}\0{self.next}\0{call.function.name}\0{arguments}"
-            made = "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
-        self.ids.add(made)
-        return made
 
     def _finish(self, line: LineOut) -> Iterator[Event]:
         yield from self._closed()

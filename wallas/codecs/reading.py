@@ -1,5 +1,6 @@
 """Reads what providers say into typed fields, trusting none of it."""
 
+import hashlib
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,3 +26,15 @@ def tokens(count: Any) -> int | None:
     if isinstance(count, bool) or not isinstance(count, int | float):
         return None
     return int(count) if 0 <= count <= MOST_TOKENS else None
+
+
+def call_id(given: str | None, *, taken: set[str], seed: str) -> str:
+    """Return a tool call's id and note it in ``taken``; a missing or repeated one is made anew from ``seed``.
+
+    ``seed`` says which call of which answer it is, so that two answers never share an id.
+    """
+    made = given
+    if not made or made in taken:
+        made = "call_" + hashlib.sha256(f"{seed}\0{len(taken)}".encode()).hexdigest()[:24]
+    taken.add(made)
+    return made
