@@ -275,7 +275,7 @@ FOREIGN = ChatRequest(
             role="user",
             parts=(
                 ToolResult(call_id="call_1", parts=(Media(kind="image", mime="image/png", data=PNG),), is_error=True),
-                ToolResult(call_id="call_2", kind="custom", name="c", parts=()),
+                ToolResult(call_id="call_2", kind="custom", name="c", parts=(Opaque(wire="gemini", data="y"),)),
                 Text(text="see"),
                 Media(kind="image", url="https://e.org/a.png", detail="high"),
                 Media(kind="image", file_id="file_1"),

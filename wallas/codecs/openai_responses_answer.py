@@ -44,7 +44,6 @@ DEFAULTS: dict[str, Any] = {
     "tools": [],
     "top_p": 1.0,
     "truncation": "disabled",
-    "user": None,
     "background": False,
 }
 """What a response says of a request that said nothing; answers are given these, so they are not kept of any."""
@@ -117,9 +116,9 @@ def decode_output(items: list[Any]) -> tuple[Part, ...]:
 
 
 def created(body: dict[str, Any]) -> int | None:
-    """Return when the answer was begun, in epoch seconds."""
+    """Return when the answer was begun, in epoch seconds; 0 is what is written where nobody said."""
     at = body.get("created_at")
-    return int(at) if isinstance(at, int | float) else None
+    return int(at) or None if isinstance(at, int | float) else None
 
 
 def remaining(body: dict[str, Any]) -> Extra:
@@ -231,7 +230,7 @@ def response_object(
     extra: Extra | None = None,
 ) -> dict[str, Any]:
     """Return the response object. What the client asked for stands before what the provider says it was asked."""
-    return {
+    told = {
         "id": id,
         "object": "response",
         "created_at": created or 0,
@@ -241,8 +240,8 @@ def response_object(
         **end,
         "model": model,
         "output": output,
-        "usage": encode_usage(usage),
     }
+    return told if usage is None else told | {"usage": encode_usage(usage)}
 
 
 def echo(request: ChatRequest | None) -> dict[str, Any]:
@@ -259,9 +258,9 @@ def echo(request: ChatRequest | None) -> dict[str, Any]:
         "text": {"format": {"type": "text"}} | (encode_text_options(request) or {}),
         "tools": [told for tool in request.tools if (told := encode_tool(tool)) is not None],
         "tool_choice": encode_choice(request) or "auto",
-        "user": request.user,
     }
     asked: dict[str, Any] = {
+        "user": request.user,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "parallel_tool_calls": request.parallel_tools,

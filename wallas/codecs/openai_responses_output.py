@@ -248,7 +248,8 @@ class OutputItems:
         item = encode_call(call)
         place = CALLS[item["type"]]
         kind = "custom_tool_call_input" if place == "input" else "function_call_arguments"
-        yield {"type": f"response.{kind}.done", **slot.item.at, place: call.arguments}
+        named = {"name": call.name} if place == "arguments" else {}
+        yield {"type": f"response.{kind}.done", **slot.item.at, **named, place: call.arguments}
         status = {"status": "completed"} if place == "arguments" and "_item" not in own(part.extra) else {}
         yield self._done(slot.item, status | item | {"id": slot.item.body["id"]})
 
