@@ -4,8 +4,11 @@
 ``provider.url`` plus the wire's own prefix, such as ``/v1``.
 """
 
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from wallas.simulated.script import (
     Request,
@@ -57,6 +60,7 @@ __all__ = [
     "Request",
     "Step",
     "anchored",
+    "ask",
     "bad_chunk_header",
     "bad_json",
     "call",
@@ -104,3 +108,21 @@ def fake_providers(count: int) -> Iterator[list[FakeProvider]]:
     """Run several providers; all are closed at the end."""
     with ExitStack() as stack:
         yield [stack.enter_context(FakeProvider()) for _ in range(count)]
+
+
+def ask(
+    provider: FakeProvider, path: str = "/v1/chat/completions", body: Any = None, *, keep: bool = False
+) -> tuple[bytes, str]:
+    """Return what a bare socket gets for one request, and how it ended: closed, reset, or 0.2 s of silence."""
+    data = json.dumps({"model": "m", "stream": True, "messages": []} if body is None else body).encode()
+    with socket.create_connection(("127.0.0.1", provider.port)) as sock:
+        fields = f"Content-Length: {len(data)}\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n"
+        sock.sendall(f"POST {path} HTTP/1.1\r\n{fields}".encode() + data)
+        sock.settimeout(0.2)
+        got = b""
+        try:
+            while piece := sock.recv(65536):
+                got += piece
+        except (TimeoutError, ConnectionResetError) as error:
+            return got, type(error).__name__
+        return got, "closed"

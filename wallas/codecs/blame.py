@@ -4,21 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from wallas.codecs.blame_words import (
-    ALIASES,
-    DAY,
-    HUNDREDS,
-    INNER,
-    LIMITS,
-    MONTH,
-    NO_QUOTA,
-    PARAMS,
-    RULES,
-    SECRETS,
-    STATUS,
-    WINDOW_LEFT,
-    Rule,
-)
+from wallas.codecs.blame_fields import ALIASES, LIMITS, PARAMS, SECRETS, WINDOW_LEFT
+from wallas.codecs.blame_words import DAY, HUNDREDS, INNER, MONTH, NO_QUOTA, RULES, STATUS, Rule
 from wallas.codecs.retry_after import retry_after, until_next_month, walk
 from wallas.errors import FailureKind, ProviderError
 
