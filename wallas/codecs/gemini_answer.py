@@ -254,7 +254,7 @@ class Encoder:
             writing.cited[opened.place] = (whole.text, list(whole.citations))
         tail = next(self.writer.parts(whole))
         words = getattr(opened.part, "text", "") if not opened.written else ""
-        if not words and tail.keys() <= {"text", "thought"}:
+        if not words and whole.seal is None and not whole.extra.get(WIRE):
             return b""
         return self._candidates(self._content(choice, self._spoken(writing, opened, tail | {"text": words})))
 

@@ -48,6 +48,7 @@ _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "NONE": "none",
 }
 
+_SIGNS = frozenset({"thought", "thoughtSignature"})
 _RESPONSE = ("responseMimeType", "responseSchema", "responseJsonSchema")
 _READ = ("contents", "model", "stream", "systemInstruction", "tools", "toolConfig", "generationConfig")
 
@@ -137,11 +138,13 @@ class Calls:
 
 def _messages(contents: list[Json]) -> Iterator[Message]:
     calls = Calls()
-    before = "user" if contents and contents[0].get("role") != "model" else "model"
+    before = ""
     for number, content in enumerate(contents):
         role = "model" if content.get("role") == "model" else "user"
         parts = list(_parts(content, at=f"contents[{number}]", calls=calls))
-        extra = leftover(content, Content) | ({"apart": True} if _apart(number, role, before) else {})
+        if not parts:
+            continue
+        extra = leftover(content, Content) | ({"apart": True} if _apart(role, before) else {})
         before = role
         results = tuple(part for part in parts if isinstance(part, ToolResult))
         others = tuple(part for part in parts if not isinstance(part, ToolResult))
@@ -153,16 +156,23 @@ def _messages(contents: list[Json]) -> Iterator[Message]:
             yield Message(role=told, parts=others, extra=noted(extra))
 
 
-def _apart(number: int, role: str, before: str) -> bool:
+def _apart(role: str, before: str) -> bool:
     """Tell whether a turn stands by itself where we would merge it, or begins where we would not."""
-    return role == before and (number > 0 or role == "model")
+    return role == before or (role == "model" and not before)
 
 
 def _parts(content: Json, *, at: str, calls: Calls) -> Iterator[Part]:
     parts = [(number, part) for number, part in enumerate(content.get("parts", ())) if part]
-    telling = [(number, part) for number, part in parts if part.get("text") != "" or "thoughtSignature" in part]
+    telling = [(number, part) for number, part in parts if _tells(part)]
     for number, part in telling or parts[:1]:
         yield _part(part, at=f"{at}.parts[{number}]", calls=calls, role=content.get("role"))
+
+
+def _tells(part: Json) -> bool:
+    """Tell whether a part is more than empty words."""
+    if part.get("text") or part.get("thoughtSignature"):
+        return True
+    return "text" not in part and bool(part.keys() - _SIGNS)
 
 
 def _part(part: Json, *, at: str, calls: Calls, role: str | None) -> Part:
@@ -181,7 +191,7 @@ def _part(part: Json, *, at: str, calls: Calls, role: str | None) -> Part:
         return Reasoning(text=without_nul(part["text"]), seal=seal, extra=noted(extra))
     if "inlineData" in part:
         _checked(part["inlineData"], at=f"{at}.inlineData")
-    if not part.keys() - {"thoughtSignature", "thought"}:
+    if not part.keys() - _SIGNS:
         return Text(text="", seal=seal)
     return part_of(part, id="", seal=seal)
 
@@ -271,8 +281,18 @@ def _config(config: Json) -> tuple[Json, Json]:
         left["logprobs"] = config["logprobs"]
     fields |= _output(config, left) | _thinking(config.get("thinkingConfig", {}), left)
     fields |= _voice(config.get("speechConfig", {}), left)
-    extra = {"responseSchema": config["responseSchema"]} if "output" in fields and "responseSchema" in config else {}
-    return fields, extra | ({"generationConfig": left} if left else {})
+    return fields, _schema_said(config, left) | ({"generationConfig": left} if left else {})
+
+
+def _schema_said(config: Json, left: Json) -> Json:
+    """Return the client's own schema, to be sent as it was said; beside another one it stays where it was."""
+    raw = config.get("responseSchema")
+    if raw is None or "responseSchema" in left:
+        return {}
+    if "responseJsonSchema" not in config:
+        return {"responseSchema": raw}
+    left["responseSchema"] = raw
+    return {}
 
 
 def _number(value: float | None) -> float | None:
