@@ -6,7 +6,7 @@ import msgspec
 
 from wallas.codecs import COHERE as WIRE
 from wallas.codecs.dropping import Dropped
-from wallas.codecs.embeddings_values import Body, kept, listed, some, task_of, text, vectors, words
+from wallas.codecs.embeddings_values import Body, kept, listed, packed, some, task_of, text, vectors, words
 from wallas.codecs.fields import convert, leftover
 from wallas.codecs.limits import Name, payload, without_nul
 from wallas.codecs.reading import tokens
@@ -25,6 +25,8 @@ DEFAULT = "search_document"
 """The wire insists on a task; without one, a text is taken for what is searched."""
 KINDS = ("float", "base64", "int8", "uint8", "binary", "ubinary")
 """Types of vectors, the most exact first: that one is read where several came."""
+LIST = "list"
+"""How /v1/embed answers: no type, only a list of vectors."""
 WHOLE = frozenset({"int8", "uint8", "binary", "ubinary"})
 
 
@@ -151,7 +153,7 @@ def _url(part: Text | Media) -> str:
 def decode_response(body: Any, *, count: int | None = None, dimensions: int | None = None) -> EmbedResponse:
     """Return the vectors, of the most exact type that came; ``count`` and ``dimensions`` are what was asked."""
     told = body.get("embeddings") if isinstance(body, dict) else None
-    rest: Body = {}
+    rest: Body = {"kind": LIST}
     if isinstance(told, dict):
         came = {kind: value for kind, value in told.items() if value}
         kind = next((kind for kind in KINDS if kind in came), "float")
@@ -160,14 +162,13 @@ def decode_response(body: Any, *, count: int | None = None, dimensions: int | No
         rest = {"kind": kind} | ({"others": others} if others else {})
     else:
         found = listed(body, "embeddings")
-    rest |= {key: value for key, value in body.items() if key not in ("embeddings", "model") and value is not None}
+    rest |= {key: value for key, value in body.items() if key != "embeddings" and value is not None}
     match body:
         case {"meta": {"billed_units": {"input_tokens": billed}}}:
             spent = tokens(billed)
         case _:
             spent = None
     return EmbedResponse(
-        model=body["model"] if isinstance(body.get("model"), str) else "",
         vectors=vectors(found, count=count, dimensions=dimensions),
         usage=None if spent is None else Usage(input=spent),
         extra=kept(WIRE, rest),
@@ -177,10 +178,16 @@ def decode_response(body: Any, *, count: int | None = None, dimensions: int | No
 def encode_response(response: EmbedResponse, request: EmbedRequest | None = None) -> dict[str, Any]:
     """Return the vectors for a client, of the type that the provider gave."""
     own = dict(response.extra.get(WIRE, {}))
-    kind = own.pop("kind", None if own else "float")
-    values = [[int(value) if kind in WHOLE else value for value in vector] for vector in response.vectors]
-    body = own | ({"embeddings": values} if kind is None else {"embeddings": own.pop("others", {}) | {kind: values}})
-    body.pop("others", None)
+    kind = own.pop("kind", "float")
+    others = own.pop("others", {})
+    values = [_written(vector, kind) for vector in response.vectors]
+    body = own | {"embeddings": values if kind == LIST else others | {kind: values}}
     if "meta" not in body and response.usage is not None and response.usage.input is not None:
         body["meta"] = {"billed_units": {"input_tokens": response.usage.input}}
     return body
+
+
+def _written(vector: tuple[float, ...], kind: str) -> Any:
+    if kind == "base64":
+        return packed(vector)
+    return [int(value) for value in vector] if kind in WHOLE else list(vector)
