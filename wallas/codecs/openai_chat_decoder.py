@@ -5,13 +5,13 @@ from typing import Any
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
 from wallas.codecs.openai_chat_answer import Answer
-from wallas.codecs.openai_chat_parts import kept
+from wallas.codecs.openai_chat_parts import kept, overlaid
 from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
 from wallas.codecs.openai_chat_words import decode_usage, minted
 from wallas.codecs.openai_errors import failure, malformed
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
-from wallas.types.chat import StopReason, Usage
+from wallas.types.chat import StopReason
 from wallas.types.events import Event, Finished, Started
 
 
@@ -38,7 +38,7 @@ class Decoder:
         self.id = ""
         self.model = ""
         self.extra: dict[str, Any] = {}
-        self.usage: Usage | None = None
+        self.usage: dict[str, Any] = {}
         self.answers: dict[int, Answer] = {}
 
     def feed(self, data: bytes) -> Iterator[Event]:
@@ -112,8 +112,7 @@ class Decoder:
             self._more(chunk)
         usage = chunk.get("usage")
         if usage:
-            told = decode_usage(usage)
-            self.usage = told if self.usage is None else self.usage.updated(told)
+            self._count(usage)
         choices = chunk.get("choices")
         if not choices:
             self._without(chunk)
@@ -153,8 +152,13 @@ class Decoder:
         if isinstance(groq, dict):
             if groq.get("error"):
                 raise failure({"error": groq["error"]})
-            if not chunk.get("usage") and (told := decode_usage(groq.get("usage"))):
-                self.usage = told if self.usage is None else self.usage.updated(told)
+            if not chunk.get("usage"):
+                self._count(groq.get("usage"))
+
+    def _count(self, usage: Any) -> None:
+        """Take a report of usage in: what it says replaces what earlier ones said, field by field."""
+        if isinstance(usage, dict):
+            self.usage = overlaid(self.usage, {key: value for key, value in usage.items() if value is not None})
 
     def _without(self, chunk: dict[str, Any]) -> None:
         """Take a chunk without choices in: usage, a filter's report, an event of no concern, or an error."""
@@ -194,7 +198,7 @@ class Decoder:
             yield Finished(
                 reason=StopReason.STOP if sloppy else reason,
                 detail=detail,
-                usage=self.usage if last else None,
+                usage=decode_usage(self.usage) if last else None,
                 choice=number,
                 extra=kept(extra),
                 response_extra=kept(late) if last else {},
