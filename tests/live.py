@@ -115,10 +115,15 @@ def serving(folder: Path, *, wait: bool = True, **more: str) -> Iterator[Live]:
             server.wait()
         yield server
     finally:
+        workers = children(process.pid) if process.poll() is None else set()
         if process.poll() is None:
-            process.send_signal(signal.SIGQUIT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+            process.kill()
+            process.wait()
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+
+
+def children(parent: int) -> set[int]:
+    """Return the numbers of a process's children."""
+    return {int(number) for number in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}

@@ -4,11 +4,12 @@ import copy
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 
-from wallas.settings import Secret, Settings, SettingsError, Timeouts, check_bind, load_settings
+from wallas.settings import NAMES, ROOT, Secret, Settings, SettingsError, Timeouts, check_bind, load_settings
 
 
 def load(home: Path, environ: dict[str, str] | None = None, *, env: str = "", toml: str = "") -> Settings:
@@ -220,3 +221,14 @@ def test_timeouts_have_the_documented_defaults():
         connect=3, tls=5, first_token=20, first_token_reasoning=90, gap=30, gap_reasoning=120, whole=120,
         whole_reasoning=300,
     )  # fmt: skip
+
+
+def test_every_setting_has_a_line_in_the_docs():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert sorted(name for name in named | NAMES - {"WALLAS_GOLDEN"} if f"`{name}`" not in page) == []
+
+
+def test_the_example_file_sets_nothing(tmp_path):
+    before = load(tmp_path)
+    assert load(tmp_path, env=(ROOT / ".env.example").read_text()) == before

@@ -11,15 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import serving
+from tests.live import children, serving
 from wallas import grace
 from wallas.settings import ROOT
 from wallas.storage.migrate import is_current
-
-
-def process_numbers(parent: int) -> set[int]:
-    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(number) for number in found}
 
 
 def in_background(call):
@@ -93,9 +88,9 @@ def test_a_stream_that_is_open_at_a_reload_goes_on_to_its_end_while_new_workers_
         time.sleep(0.3)
         os.kill(server.process.pid, signal.SIGHUP)
         wait_until(lambda: server.get() != old)
-        assert {int(old), int(server.get())} <= process_numbers(server.process.pid)
+        assert {int(old), int(server.get())} <= children(server.process.pid)
         assert stream() == "".join(f"{number} " for number in range(30))
-        wait_until(lambda: int(old) not in process_numbers(server.process.pid))
+        wait_until(lambda: int(old) not in children(server.process.pid))
 
 
 def test_a_reload_takes_new_keys_and_no_request_fails_meanwhile(tmp_path):
@@ -157,7 +152,7 @@ def test_a_new_worker_that_dies_is_replaced_although_an_old_one_still_finishes(t
         wait_until(lambda: server.get() != old)
         victim = server.get()
         os.kill(int(victim), signal.SIGKILL)
-        wait_until(lambda: int(victim) not in process_numbers(server.process.pid))
+        wait_until(lambda: int(victim) not in children(server.process.pid))
         assert server.get() not in (old, victim)
         assert str(stream()).endswith("39 ")
 
@@ -173,11 +168,11 @@ def test_a_stop_lets_open_streams_finish_and_then_ends(tmp_path):
 
 def test_a_worker_that_is_killed_is_replaced_and_the_others_serve_on(tmp_path):
     with serving(tmp_path, WALLAS_WORKERS="2") as server:
-        wait_until(lambda: len(process_numbers(server.process.pid)) == 2)
-        victim = process_numbers(server.process.pid).pop()
+        wait_until(lambda: len(children(server.process.pid)) == 2)
+        victim = children(server.process.pid).pop()
         os.kill(victim, signal.SIGKILL)
         assert server.get()
-        wait_until(lambda: len(process_numbers(server.process.pid) - {victim}) == 2, seconds=3)
+        wait_until(lambda: len(children(server.process.pid) - {victim}) == 2, seconds=3)
 
 
 def test_the_workers_end_when_the_master_is_killed(tmp_path):
