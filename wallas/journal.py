@@ -1,12 +1,12 @@
 """Keeps what happened: outcomes behind the answer's back, and before its end what the client may name next."""
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Engine
 
+from wallas.codecs.openai_responses import carried
 from wallas.routing.enrich import Kept
 from wallas.routing.trail import Hop, Record
 from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
@@ -78,12 +78,7 @@ class DatabaseJournal:
         if found is None:
             return None
         request, response = found
-        return (*request.messages, *(choice.message for choice in response.choices[:1]))
-
-
-def digest(text: str) -> str:
-    """Return a short fingerprint of a text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return carried((*request.messages, *(choice.message for choice in response.choices[:1])))
 
 
 def _request_row(record: Record, last: Hop | None) -> RequestRecord:

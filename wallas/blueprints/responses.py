@@ -1,7 +1,5 @@
 """The OpenAI protocol's Responses, stateless and stateful."""
 
-from typing import Any
-
 import msgspec
 from flask import Blueprint, Response, request
 
@@ -66,12 +64,11 @@ def cancel(id: str) -> Response:
 def input_items(id: str) -> Response:
     """List the items that a stored response answered, the newest first unless ``order=asc``."""
     asked, _ = _stored(id)
-    items = openai_responses.encode_items(asked.messages)
+    items = openai_responses.encode_items(asked.messages, stem=id)
     order = request.args.get("order", "desc")
     if order not in ("asc", "desc"):
         raise BadRequest("order: expected asc or desc", param="order")
-    rows = _numbered(items)
-    rows = rows if order == "asc" else rows[::-1]
+    rows = items if order == "asc" else items[::-1]
     after = request.args.get("after")
     if after is not None:
         place = next((index for index, row in enumerate(rows) if row["id"] == after), None)
@@ -84,10 +81,6 @@ def input_items(id: str) -> Response:
     return json_response(
         {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(rows) > most}
     )
-
-
-def _numbered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": f"item_{number:04d}"} | {"type": "message"} | item for number, item in enumerate(items)]
 
 
 def _stored(id: str) -> tuple[ChatRequest, ChatResponse]:

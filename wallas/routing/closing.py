@@ -5,13 +5,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from wallas.catalog.entries import Model
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import GatewayError
 from wallas.routing.enrich import kept_of
 from wallas.routing.trail import trail
 from wallas.types.chat import ChatResponse
-from wallas.types.events import Event, Finished, Fold
+from wallas.types.events import Event, Finished, Fold, merged
 from wallas.types.flow import BLOCK, Want
 
 if TYPE_CHECKING:
@@ -136,7 +138,8 @@ class Closing:
             self.watch(event)
         if self.whole is not None:
             yield BLOCK
-            self._commit(self.whole.result())
+            if not self._commit(self.whole.result()):
+                told = [_unstored(event) for event in told]
         if isinstance(attempts.out, PlainEncoder):
             yield self._plain(attempts.out, told)
         else:
@@ -163,21 +166,20 @@ class Closing:
         if events[last] is not event:
             return event
         usage = self.attempts.tally.usage(event.usage, model)
-        return Finished(
-            reason=event.reason,
-            detail=event.detail,
-            usage=usage,
-            choice=event.choice,
-            extra=event.extra,
-            response_extra=event.response_extra,
-        )
+        return msgspec.structs.replace(event, usage=usage)
 
-    def _commit(self, response: ChatResponse) -> None:
+    def _commit(self, response: ChatResponse) -> bool:
+        """Keep what the client may name next; return False when that was not possible: the answer goes out anyway."""
         plan, journal = self.attempts.plan, self.attempts.desk.journal
-        if plan.keep_seals and (kept := kept_of(choice.message for choice in response.choices)):
-            journal.keep_seals(kept)
-        if plan.keep_response:
-            journal.keep_response(plan.request, response)
+        try:
+            if plan.keep_seals and (kept := kept_of(choice.message for choice in response.choices)):
+                journal.keep_seals(kept)
+            if plan.keep_response:
+                journal.keep_response(plan.request, response)
+        except Exception as error:
+            log.error("request %s: the answer could not be kept: %s", plan.id, type(error).__name__)
+            return False
+        return True
 
     def book(self, outcome: str, status: int) -> None:
         """Book the request: the first call counts."""
@@ -188,6 +190,14 @@ class Closing:
         record.outcome, record.status = outcome, status
         record.ms = (self.attempts.desk.clock() - self.attempts.first_head.started) * 1000
         self.attempts.desk.journal.record(record)
+
+
+def _unstored(event: Event) -> Event:
+    """Return an answer's end that says that the answer was not kept."""
+    if not isinstance(event, Finished):
+        return event
+    extra = merged(event.response_extra, {"openai_responses": {"store": False}})
+    return msgspec.structs.replace(event, response_extra=extra)
 
 
 def _safe(text: str) -> str:

@@ -1,6 +1,7 @@
 """Adds to a request, once, what the gateway knows and the client could not send: earlier turns, and seals."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -32,7 +33,9 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
                 param="previous_response_id",
                 code="previous_response_not_found",
             )
-        request = msgspec.structs.replace(request, messages=(*earlier, *request.messages), previous_id=None)
+        first = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
+        messages = (*request.messages[:first], *earlier, *request.messages[first:])
+        request = msgspec.structs.replace(request, messages=messages, previous_id=None)
     bare = [
         part.id
         for message in request.messages
