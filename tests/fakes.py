@@ -117,12 +117,14 @@ def ask(
     data = json.dumps({"model": "m", "stream": True, "messages": []} if body is None else body).encode()
     with socket.create_connection(("127.0.0.1", provider.port)) as sock:
         fields = f"Content-Length: {len(data)}\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-        sock.sendall(f"POST {path} HTTP/1.1\r\n{fields}".encode() + data)
         sock.settimeout(0.2)
         got = b""
         try:
+            sock.sendall(f"POST {path} HTTP/1.1\r\n{fields}".encode() + data)
             while piece := sock.recv(65536):
                 got += piece
+        except BrokenPipeError:
+            return got, "ConnectionResetError"
         except (TimeoutError, ConnectionResetError) as error:
             return got, type(error).__name__
         return got, "closed"
