@@ -208,7 +208,7 @@ class Selector:
 
 
 def is_shared(provider: Provider) -> bool:
-    """Return whether a provider serves anybody without a key: its few calls are shared with strangers, so it is last."""
+    """Return whether a provider serves anybody without a key: its calls are shared with strangers, so it is last."""
     return provider.row.keyless and not provider.row.opt_in and not any(key.secret for key in provider.keys)
 
 

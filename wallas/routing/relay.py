@@ -41,7 +41,12 @@ class Relay:
         self.deadlines.attempt(LOCAL, reasoning=True)
         self.deadlines.late_at = self.deadlines.end
         self.body: Any = None
-        self.head: tuple[str, list[tuple[str, str]]] | None = None
+        self.opened: tuple[str, list[tuple[str, str]]] | None = None
+
+    @property
+    def head(self) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return status and headers, once the daemon's are known."""
+        return self.opened
 
     def moves(self) -> Iterator[bytes | Want]:
         """Yield the daemon's bytes, or an error in the wire's form."""
@@ -78,12 +83,12 @@ class Relay:
         if "content-length" in body.headers:
             headers.append(("Content-Length", body.headers["content-length"]))
         headers += [("X-Request-Id", self.request_id), ("X-Wallas-Provider", self.provider)]
-        self.head = (f"{body.status} {REASONS.get(body.status, 'Answer')}", headers)
+        self.opened = (f"{body.status} {REASONS.get(body.status, 'Answer')}", headers)
 
     def _error(self, error: GatewayError) -> bytes:
         if self.head is not None:
             return self.out.error(error)
         data = msgspec.json.encode(self.codec.encode_error(error))
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
-        self.head = (f"{error.status} {REASONS.get(error.status, 'Error')}", headers)
+        self.opened = (f"{error.status} {REASONS.get(error.status, 'Error')}", headers)
         return data

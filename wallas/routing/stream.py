@@ -10,10 +10,10 @@ import logging
 import select
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from wallas.errors import ProviderError
-from wallas.routing.attempts import Attempts
+from wallas.routing.deadlines import Deadlines
 from wallas.types.flow import BLOCK, END, READ, Want
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,31 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PROBE_SECONDS = 1.0
 
 
+class Source(Protocol):
+    """What a stream drives: an answer's attempts, or a relay."""
+
+    body: Any
+    deadlines: Deadlines
+    out: Any
+
+    @property
+    def head(self) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return status and headers, once the first bytes are known."""
+
+    def moves(self) -> Iterator[bytes | Want]:
+        """Yield bytes for the client, and what the next step will do."""
+
+    def ping(self) -> bytes:
+        """Return a keep-alive, which fixes the status."""
+
+    def abandon(self) -> None:
+        """Cut off what is still open."""
+
+
 class Stream:
     """The answer to one request; ``step`` never blocks unless ``want`` is BLOCK."""
 
-    def __init__(self, attempts: Attempts) -> None:
+    def __init__(self, attempts: Source) -> None:
         """Stream what the attempts give."""
         self.attempts = attempts
         self.moves: Iterator[bytes | Want] = attempts.moves()
