@@ -1,15 +1,11 @@
 """Providers of Ollama's native wire: the daemon on this machine, and Ollama Cloud."""
 
-from typing import Any
-
 from wallas.catalog.entries import Model
-from wallas.codecs import ollama
 from wallas.codecs.framing import decode_body
 from wallas.errors import FailureKind, ProviderError
-from wallas.providers.http import HttpProvider, accepted
+from wallas.providers.http import HttpProvider
 from wallas.providers.lists import parse_list
 from wallas.settings import Key
-from wallas.types.chat import ChatRequest
 
 LOCAL_SECONDS = 0.3
 """How long a daemon on this machine may take to tell its tags: a missing one must not delay anything."""
@@ -17,10 +13,6 @@ LOCAL_SECONDS = 0.3
 
 class Ollama(HttpProvider):
     """A provider of the Ollama wire. What this machine's daemon has is asked for here and sent nowhere else."""
-
-    def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:
-        """Return the JSON body of ``/api/chat``."""
-        return ollama.encode_request(accepted(request, self.row, dropped), dropped)
 
     def list_models(self, key: Key) -> list[Model]:
         """Ask for the tags; a daemon on this machine that is not there has none."""

@@ -94,6 +94,7 @@ WIRES: dict[str, Wire] = {
         _own(
             GEMINI,
             auth="x-goog-api-key",
+            models_path="/models?pageSize=1000",
             list_format="gemini",
             accepts=GEMINI_EXTRAS,
             embed=True,
@@ -246,7 +247,7 @@ class State(NamedTuple):
 
 
 def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
-    """Return whether the user's settings make a provider usable; ``keyless`` False leaves out those without a key."""
+    """Return whether the settings make a provider usable; without ``keyless``, services elsewhere need a key."""
     keys = keys_of(row, settings)
     base_url = address(row, settings)
     if row.status == "retired":
@@ -257,14 +258,19 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
         keys = tuple(key for key in keys if key.account != key.id)
     if keys:
         return State(keys, base_url, None)
-    named = row.name in settings.providers or settings.base_url_for(row.name) is not None
-    if row.keyless and (named or (keyless and not row.opt_in)):
+    moved = settings.base_url_for(row.name) is not None
+    named = moved or row.name in settings.providers
+    wanted = named or (not row.opt_in and (keyless or row.local))
+    if (row.keyless and wanted) or (moved and "{account}" not in base_url):
         return State((no_key(row),), base_url, None)
-    if named and not row.keyless and "{account}" not in base_url and settings.base_url_for(row.name) is not None:
-        return State((no_key(row),), base_url, None)
-    return State(
-        (), base_url, f"not switched on: set {variable(row.name)}" if row.opt_in else f"no key: set {row.keys[0]}"
-    )
+    return State((), base_url, missing(row))
+
+
+def missing(row: Row) -> str:
+    """Return what a user would have to set to use a provider."""
+    if row.opt_in:
+        return f"not switched on: set {variable(row.name)}"
+    return f"no key: set {row.keys[0]}" if row.keys else "switched off"
 
 
 def variable(name: str) -> str:
@@ -273,10 +279,16 @@ def variable(name: str) -> str:
 
 
 def providers(settings: Settings, transport: "Transport", *, keyless: bool = True) -> dict[str, Provider]:
-    """Return the providers that can be used: those with a key, without need of one, or in ``wallas.toml``."""
+    """Return the providers that can be used: those with a key, without need of one, or in ``wallas.toml``.
+
+    ``keyless`` False leaves out the services elsewhere that need no key, as far
+    as the user has not named them. In the demo only the user's tables count.
+    """
     usable: dict[str, Provider] = {}
     for name, row in rows(settings).items():
-        now = state(row, settings, keyless=keyless and not settings.demo)
+        if settings.demo and name not in settings.providers:
+            continue
+        now = state(row, settings, keyless=keyless)
         if now.reason is None:
             usable[name] = make(row, now, settings, transport)
     return usable

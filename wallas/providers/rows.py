@@ -39,6 +39,7 @@ MAIN: tuple[Row, ...] = (
         note="limits are published in AI Studio only; free prompts may be used for training outside EEA, CH, UK",
         source=READ,
         date="2026-11-21",
+        models_path="/models?pageSize=1000",
         list_format="gemini",
         embed=True,
         embed_batch=100,
