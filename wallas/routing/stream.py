@@ -180,7 +180,7 @@ class Stream:
     def _probe(self) -> bool:
         """Write something that means nothing; return False when the client is known to be gone."""
         assert self.client is not None
-        data = self._quiet_bytes()
+        data: bytes = self._quiet_bytes()
         if not data:
             return True
         try:
@@ -192,7 +192,7 @@ class Stream:
     def _quiet_bytes(self) -> bytes:
         if self.attempts.head is None:
             return b"" if self.http10 else PROBE
-        ping = self.attempts.out.ping()
+        ping: bytes = self.attempts.out.ping()
         if not ping or self.http10:
             return ping
         return b"%x\r\n%b\r\n" % (len(ping), ping)
