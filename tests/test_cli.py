@@ -103,6 +103,26 @@ def test_a_server_that_does_not_run_is_said_with_status_3(wallas, command):
     assert wallas(command)[:2] == (3, "Wallas is not running.\n")
 
 
+def test_a_server_in_the_background_starts_tells_its_state_reloads_and_stops(wallas):
+    try:
+        status, output, errors = wallas("start")
+        assert (status, errors) == (0, "") and f"http://127.0.0.1:{wallas.port}" in output
+        assert "runs already" in wallas("start")[1]
+        assert wallas("status")[0] == 0
+        assert wallas("reload")[0] == 0
+        assert wallas("logs", "-n", "5")[0] == 0
+    finally:
+        status, output, _ = wallas("stop")
+    assert (status, output) == (0, "Wallas has stopped.\n")
+    assert wallas("status")[0] == 3
+
+
+def test_a_start_that_fails_says_why(wallas, tmp_path):
+    (tmp_path / "wallas.sqlite").write_bytes(b"no database " * 1000)
+    status, _, errors = wallas("start")
+    assert status == 78 and str(tmp_path / "wallas.sqlite") in errors
+
+
 def test_a_port_open_to_others_is_refused_before_anything_starts(wallas):
     for command in ([], ["start"], ["demo"]):
         status, _, errors = wallas(*command, WALLAS_HOST="0.0.0.0")
