@@ -389,11 +389,14 @@ def test_errors_are_one_sentence_that_names_the_field_and_the_attempts():
     assert ollama.encode_error(BadRequest("expected a string", param="messages[2].role")) == {
         "error": "messages[2].role: expected a string"
     }
-    rows = [{"model": "groq/x", "outcome": "timeout", "ms": 20000, "note": None}, {"model": "b/y"}]
-    error = AllAttemptsFailed("nobody answered", details=rows)
-    assert ollama.encode_error(error)["error"] == "nobody answered (groq/x, outcome timeout, ms 20000; b/y)"
-    many = AllAttemptsFailed("no", details=[{"model": str(number)} for number in range(10)])
-    assert ollama.encode_error(many)["error"].endswith("; 7; and 2 more)")
+    rows = [{"provider": "groq", "model": "x", "reason": "timeout", "ms": 20000, "status": None}, {"model": "b"}]
+    error = AllAttemptsFailed("nobody answered", details=[*rows, {"reason": "quota"}])
+    said = "nobody answered (groq/x: reason timeout, ms 20000; b; reason quota)"
+    assert ollama.encode_error(error)["error"] == said
+    told_already = AllAttemptsFailed("failed (groq/x: timeout)", details=rows[:1])
+    assert ollama.encode_error(told_already)["error"] == "failed (groq/x: timeout)"
+    many = AllAttemptsFailed("no", details=[{"model": f"m{number}"} for number in range(10)])
+    assert ollama.encode_error(many)["error"].endswith("; m7; and 2 more)")
     told = json.loads(ollama.Encoder(None).error(error))
     assert told["done"] is True
     assert "groq/x" in told["error"]

@@ -75,15 +75,20 @@ def sentence(error: GatewayError) -> str:
     text = error.message
     if error.param and error.param not in text:
         text = f"{error.param}: {text}"
-    rows = [_attempt(row) for row in error.details[:ATTEMPTS]]
-    if len(error.details) > ATTEMPTS:
-        rows.append(f"and {len(error.details) - ATTEMPTS} more")
+    rows = [said for row in error.details if (said := _attempt(row, text))]
+    if len(rows) > ATTEMPTS:
+        rows[ATTEMPTS:] = [f"and {len(rows) - ATTEMPTS} more"]
     return f"{text} ({'; '.join(rows)})" if rows else text
 
 
-def _attempt(row: dict[str, Any]) -> str:
-    said = [(key, value) for key, value in row.items() if value is not None and value != ""]
-    return ", ".join(str(value) if number == 0 else f"{key} {value}" for number, (key, value) in enumerate(said))
+def _attempt(row: dict[str, Any], text: str) -> str:
+    """Return a row as ``provider/model: key value, ...``, or nothing where the text already tells of it."""
+    said = {key: value for key, value in row.items() if value is not None and value != ""}
+    name = "/".join(str(said.pop(key)) for key in ("provider", "model") if key in said)
+    rest = ", ".join(f"{key} {value}" for key, value in said.items())
+    if "/" in name and name in text:
+        return ""
+    return f"{name}: {rest}" if name and rest else name or rest
 
 
 def _flat(error: dict[str, Any]) -> Told:
