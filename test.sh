@@ -39,6 +39,10 @@ if [ "${1:-}" = "--golden" ]; then
     export WALLAS_GOLDEN=1
     shift
 fi
+# Codecs and routing are covered, lines and branches, to this share; WALLAS_COVERAGE=0 leaves the gate out.
+covered=95
+gate=${WALLAS_COVERAGE:-1}
+workers=${WALLAS_TEST_WORKERS:-2}
 # Settings of whoever runs this must not reach the tests.
 for name in $(compgen -e); do
     case "$name" in
@@ -52,9 +56,6 @@ if [ $# -gt 0 ]; then
     exec pytest "$@"
 fi
 
-# Codecs and routing: lines and branches. WALLAS_COVERAGE=0 leaves the gate out.
-covered=95
-workers=${WALLAS_TEST_WORKERS:-2}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
@@ -64,7 +65,7 @@ mypy || failed=1
 rm -f .coverage .coverage.*
 pytest -n "$workers" --dist loadfile --cov=wallas --cov-branch --cov-report= >"$log" 2>&1 || failed=1
 cat "$log"
-if [ "${WALLAS_COVERAGE:-1}" != 0 ]; then
+if [ "$gate" != 0 ]; then
     coverage report --include='wallas/codecs/*,wallas/routing/*' --fail-under="$covered" || failed=1
 fi
 # The runner's own closing line last, where whoever reads only the end will look.
