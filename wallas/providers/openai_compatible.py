@@ -21,6 +21,8 @@ class OpenAICompatible(HttpProvider):
         )
         asked = Asked(row, request.model, dropped)
         body.pop("stream_options", None)
+        if body.get("n") == 1:
+            del body["n"]
         body = asked.drop(body, *row.drops)
         body = renamed(body, row.renames)
         body = bounded(body, row.most, dropped)

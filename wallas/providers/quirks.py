@@ -59,13 +59,6 @@ def no_names(body: Json, asked: Asked) -> Json:
     return body | {"messages": messages}
 
 
-def one_choice(body: Json, asked: Asked) -> Json:
-    """Groq answers 400 to any ``n`` but 1."""
-    if body.get("n") == 1:
-        return {name: value for name, value in body.items() if name != "n"}
-    return asked.drop(body, "n")
-
-
 ROUTED_HERE = frozenset({"order", "only", "ignore", "allow_fallbacks"})
 
 
@@ -298,7 +291,6 @@ QUIRKS: dict[str, Callable[[Json, Asked], Json]] = {
     rule.__name__: rule
     for rule in (
         no_names,
-        one_choice,
         own_routing,
         short_tool_ids,
         strict_messages,

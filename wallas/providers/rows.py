@@ -59,7 +59,16 @@ MAIN: tuple[Row, ...] = (
         source=READ,
         date="2026-11-21",
         drops=frozenset(
-            {"logprobs", "top_logprobs", "logit_bias", "metadata", "store", "frequency_penalty", "presence_penalty"}
+            {
+                "logprobs",
+                "top_logprobs",
+                "logit_bias",
+                "metadata",
+                "store",
+                "frequency_penalty",
+                "presence_penalty",
+                "n",
+            }
         ),
         accepts=GROQ_EXTRAS,
         efforts=(
@@ -69,7 +78,7 @@ MAIN: tuple[Row, ...] = (
         ),
         reasoning_field="reasoning",
         usage_option=False,
-        quirks=("no_names", "one_choice"),
+        quirks=("no_names",),
         offers=TOOLS,
     ),
     Row(
@@ -86,6 +95,7 @@ MAIN: tuple[Row, ...] = (
         source=READ,
         date="2026-11-21",
         headers={"HTTP-Referer": "https://github.com/wallas-gateway/wallas", "X-Title": "Wallas"},
+        drops=frozenset({"n"}),
         accepts=OPENROUTER_EXTRAS,
         reasoning_field="reasoning_details",
         developer=True,
@@ -154,6 +164,7 @@ MAIN: tuple[Row, ...] = (
         date="2026-11-21",
         models_path="/models?community=false",
         list_format="pollinations",
+        drops=frozenset({"n"}),
         embed=True,
         offers=SCHEMA,
     ),
@@ -212,7 +223,7 @@ MAIN: tuple[Row, ...] = (
         source=READ,
         date="2026-11-21",
         list_format="huggingface",
-        drops=frozenset({"store", "metadata", "service_tier"}),
+        drops=frozenset({"store", "metadata", "service_tier", "n"}),
         renames={"max_completion_tokens": "max_tokens"},
         offers=frozenset({"json_object"}),
     ),
