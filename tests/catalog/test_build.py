@@ -55,6 +55,13 @@ def test_a_model_retires_on_its_day():
     assert build(today=DAY).find("groq", "groq/compound").status == "retired"
 
 
+def test_a_model_that_is_still_listed_after_its_day_goes_on_working():
+    listed = Model(provider="groq", id="groq/compound", free=True, guessed=frozenset({"capabilities"}))
+    late, early = (build(listings=[listing("groq", listed, date=day)], today=DAY) for day in (DAY, "2026-09-01"))
+    assert late.find("groq", "groq/compound").status == "working"
+    assert early.find("groq", "groq/compound").status == "retired"
+
+
 def test_a_retired_provider_has_retired_models_only():
     listed = listing("github", Model(provider="github", id="openai/gpt-4.1", free=True))
     catalog = build(listings=[listed], terms={"github": Terms(retired=True)}, today=DAY)

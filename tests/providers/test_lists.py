@@ -1,5 +1,8 @@
 """Model lists of every shape become entries with what the list said and nothing else; garbage is skipped."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +233,7 @@ def test_kilo_and_llm7_say_what_is_free_in_their_own_words():
         ("gpt-image-2", "image"),
         ("mistral-ocr-latest", "ocr"),
         ("gpt-realtime", None),
+        ("text-search-babbage-doc-001", None),
         ("openai/gpt-oss-safeguard-20b", "chat"),
         ("google/gemma-4-31b-it", "chat"),
         ("command-a-vision-07-2025", "chat"),
@@ -270,3 +274,20 @@ def test_U64_no_list_however_strange_raises_or_lets_a_bad_id_through(format, ent
     row = next((row for row in ROWS if row.list_format == format), None) or WIRES["openai"].row
     for value in (entries, {"data": entries}, {"models": entries}, entries[:1]):
         assert all(MODEL_ID.fullmatch(model.id) for model in parse_list(row, value))
+
+
+RECORDED = Path("/work/shared/recordings/models_list.jsonl")
+NAMES = {"google": "gemini"}
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="recordings of real providers are not on this machine")
+def test_recorded_lists_of_real_providers_are_read():
+    counts = {}
+    for line in RECORDED.read_text().split("\n"):
+        record = json.loads(line) if line else {}
+        row = BY_NAME.get(NAMES.get(record.get("provider"), record.get("provider")))
+        if row and record["status"] == 200 and record["url"].rstrip("/").endswith("/models"):
+            models = parse_list(row, record["response"])
+            assert models, record["id"]
+            counts[row.name] = counts.get(row.name, 0) + len(models)
+    assert {"openai", "openrouter", "gemini", "mistral", "groq", "anthropic", "deepseek", "huggingface"} <= set(counts)

@@ -117,10 +117,10 @@ def merge_listing(models: dict[str, Model], listing: Listing, terms: Terms) -> N
             models[key] = msgspec.structs.replace(known, missing_since=known.missing_since or listing.date)
     for model in listing.models:
         known_model = models.get(model.key)
-        models[model.key] = refreshed(known_model, model) if known_model else discovered(model, terms)
+        models[model.key] = refreshed(known_model, model, listing.date) if known_model else discovered(model, terms)
 
 
-def refreshed(known: Model, listed: Model) -> Model:
+def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
     """Return a known model with what the provider's list says of it instead."""
     said: dict[str, Any] = {
         name: value
@@ -131,6 +131,8 @@ def refreshed(known: Model, listed: Model) -> Model:
         said["capabilities"] = listed.capabilities | (known.capabilities & SILENT)
     if "free" not in listed.guessed:
         said["free"] = listed.free
+    if known.retires_on is not None and known.retires_on <= listed_on and "retires_on" not in said:
+        said |= {"retires_on": None, "status": "working"}  # its day has passed, and it is still there
     aliases = tuple(dict.fromkeys((*known.aliases, *listed.aliases)))
     return msgspec.structs.replace(
         known, **said, aliases=aliases, missing_since=None, source=listed.source, date=listed.date

@@ -28,7 +28,11 @@ KIND_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
 )
 """Kinds by words in the id, where the list does not say; the first that fits."""
 
-OTHER = re.compile(r"reward|(^|[-_/])(realtime|live|aqa|davinci-002|babbage-002)([-_]|$)|-realtime|native-audio", re.I)
+OTHER = re.compile(
+    r"reward|(^|[-_/])(realtime|live|aqa|davinci-002|babbage-002)([-_]|$)|-realtime|native-audio"
+    r"|^(text|code)-(search|similarity)-|turbo-instruct|^(ada|babbage|curie|davinci)$",
+    re.IGNORECASE,
+)
 """Ids of what is none of our kinds: left out."""
 
 INPUTS = {"image": "vision", "audio": "audio", "video": "video", "pdf": "pdf", "file": "pdf"}
