@@ -116,6 +116,15 @@ def think(text: str, *, size: int = 12) -> Step:
     return step
 
 
+def sealed(value: str) -> Step:
+    """Seal what follows: a token that the client has to send back unread, where the wire has a place for one."""
+
+    def step(exchange: "Exchange") -> None:
+        exchange.writer.seal = value
+
+    return step
+
+
 def call(name: str, *fragments: str, id: str | None = ANY, index: int | None = -1, finish: bool = True) -> Step:
     """Call a tool, its arguments in fragments; ``finish=False``: more is to come, or to break off.
 

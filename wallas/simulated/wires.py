@@ -32,6 +32,7 @@ class Writer(Protocol):
     usage: tuple[int, int, int, int]
     calls: list[Call]
     begun: bool
+    seal: str
 
     def text(self, piece: str) -> list[bytes]:
         """Return the frames of a piece of text."""

@@ -50,6 +50,7 @@ class Told:
         self.thought = ""
         self.calls: list[Call] = []
         self.begun = False
+        self.seal = ""
         self.pieces = 0
         self.usage = (max(len(request.body) // 4, 1), -1, 0, 0)
 
@@ -185,8 +186,10 @@ class GeminiWriter(Told):
         return dump({"error": {"code": status, "message": message, "status": word.upper()}})
 
     def _call(self, call: Call) -> dict[str, Any]:
+        """Return a call; the seal sits on the first of a turn only."""
         inner = {"name": call.name, "args": arguments(call)} | ({"id": call.id} if call.id else {})
-        return {"functionCall": inner}
+        sealed = {"thoughtSignature": self.seal} if self.seal and call is self.calls[0] else {}
+        return {"functionCall": inner} | sealed
 
     def _frame(self, parts: list[dict[str, Any]], reason: str | None = None) -> bytes:
         return b"data: %b\r\n\r\n" % dump(self._answer(parts, reason))

@@ -6,6 +6,10 @@ from wallas.simulated.script import Call, Request
 from wallas.simulated.wires_chat import CREATED, Told, arguments, dump, event
 
 
+SIGNATURE = "c2ln"
+"""Of thoughts for which the script has no seal: the wire has none without."""
+
+
 class AnthropicWriter(Told):
     """Anthropic's messages."""
 
@@ -51,7 +55,7 @@ class AnthropicWriter(Told):
         """Return a message."""
         content: list[dict[str, Any]] = []
         if self.thought:
-            content.append({"type": "thinking", "thinking": self.thought, "signature": "c2ln"})
+            content.append({"type": "thinking", "thinking": self.thought, "signature": self.seal or SIGNATURE})
         if self.said:
             content.append({"type": "text", "text": self.said})
         for call in self.calls:
@@ -92,7 +96,7 @@ class AnthropicWriter(Told):
         if not self.open:
             return []
         kind, self.open = self.open, ""
-        sealed = [self._delta({"type": "signature_delta", "signature": "c2ln"})] if kind == "thinking" else []
+        sealed = [self._delta({"type": "signature_delta", "signature": self.seal or SIGNATURE})] if kind == "thinking" else []
         stop = {"type": "content_block_stop", "index": self.blocks - 1}
         return [*sealed, event(stop, "content_block_stop")]
 
@@ -183,7 +187,8 @@ class ResponsesWriter(Told):
         frames += self._close()
         at = len(self.items)
         if kind == "reasoning":
-            frames.append(self._open(kind, {"type": kind, "id": f"rs_{self.id}_{at}", "summary": []}))
+            sealed = {"encrypted_content": self.seal} if self.seal else {}
+            frames.append(self._open(kind, {"type": kind, "id": f"rs_{self.id}_{at}", "summary": []} | sealed))
             part: dict[str, Any] = {"type": "summary_text", "text": ""}
             frames.append(self._part("response.reasoning_summary_part.added", summary_index=0, part=dict(part)))
             self.items[-1]["summary"] = [part]
