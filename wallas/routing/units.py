@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from wallas.codecs.gemini_words import UNUSABLE
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.adapt import unwrapped
 from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
@@ -103,6 +104,8 @@ class WholeUnits:
         return part
 
     def _finished(self, event: Finished) -> Iterator[Event]:
+        if event.reason is StopReason.UNKNOWN and event.detail in UNUSABLE:
+            raise ProviderError(FailureKind.UNUSABLE, f"the provider says {event.detail}", code=event.detail)
         for slot in [slot for slot in self.held if slot[0] == event.choice]:
             yield from self._ended(slot)
         doubtful, self.doubtful = self.doubtful, []
