@@ -1,13 +1,15 @@
 """One worker's gateway, put together: database, health, catalog, providers, router and the jobs beside them."""
 
 import logging
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine
 
-from wallas import demo
+from wallas import demo, grace
 from wallas.catalog.build import build
 from wallas.catalog.listing import Listing
 from wallas.catalog.snapshot import Catalog
@@ -37,6 +39,7 @@ from wallas.transport import Transport
 log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
+ASK_SECONDS = 60.0
 
 
 class Service:
@@ -60,16 +63,19 @@ class Service:
             no_proxy=settings.no_proxy or "",
         )
         self.local = Daemon(self.transport, settings.ollama_upstream)
-        self.providers: dict[str, Provider] = providers(settings, self.transport)
+        self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
         self.health = Health(never_rest=[name for name, one in self.providers.items() if one.never_rest])
         self.sharing = HealthSharing(self.health, self.engine, self.writer, seldom=self.take_in_lists)
         self.lists_at = 0.0
+        self.asked: dict[str, float] = {}
+        self.asking = threading.Lock()
         self.router = Router(
             settings,
             catalog=self.catalog(),
             providers=self.providers,
-            desk=Desk(health=self.health, ledger=Ledger(), journal=self.journal),
+            desk=Desk(health=self.health, ledger=Ledger(), journal=self.journal, ending=grace.seconds_left),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
+            discover=self.discover,
         )
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=LEASE_SECONDS), self._jobs())
         self.jobs.start()
@@ -99,13 +105,30 @@ class Service:
 
     def refresh(self) -> None:
         """Ask every provider that can be used for its list; keep the old one of whoever does not answer."""
+        self._fetch_lists(self.providers)
+
+    def _fetch_lists(self, providers: Mapping[str, Provider]) -> None:
         from wallas.catalog.refresh import refresh
 
         def store(provider: str, listing: Listing) -> None:
             save_models(self.engine, provider, msgspec.json.encode(listing.plain()))
 
-        refresh(self.providers, store)
+        refresh(providers, store)
         self.router.reload(self.catalog())
+
+    def discover(self, name: str) -> bool:
+        """Look for a model that nobody here knows at the one provider that may have it; return whether to read again.
+
+        A list asked for less than a minute ago is not asked for anew.
+        """
+        provider = "ollama" if self.local.has(name) else name.partition("/")[0].partition(":")[0]
+        with self.asking:
+            now = time.monotonic()
+            if provider not in self.providers or now - self.asked.get(provider, -ASK_SECONDS) < ASK_SECONDS:
+                return False
+            self.asked[provider] = now
+            self._fetch_lists({provider: self.providers[provider]})
+            return True
 
     def take_in_lists(self) -> None:
         """Take up the lists that another worker has fetched meanwhile."""

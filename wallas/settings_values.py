@@ -212,6 +212,8 @@ class Settings:
     demo: bool = False
     allow_anon: bool = False
     probes: bool = False
+    keyless: bool = True
+    """Whether providers that need no key are used."""
     auxiliary: bool = True
     ollama_upstream: str = "http://localhost:11434"
     ollama_version: str = "0.12.0"

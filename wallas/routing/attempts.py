@@ -72,7 +72,7 @@ class Attempts:
         self.out = plan.out
         self.plain = isinstance(plan.out, PlainEncoder)
         self.whole_turn = self.plain or plan.hold == "turn"
-        self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain)
+        self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain, ending=desk.ending)
         self.queue = Queue(plan.candidates)
         self.body: Any = None
         self.shown = Shown(id=plan.answer_id, created=plan.created)

@@ -129,7 +129,11 @@ class Selector:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Choose among the ``models`` of usable ``providers``."""
-        self.models = [model for model in models if model.provider in providers and model.kind == "chat"]
+        self.models = [
+            model
+            for model in models
+            if model.provider in providers and model.kind == "chat" and not model.missing_since
+        ]
         self.providers = providers
         self.health = health
         self.clock = clock

@@ -8,15 +8,24 @@ from wallas.settings import Timeouts
 HEAD_SECONDS = 10.0
 PING_SECONDS = 10.0
 LINGER_SECONDS = 1.0
+LAST_SECONDS = 2.0
 LEAST_FOR_CONTINUATION = 5.0
 
 
 class Deadlines:
     """Instants on one monotonic clock; content moves them, mere bytes do not."""
 
-    def __init__(self, *, clock: Callable[[], float], total: float, stream: bool) -> None:
-        """Start the request's clocks now."""
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        total: float,
+        stream: bool,
+        ending: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """Start the request's clocks now; ``ending`` tells the seconds until this process ends, None while it stays."""
         self.clock = clock
+        self.ending = ending
         self.stream = stream
         self.started = clock()
         self.end = self.started + total
@@ -50,7 +59,13 @@ class Deadlines:
     @property
     def overdue(self) -> bool:
         """Return whether the whole request is out of time."""
-        return self.clock() >= self.end
+        return self.clock() >= self.end or self.closing
+
+    @property
+    def closing(self) -> bool:
+        """Return whether this process ends so soon that an answer had better end now, honestly."""
+        left = self.ending()
+        return left is not None and left < LAST_SECONDS
 
     def left(self) -> float:
         """Return the seconds left for the whole request."""
@@ -65,6 +80,8 @@ class Deadlines:
         """Return the fault of an attempt that is late by now, or None."""
         if now >= self.end:
             return ProviderError(FailureKind.TIMEOUT, "the request ran out of time")
+        if self.closing:
+            return ProviderError(FailureKind.GATEWAY, "the gateway is stopping")
         return self.late if now >= self.late_at else None
 
     def ping_due(self, now: float) -> bool:

@@ -73,12 +73,14 @@ class Desk:
         ledger: Ledger,
         journal: Journal,
         clock: Callable[[], float] = time.monotonic,
+        ending: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """Share these among all answers."""
+        """Share these among all answers; ``ending`` tells the seconds until this process ends, None while it stays."""
         self.health = health
         self.ledger = ledger
         self.journal = journal
         self.clock = clock
+        self.ending = ending
         self.budget = RetryBudget(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
-from wallas.errors import BadRequest
+from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Needs, Selection, Selector, Terms, needs_of, preferred
@@ -62,8 +62,13 @@ class Router:
         providers: Mapping[str, Provider],
         desk: Desk,
         memory: Memory,
+        discover: Callable[[str], bool] = lambda name: False,
     ) -> None:
-        """Route among ``providers``, those that can be used."""
+        """Route among ``providers``, those that can be used.
+
+        ``discover`` looks for a name that means nothing yet, and returns whether to read it again.
+        """
+        self.discover = discover
         self.settings = settings
         self.providers = dict(providers)
         self.desk = desk
@@ -132,7 +137,7 @@ class Router:
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what the caller's model names mean, in order: header before body before the model field."""
         if options.tier is not None:
-            asked = self.names.read(options.tier)
+            asked = self._named(options.tier)
             if asked.profile is None:
                 raise BadRequest(f"X-Willaku-Tier: {options.tier[:100]!r} is no virtual model", param="X-Willaku-Tier")
             return [asked]
@@ -140,7 +145,16 @@ class Router:
         names = list(dict.fromkeys([first, *options.models])) if first else list(options.models)
         if not names:
             raise BadRequest("model is missing", param="model", code="missing_required_parameter")
-        return [self.names.read(name) for name in names]
+        return [self._named(name) for name in names]
+
+    def _named(self, name: str) -> Asked:
+        """Return what a name means, after a look at the provider that may have it if nobody here knows it."""
+        try:
+            return self.names.read(name)
+        except NotFound:
+            if not self.discover(name):
+                raise
+        return self.names.read(name)
 
     def selection(self, request: ChatRequest, asked: Sequence[Asked], options: Options, needs: Needs) -> Selection:
         """Return who may answer, best first, and who may not and why."""

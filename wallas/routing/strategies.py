@@ -16,6 +16,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     needs: frozenset[str] = frozenset()
     floor: float = 0.0
     hold: str = "part"
+    prior: str = "quality"
     roomy: float = 1.0  # how many times the estimated tokens the window shall hold
 
 
@@ -25,7 +26,7 @@ PROFILES: dict[str, Profile] = {
     "standard": Profile(quality=0.08),
     "razonamiento": Profile(quality=0.5, needs=frozenset({"reasoning"})),
     "agentico": Profile(quality=0.3, needs=frozenset({"tools"}), hold="turn"),
-    "codigo": Profile(quality=0.3),
+    "codigo": Profile(quality=0.3, prior="coding"),
     "vista": Profile(quality=0.1, needs=frozenset({"vision"})),
     "multimodal": Profile(quality=0.1),
     "contexto-largo": Profile(quality=0.1, roomy=2.0),
@@ -63,13 +64,13 @@ BEST_QUALITY = 100.0
 Strategy = Callable[[ChatRequest, Sequence[Model], Health], Sequence[Model]]
 
 
-def cost(model: Model, health: Health, *, weight: float) -> float:
+def cost(model: Model, health: Health, *, weight: float, prior: str = "quality") -> float:
     """Return what calling this model is expected to cost the caller, in seconds (routing.md 1)."""
     first = health.first_token(model.provider, model.id, FIRST_TOKEN.get(model.provider, USUAL_FIRST_TOKEN))
     speed = SPEED.get(model.provider, USUAL_SPEED)
     success = health.probability(model.provider, model.id)
     failure = (1.0 - success) / success * FAILURE_SECONDS
-    return first + USUAL_OUTPUT / speed + failure + weight * (BEST_QUALITY - model.quality)
+    return first + USUAL_OUTPUT / speed + failure + weight * (BEST_QUALITY - getattr(model, prior))
 
 
 def by_cost(profile: Profile) -> Strategy:
@@ -77,7 +78,9 @@ def by_cost(profile: Profile) -> Strategy:
 
     def ranked(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Model]:
         able = [model for model in models if model.capabilities >= profile.needs and model.quality >= profile.floor]
-        return sorted(able, key=lambda model: (cost(model, health, weight=profile.quality), model.key))
+        return sorted(
+            able, key=lambda model: (cost(model, health, weight=profile.quality, prior=profile.prior), model.key)
+        )
 
     return ranked
 

@@ -22,6 +22,8 @@ POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
 GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PROBE_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often a waiting thread looks whether the process is about to end."""
 
 
 class Source(Protocol):
@@ -138,7 +140,7 @@ class Stream:
         watched = self._watch(poll)
         while not self.cancelled:
             now = self.attempts.deadlines.clock()
-            due = self.alarm()
+            due = min(self.alarm(), now + LOOK_SECONDS)
             if self.probed_at is not None:
                 due = min(due, self.probed_at + PROBE_SECONDS)
             ready = dict(poll.poll(max(due - now, 0.0) * 1000 + 1))
