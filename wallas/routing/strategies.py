@@ -70,7 +70,8 @@ def cost(model: Model, health: Health, *, weight: float, prior: str = "quality")
     speed = SPEED.get(model.provider, USUAL_SPEED)
     success = health.probability(model.provider, model.id)
     failure = (1.0 - success) / success * FAILURE_SECONDS
-    return first + USUAL_OUTPUT / speed + failure + weight * (BEST_QUALITY - getattr(model, prior))
+    quality = model.coding if prior == "coding" else model.quality
+    return first + USUAL_OUTPUT / speed + failure + weight * (BEST_QUALITY - quality)
 
 
 def by_cost(profile: Profile) -> Strategy:
