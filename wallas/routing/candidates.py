@@ -59,6 +59,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller allows: whose models, at what cost, and which model ids were asked for by name."""
 
     allow_paid: bool = False
+    may_pay: bool = True
     named: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
@@ -191,9 +192,10 @@ class Selector:
             return "provider not allowed by the request"
         if model.status == "retired":
             return "retired"
-        if missing := needs.capabilities - model.capabilities:
+        trusted = model.key in terms.named and "capabilities" in model.guessed
+        if (missing := needs.capabilities - model.capabilities) and not trusted:
             return f"cannot take: {', '.join(sorted(missing))}"
-        if not model.free and not terms.allow_paid and model.key not in terms.named:
+        if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":
             return "may train on prompts"

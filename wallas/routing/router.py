@@ -172,9 +172,10 @@ class Router:
         if options.provider and options.provider not in self.providers:
             raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
         pays = options.cost_mode != "free_only" and not free_only
-        explicit = frozenset(model.key for one in asked for model in one.models) if pays else frozenset()
+        explicit = frozenset(model.key for one in asked for model in one.models)
         terms = Terms(
             allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
+            may_pay=pays,
             named=explicit,
             only=frozenset(only),
             ignore=options.ignore,
