@@ -140,7 +140,7 @@ class Decoder:
 
     def _more(self, chunk: dict[str, Any]) -> None:
         """Keep what else a chunk says; of objects told in pieces (``x_groq``), all pieces."""
-        for key in chunk.keys() - BODY:
+        for key in chunk.keys() - BODY if "choices" in chunk else ():
             value = chunk[key]
             before = self.extra.get(key)
             if value is None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from wallas.codecs.fields import convert, leftover, names
+from wallas.codecs.fields import convert, leftover
 from wallas.codecs.framing import encode
 from wallas.codecs.limits import MESSAGES, TOOLS, at_most, small_schema, without_nul
 from wallas.codecs.openai_chat_fields import (
@@ -351,7 +351,3 @@ def taken_seal(more: dict[str, Any]) -> tuple[Seal | None, dict[str, Any]]:
             return Seal.parse(signature), more | {"extra_content": {**beside, "google": other}}
         case _:
             return None, more
-
-
-KNOWN = names(Request)
-"""Top-level names that this codec understands; whatever else a body has is extra."""
