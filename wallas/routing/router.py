@@ -30,6 +30,9 @@ ANSWER_PREFIX = {
 }
 N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
 KIN = 6
+BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
+NO_EFFECT = frozenset({"online"})
+"""Suffixes that are read, and named as dropped: there is no web search here yet."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +134,7 @@ class Router:
             total=options.timeout or self.settings.request_timeout,
             keep_response=options.store,
             keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
-            dropped=options.dropped,
+            dropped=(*options.dropped, *(f":{suffix}" for one in asked for suffix in one.suffixes & NO_EFFECT)),
         )
 
     def read(self, model: str, options: Options) -> list[Asked]:
@@ -199,7 +202,7 @@ class Router:
         if asked.profile is not None:
             profile = PROFILES[asked.profile]
             return self.selector.best(asked.profile, request, needs.capabilities | profile.needs), profile.roomy
-        strategy = STRATEGIES["rapido" if "nitro" in asked.suffixes else "standard"]
+        strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         exact = self.selector.rank(strategy, request, asked.models) or asked.models
         if asked.exact:
             return exact, 1.0

@@ -1,5 +1,6 @@
 """Ranks models for each virtual model: one cost in seconds, one row a profile, one function a strategy."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -91,7 +92,25 @@ def in_order(request: ChatRequest, models: Sequence[Model], health: Health) -> S
     return models
 
 
-STRATEGIES: dict[str, Strategy] = {name: by_cost(profile) for name, profile in PROFILES.items()} | {"order": in_order}
+def by_price(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Model]:
+    """Rank what costs least first; an unknown price comes last."""
+    return sorted(models, key=_price)
+
+
+def _price(model: Model) -> tuple[float, str]:
+    known = model.price
+    if model.free:
+        return 0.0, model.key
+    if known is None or known.input is None or known.output is None:
+        return math.inf, model.key
+    return known.input + known.output, model.key
+
+
+STRATEGIES: dict[str, Strategy] = {
+    **{name: by_cost(profile) for name, profile in PROFILES.items()},
+    "order": in_order,
+    "price": by_price,
+}
 
 
 def profile_name(name: str) -> str | None:
