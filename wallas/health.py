@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wallas.errors import FailureKind, ProviderError, Scope
+from wallas.errors import HOUR, FailureKind, ProviderError, Scope
 from wallas.quota.clocks import next_midnight
 
 ANY = "*"
@@ -28,11 +28,31 @@ BREAKER_MINIMUM = 10
 BREAKER_WINDOW = 60.0
 BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
-LONGEST_REST = 24 * 3600.0
+LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
+SHORTEST_REST = 0.05
 HALF_LIFE = 60.0
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
+ROLLING = "rolling"
+
+BLAMELESS = frozenset(
+    {
+        FailureKind.CONTEXT_LENGTH,
+        FailureKind.TOO_LARGE,
+        FailureKind.MAX_TOKENS,
+        FailureKind.UNSUPPORTED,
+        FailureKind.SEAL,
+        FailureKind.PREFILL,
+        FailureKind.CONTENT_FILTER,
+        FailureKind.CALLER_FAULT,
+        FailureKind.GATEWAY,
+    }
+)
+"""Failures that are the request's or our own: they say nothing of the provider."""
+
+SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR: 0.5}
+"""Answers that came and could not be used: how much of a failure each one is to the odds."""
 
 
 class Place(NamedTuple):
@@ -60,6 +80,8 @@ class Circuit(msgspec.Struct):
     latency: float | None = None
     ttft: float | None = None
     speed: float | None = None
+    limits: int = 0
+    """Rate limits in a row without a word of when they end."""
     failed_at: float | None = None
     last_error: str | None = None
     new_successes: int = 0
@@ -73,7 +95,6 @@ class Breaker(msgspec.Struct):
     run: int = 0
     recent: deque[tuple[float, bool]] = msgspec.field(default_factory=lambda: deque(maxlen=200))
     opened: int = 0
-    limits: int = 0
     good: float = 0.0
     bad: float = 0.0
     at: float = 0.0
@@ -94,7 +115,10 @@ class Health:
         zones: dict[str, str] | None = None,
         never_rest: Iterable[str] = (),
     ) -> None:
-        """Start with nothing known; ``zones`` says where each provider's day begins, UTC unless told."""
+        """Start with nothing known; ``zones`` says where each provider's day begins, UTC unless told.
+
+        A zone ``rolling`` is a day without a beginning. Providers that ``never_rest`` are counted but not benched.
+        """
         self.clock = clock
         self.wall = wall
         self.jitter = jitter
@@ -107,24 +131,25 @@ class Health:
         self.lock = threading.Lock()
 
     def resting(self, place: Place, *, free: bool) -> Rest | None:
-        """Return the rest that keeps this (provider, model, key) out longest, or None."""
+        """Return the rest that keeps this (provider, model, key) out longest, or None.
+
+        It is a ``breaker`` rest only if no other keeps it out: a rate limit is never overridden.
+        """
         if not self.rests:
             return None
         provider, model, key = place
-        money = FREE if free else PAID
+        now = self.clock()
         found: Rest | None = None
         for scope in (
             place,
             Place(provider, model),
             Place(provider, ANY, key),
-            Place(provider, money, key),
+            Place(provider, FREE if free else PAID, key),
             Place(provider),
         ):
             rest = self.rests.get(scope)
-            if rest is not None and (found is None or rest.until > found.until):
-                found = rest
-        if found is None or found.until <= self.clock():
-            return None
+            if rest is not None and rest.until > now:
+                found = rest if found is None else _longer(found, rest)
         return found
 
     def succeeded(
@@ -134,14 +159,15 @@ class Health:
         now = self.clock()
         with self.lock:
             breaker = self._breaker(place, now)
-            breaker.run = breaker.limits = breaker.opened = 0
+            breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
             if ttft is not None:
                 self._first_token(breaker, ttft, now)
-            self.rests.pop(Place(place.provider, place.model), None)
+            self._woken(place, now)
             circuit = self._circuit(place)
+            circuit.limits = 0
             circuit.successes += 1
             circuit.new_successes += 1
             circuit.changed = True
@@ -155,24 +181,28 @@ class Health:
         now = self.clock()
         verdict = error.verdict
         with self.lock:
+            breaker = self._breaker(place, now)
+            breaker.probing = False
+            if error.kind in BLAMELESS:
+                return
+            breaker.bad += SOFT.get(error.kind, 0.0)
             circuit = self._circuit(place)
             circuit.failures += 1
             circuit.new_failures += 1
             circuit.changed = True
             circuit.failed_at = now
             circuit.last_error = error.kind.name.lower()
-            breaker = self._breaker(place, now)
-            breaker.probing = False
             if verdict.strike:
                 self._strike(place, breaker, error, now)
             elif verdict.scope is not Scope.NOTHING:
-                until = now + self._rest_seconds(place, breaker, error)
-                self._rest(_resting_place(place, error.scope or verdict.scope), until, error.kind, breaker=False)
+                where = _resting_place(place, error.scope or verdict.scope)
+                until = now + self._rest_seconds(where, circuit, error, now)
+                self._rest(where, until, error.kind, breaker=False)
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
         breaker = self.breakers.get(Place(place.provider, place.model))
-        if breaker is None or not breaker.opened:
+        if breaker is None or not breaker.opened or place.provider in self.never_rest:
             return True
         with self.lock:
             if breaker.probing:
@@ -228,40 +258,67 @@ class Health:
         breaker.run += 1
         breaker.bad += 1
         breaker.recent.append((now, False))
+        where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0
-        if breaker.run >= BREAKER_RUN or self._half_failed(breaker, now):
+        old = self.rests.get(where)
+        under_way = old is not None and old.breaker and old.until > now
+        if not under_way and (breaker.run >= BREAKER_RUN or self._half_failed(breaker, now)):
             breaker.opened += 1
-            spread = 0.8 + 0.4 * self.jitter()
-            seconds = max(seconds, min(BREAKER_REST * breaker.opened, BREAKER_MOST) * spread)
+            seconds = max(seconds, self._spread(min(BREAKER_REST * breaker.opened, BREAKER_MOST)))
         if seconds > 0:
-            self._rest(Place(place.provider, place.model), now + min(seconds, LONGEST_REST), error.kind, breaker=True)
+            self._rest(where, now + seconds, error.kind, breaker=True)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:
         recent = [good for at, good in breaker.recent if now - at <= BREAKER_WINDOW]
         return len(recent) >= BREAKER_MINIMUM and recent.count(False) * 2 >= len(recent)
 
-    def _rest_seconds(self, place: Place, breaker: Breaker, error: ProviderError) -> float:
-        if error.kind is FailureKind.DAY_LIMIT and error.retry_after is None:
-            now = self.wall()
-            return next_midnight(now, self.zones.get(place.provider, "UTC")) - now
-        if error.retry_after is not None:
-            return min(max(error.retry_after, 0.05), LONGEST_REST)
-        if error.kind is FailureKind.RATE_LIMIT:
-            breaker.limits += 1
-            doubled = error.verdict.rest * float(1 << min(breaker.limits - 1, 16))
-            return min(doubled, LIMIT_MOST) * (0.8 + 0.4 * self.jitter())
-        return error.verdict.rest
+    def _rest_seconds(self, where: Place, circuit: Circuit, error: ProviderError, now: float) -> float:
+        if error.retry_after:
+            return max(error.retry_after, SHORTEST_REST)
+        old = self.rests.get(where)
+        match error.kind:
+            case FailureKind.DAY_LIMIT:
+                return self._until_next_day(where.provider, error.verdict.rest)
+            case FailureKind.RATE_LIMIT:
+                circuit.limits += old is None or old.until <= now
+                doubled = error.verdict.rest * float(1 << min(max(circuit.limits - 1, 0), 16))
+                return self._spread(min(doubled, LIMIT_MOST))
+            case FailureKind.CREDENTIAL if old is not None and old.until <= now:
+                return HOUR
+            case _:
+                return error.verdict.rest
+
+    def _until_next_day(self, provider: str, rolling: float) -> float:
+        zone = self.zones.get(provider, "UTC")
+        now = self.wall()
+        return rolling if zone == ROLLING else next_midnight(now, zone) - now
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * (0.8 + 0.4 * self.jitter())
 
     def _rest(self, place: Place, until: float, why: FailureKind | str, *, breaker: bool, tell: bool = True) -> None:
         if place.provider in self.never_rest:
             return
+        now = self.clock()
+        rest = Rest(min(until, now + LONGEST_REST), why if isinstance(why, str) else why.name.lower(), breaker)
         old = self.rests.get(place)
-        if old is not None and old.until >= until:
-            return
-        rest = Rest(until, why if isinstance(why, str) else why.name.lower(), breaker)
+        if old is not None and old.until > now:
+            rest = _longer(old, rest)
+            if rest == old:
+                return
         self.rests[place] = rest
         if tell:
             self.opened.append((place, rest))
+
+    def _woken(self, place: Place, now: float) -> None:
+        """End what a success disproves: the breaker's rest, and what is remembered of a key that was refused."""
+        model, key = Place(place.provider, place.model), Place(place.provider, ANY, place.key)
+        rest = self.rests.get(model)
+        if rest is not None and rest.breaker:
+            del self.rests[model]
+        rest = self.rests.get(key)
+        if rest is not None and rest.until <= now:
+            del self.rests[key]
 
     def _circuit(self, place: Place) -> Circuit:
         circuit = self.circuits.get(place)
@@ -284,6 +341,12 @@ class Health:
             fade = _fade(now - breaker.ttft_at, HALF_LIFE)
             ttft = max(ttft, ttft + (known - ttft) * fade * 0.7)
         breaker.ttft, breaker.ttft_at = ttft, now
+
+
+def _longer(one: Rest, other: Rest) -> Rest:
+    """Return the rest that both amount to: until the later end, for that one's reason."""
+    longest = one if one.until >= other.until else other
+    return longest._replace(breaker=one.breaker and other.breaker)
 
 
 def _fade(seconds: float, half_life: float) -> float:

@@ -71,6 +71,19 @@ class Lessons:
         """Return these lessons and that a parameter is refused."""
         return replaced(self, dropped=self.dropped | {name})
 
+    def clamped(self, most_output: int) -> "Lessons":
+        """Return these lessons and that no more output than this may be asked for."""
+        return replaced(self, most_output=most_output)
+
+    def unsealed(self) -> "Lessons":
+        """Return these lessons and that no seals are taken."""
+        return replaced(self, no_seals=True)
+
+
+def says(request: ChatRequest, name: str) -> bool:
+    """Return whether the request says anything that a provider would read as this parameter."""
+    return any(getattr(request, field) != silent for field, silent in OPTIONAL[name].items())
+
 
 @dataclass(kw_only=True)
 class Fitted:
@@ -90,13 +103,15 @@ def adapt(
     most = min((n for n in (model.max_output, lessons.most_output) if n), default=None)
     if most is not None and request.max_tokens is not None and request.max_tokens > most:
         changes["max_tokens"] = most
-    thinks = request.thinking is not None and request.thinking.enabled is not False
-    if thinks and model.capabilities and "reasoning" not in model.capabilities:
+    thinking = request.thinking
+    if thinking is not None and model.capabilities and "reasoning" not in model.capabilities:
         changes["thinking"] = None
-        fitted.dropped.append("thinking")
+        if thinking.enabled is not False and thinking.effort != "none":
+            fitted.dropped.append("thinking")
     for name in sorted(lessons.dropped):
-        changes.update(OPTIONAL[name])
-        fitted.dropped.append(name)
+        if says(request, name):
+            changes.update(OPTIONAL[name])
+            fitted.dropped.append(name)
     own = not lessons.no_seals and wire == asked_on
     fit = _Parts(
         wire=wire, issuer=issuer, no_seals=lessons.no_seals, unsigned=own, documents="pdf" in model.capabilities

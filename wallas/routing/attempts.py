@@ -20,7 +20,7 @@ from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
 from wallas.routing.candidates import Candidate, Excluded, Needs
 from wallas.routing.closing import Closing, Head
-from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, Deadlines
+from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
@@ -140,7 +140,8 @@ class Attempts:
             except ProviderError as error:
                 self._failed(candidate, error)
             if self.shown.mode(self.request) is Mode.OVER:
-                yield from self.closing.finish([Finished(reason=StopReason.TOOL_CALLS)], candidate.model)
+                ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
+                yield from self.closing.finish(ending, candidate.model)
                 return
             if self.pause:
                 yield BLOCK
@@ -240,7 +241,7 @@ class Attempts:
         if attempt is None or self._repeats(candidate, attempt, error):
             return
         self.failures.append(error)
-        self.shown.inside_call = attempt.units.inside or bool(attempt.units.doubtful)
+        self.shown.inside_call = attempt.units.inside
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -254,14 +255,15 @@ class Attempts:
     def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
         stale = error.code == "stale" and self.stale < MOST_ATTEMPTS
-        attempt.failed(error, count=not stale)
+        attempt.failed(error, count=not stale and error.code != OUT_OF_TIME)
         if stale:
             self.stale += 1
             self.record.hops.pop()
-        elif lessons := self.desk.learn(candidate, error):
-            self.lessons = lessons
         else:
-            return False
+            lessons = self.desk.learn(candidate, error, request=self.request, known=attempt.lessons)
+            if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
+                return False
+            self.lessons = lessons
         self.queue.again(candidate)
         self.repeating = True
         return True
@@ -325,6 +327,7 @@ class Attempt:
         )
         self.substance = Substance(strict=attempts.whole_turn)
         self.held: list[Event] = []
+        self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
         self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
         attempts.record.hops.append(self.hop)
@@ -338,14 +341,14 @@ class Attempt:
         """Fit, encode and send the request; return what reads the answer. May block."""
         attempts, candidate = self.attempts, self.candidate
         asked = attempts.shown.remainder(attempts.request, self.mode)
-        lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
             wire=candidate.provider.wire,
             issuer=candidate.issuer,
             asked_on=attempts.plan.codec.WIRE,
-            lessons=lessons,
+            lessons=self.lessons,
         )
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)

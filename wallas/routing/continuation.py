@@ -8,13 +8,16 @@ guessed (lessons 3.1; faults 0, row 19).
 
 import re
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
-from wallas.types.chat import ChatRequest, Message, Text, ToolChoice
+from wallas.types.chat import ChatRequest, Message, Text
 
 ANCHOR_MOST = 80
 ANCHOR_LEAST = 24
+WORDS_LEAST = 12
+"""So many characters of an anchor are no white space: the rest is compared too loosely to find a place by."""
 LEAD = 120
 SHOWN_MOST = 256 * 1024
 CHARACTERS_PER_TOKEN = 3.6
@@ -24,6 +27,10 @@ PROMPT = (
     "then go on without any comment.\n{mark}\n{anchor}\n{mark}"
 )
 _ASKED = re.compile(r"(⟦[0-9a-f]{12}⟧)\n(.*)\n\1", re.DOTALL)
+
+MARK = "⟦"
+FENCE = "```"
+QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("„", "“"), ("«", "»"), ("‘", "’"))
 
 
 def anchor_of(shown: str) -> str | None:
@@ -35,24 +42,26 @@ def anchor_of(shown: str) -> str | None:
         tail = text[-ANCHOR_MOST - 1 :]
         word = re.search(r"\s+(?=\S)", tail[: -ANCHOR_LEAST + 1])
         anchor = tail[word.end() :] if word else tail[1:]
-    return anchor if len(re.sub(r"\s", "", anchor)) >= ANCHOR_LEAST or len(anchor) >= ANCHOR_LEAST else None
+    told = len(anchor) >= ANCHOR_LEAST and len(re.sub(r"\s", "", anchor)) >= WORDS_LEAST
+    return anchor if told else None
 
 
-def remainder(request: ChatRequest, shown: str, anchor: str) -> ChatRequest:
-    """Return the request for what is still missing: no system text is added, the caller's own stays first."""
-    mark = f"⟦{secrets.token_hex(6)}⟧"
+def remainder(request: ChatRequest, said: Sequence[str], anchor: str) -> ChatRequest:
+    """Return the request for what is still missing of the text parts ``said``.
+
+    No system text is added, the caller's own stays first.
+    """
+    mark = f"{MARK}{secrets.token_hex(6)}⟧"
+    spoken = [*said[:-1], said[-1].rstrip()]
     messages = (
         *request.messages,
-        Message(role="assistant", parts=(Text(text=shown.rstrip()),)),
+        Message(role="assistant", parts=tuple(Text(text=text) for text in spoken if text.strip())),
         Message(role="user", parts=(Text(text=PROMPT.format(mark=mark, anchor=anchor)),)),
     )
     left = request.max_tokens
     if left is not None:
-        left = max(left - int(len(shown) / CHARACTERS_PER_TOKEN) + int(len(anchor) / 2), 16)
-    choice = request.tool_choice
-    if choice is not None and choice.mode in ("required", "named"):
-        choice = ToolChoice(mode="auto")
-    return msgspec.structs.replace(request, messages=messages, max_tokens=left, tool_choice=choice)
+        left = max(left - int(sum(map(len, said)) / CHARACTERS_PER_TOKEN) + int(len(anchor) / 2), 16)
+    return msgspec.structs.replace(request, messages=messages, max_tokens=left)
 
 
 def asked_anchor(text: str) -> str | None:
@@ -65,38 +74,54 @@ class AnchorSearch:
     """Finds the end of the anchor at the beginning of an answer that comes in pieces.
 
     White space is compared loosely and a short lead-in is allowed. Of what
-    follows, only white space that the client already has is dropped.
+    follows, only white space that the client already has is dropped. Where the
+    anchor was put between marks, quotes or fences, what closes them was no part
+    of the text, and where it goes on is not known: such an answer is lost.
+    ``skipped`` counts the characters of the answer that were cut away.
     """
 
     def __init__(self, shown: str, anchor: str) -> None:
         """Look for the last words of ``shown``."""
         self.trailing = shown[len(shown.rstrip()) :]
+        self.inside_fence = shown.count(FENCE) % 2 == 1
         self.pattern = re.compile(r"\s+".join(re.escape(word) for word in anchor.split()))
         self.most = LEAD + 4 * len(anchor)
         self.held = ""
-        self.end: int | None = None
+        self.span: tuple[int, int] | None = None
+        self.skipped = 0
         self.found = False
+        self.lost = False
 
     def feed(self, text: str, *, last: bool = False) -> str:
         """Return what follows the anchor as far as it is certain; ``found`` and ``lost`` tell how the search stands."""
-        if self.found:
-            return text
+        if self.found or self.lost:
+            return text if self.found else ""
         self.held += text
-        if self.end is None:
+        if self.span is None:
             match = self.pattern.search(self.held)
             if match is None or match.start() > LEAD:
+                self.lost = last or len(self.held) > self.most
                 return ""
-            self.end = match.end()
-        rest = self.held[self.end :]
-        if not last and len(rest) <= len(self.trailing) and not rest.strip():
+            self.span = match.span()
+        start, end = self.span
+        rest = self.held[end:]
+        if len(rest.strip()) < len(FENCE) and not last:
             return ""
-        self.found = True
+        self.lost = self._wrapped(self.held[:start].rstrip(), rest.lstrip())
+        self.found = not self.lost
+        return self._new(rest, end) if self.found else ""
+
+    def _wrapped(self, lead: str, rest: str) -> bool:
+        if rest.startswith(MARK):
+            return True
+        if FENCE in lead:
+            return not self.inside_fence and rest.startswith(FENCE)
+        return any(lead.endswith(opening) and rest.startswith(closing) for opening, closing in QUOTES)
+
+    def _new(self, rest: str, end: int) -> str:
+        """Return the rest without the white space that the client has."""
         common = 0
         while common < min(len(rest), len(self.trailing)) and rest[common] == self.trailing[common]:
             common += 1
+        self.skipped = end + common
         return rest[common:]
-
-    @property
-    def lost(self) -> bool:
-        """Return whether the anchor can no longer come."""
-        return self.end is None and len(self.held) > self.most

@@ -10,6 +10,8 @@ PING_SECONDS = 10.0
 LINGER_SECONDS = 1.0
 LAST_SECONDS = 2.0
 LEAST_FOR_CONTINUATION = 5.0
+OUT_OF_TIME = "out_of_time"
+"""The code of a timeout that is the whole request's: whoever was answering then is not to blame."""
 
 
 class Deadlines:
@@ -79,7 +81,7 @@ class Deadlines:
     def lateness(self, now: float) -> ProviderError | None:
         """Return the fault of an attempt that is late by now, or None."""
         if now >= self.end:
-            return ProviderError(FailureKind.TIMEOUT, "the request ran out of time")
+            return ProviderError(FailureKind.TIMEOUT, "the request ran out of time", code=OUT_OF_TIME)
         if self.closing:
             return ProviderError(FailureKind.GATEWAY, "the gateway is stopping")
         return self.late if now >= self.late_at else None

@@ -7,7 +7,7 @@ from typing import Protocol
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
-from wallas.routing.adapt import OPTIONAL, Lessons
+from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
 from wallas.routing.trail import Record
@@ -89,23 +89,33 @@ class Desk:
         """Return what refusals taught about a model at a provider."""
         return self.lessons.get((candidate.model.provider, candidate.model.id), Lessons())
 
-    def learn(self, candidate: Candidate, error: ProviderError) -> Lessons | None:
-        """Return better lessons when this refusal teaches something a repeat could heed; None when it does not."""
-        known = self.lessons_of(candidate)
+    def learn(
+        self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons
+    ) -> Lessons | None:
+        """Return better lessons when this refusal teaches something that a repeat of the request could heed, else None.
+
+        ``known`` are the lessons that the refused request heeded already.
+        """
         place = (candidate.model.provider, candidate.model.id)
+        kept = self.lessons.get(place, Lessons())
+        most, param = request.max_tokens, error.param or ""
         match error.kind:
-            case FailureKind.UNSUPPORTED if error.param in OPTIONAL and error.param not in known.dropped:
-                lessons = known.without(error.param)
-            case FailureKind.MAX_TOKENS if error.limit and error.limit != known.most_output:
-                lessons = Lessons(dropped=known.dropped, most_output=error.limit)
-            case FailureKind.MAX_TOKENS if "max_tokens" not in known.dropped:
-                lessons = known.without("max_tokens")
+            case FailureKind.UNSUPPORTED if param in OPTIONAL and param not in known.dropped and says(request, param):
+                self.lessons[place] = kept.without(param)
+                return known.without(param)
+            case FailureKind.MAX_TOKENS if most and error.limit and error.limit < min(most, known.most_output or most):
+                if _is_round(error.limit):
+                    self.lessons[place] = kept.clamped(error.limit)
+                return known.clamped(error.limit)
+            case FailureKind.MAX_TOKENS if most and "max_tokens" not in known.dropped:
+                return known.without("max_tokens")
             case FailureKind.SEAL if not known.no_seals:
-                return Lessons(dropped=known.dropped, most_output=known.most_output, no_seals=True)
+                return known.unsealed()
             case FailureKind.CONTEXT_LENGTH if error.limit:
                 self.windows[place] = error.limit
-                return None
-            case _:
-                return None
-        self.lessons[place] = lessons
-        return lessons
+        return None
+
+
+def _is_round(limit: int) -> bool:
+    """Return whether a limit is a model's own: what a long prompt left of its window would hardly be a round number."""
+    return limit % 256 == 0 or limit % 1000 == 0

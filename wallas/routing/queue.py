@@ -49,7 +49,7 @@ REPEATABLE = frozenset(
         FailureKind.NO_ANCHOR,
     }
 )
-"""After which failure the last candidate is asked once more, when nobody else is left."""
+"""After which failure the last candidate is asked once more, when nobody else is left and it named no time."""
 
 
 class Queue:
@@ -77,7 +77,8 @@ class Queue:
             self.waiting = [other for other in self.waiting if unlike(candidate, other)]
         if error.verdict.strike:
             self.waiting.sort(key=lambda other: not _other_provider(candidate, other))
-        if not self.waiting and error.kind in REPEATABLE and candidate not in self.repeated:
+        timed = error.retry_after is not None and error.retry_after > 0
+        if not self.waiting and error.kind in REPEATABLE and not timed and candidate not in self.repeated:
             self.repeated.add(candidate)
             self.waiting.append(candidate)
             return True

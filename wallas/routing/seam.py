@@ -12,7 +12,8 @@ import msgspec
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.continuation import SHOWN_MOST, AnchorSearch, anchor_of, remainder
-from wallas.types.chat import ChatRequest, Extra, Part, Reasoning, Seal, Text, ToolCall, Usage
+from wallas.routing.units import Slot
+from wallas.types.chat import ChatRequest, Citation, Extra, Part, Reasoning, Seal, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Ping, Started, merged
 
 
@@ -21,7 +22,7 @@ class Mode(Enum):
 
     FRESH = auto()  # nothing shown, or only thinking: the same request
     ANCHORED = auto()  # text shown: continue it from its last words
-    CALLS = auto()  # too little text to anchor, and a call was due: the same request, for its calls only
+    CALLS = auto()  # text shown that need not or cannot go on, and a call is due: the same request, for its calls only
     OVER = auto()  # whole calls shown: the turn is usable as it stands
     LOST = auto()  # nobody can go on from here
 
@@ -35,63 +36,94 @@ class Shown:
         self.model = model
         self.created = created
         self.started = False
-        self.parts = 0
+        self.parts: dict[int, int] = {}
+        """How many parts of each choice have begun."""
+        self.open: dict[Slot, Part] = {}
         self.calls = 0
+        self.earlier: list[str] = []
+        """The text parts before the last one."""
         self.texts: list[str] = []
-        self.open: int | None = None
-        self.calling = False
-        self.text_index: int | None = None
+        self.text_slot: Slot | None = None
+        self.fixed = self.fixed_last = False
+        """Whether something was shown, at all or after the last text, that can be neither continued nor said again."""
         self.inside_call = False
 
     @property
     def text(self) -> str:
-        """Return the words of the last text part, the one that could be continued."""
+        """Return the words of the last text part that has any: those that could be continued."""
         if len(self.texts) > 1:
             self.texts = ["".join(self.texts)]
-        return self.texts[0] if self.texts else ""
+        last = self.texts[0] if self.texts else ""
+        return self.earlier[-1] + last if self.earlier and not last.strip() else last
+
+    @property
+    def said(self) -> list[str]:
+        """Return the words of every text part."""
+        text = self.text
+        return [*(self.earlier if "".join(self.texts).strip() else self.earlier[:-1]), text]
 
     def mode(self, request: ChatRequest) -> Mode:
         """Return how another attempt could go on from here."""
-        if self.calling:
+        if any(isinstance(part, ToolCall) for part in self.open.values()):
+            return Mode.LOST
+        text = self.text
+        if not (self.calls or self.fixed or text.strip()):
+            return Mode.FRESH
+        if (request.n or 1) > 1:
             return Mode.LOST
         if self.calls:
             return Mode.OVER
-        if not self.texts or not self.text.strip():
-            return Mode.FRESH
-        if (request.n or 1) > 1 or request.logprobs is not None or "audio" in request.modalities:
-            return Mode.LOST
-        if len(self.text) > SHOWN_MOST:
-            return Mode.LOST
-        if anchor_of(self.text) is not None:
+        if request.tool_choice is not None and request.tool_choice.mode in ("required", "named") and not self.fixed:
+            return Mode.CALLS
+        if self._continuable(request) and anchor_of(text) is not None:
             return Mode.ANCHORED
-        return Mode.CALLS if self.inside_call else Mode.LOST
+        return Mode.CALLS if self.inside_call and not self.fixed else Mode.LOST
+
+    def _continuable(self, request: ChatRequest) -> bool:
+        """Return whether a text may be put together of two answers, each of which is only part of the asked form."""
+        if request.logprobs is not None or request.output is not None or "audio" in request.modalities:
+            return False
+        return not self.fixed_last and sum(map(len, self.said)) <= SHOWN_MOST
 
     def remainder(self, request: ChatRequest, mode: Mode) -> ChatRequest:
         """Return the request that asks for what is still missing."""
         anchor = anchor_of(self.text) if mode is Mode.ANCHORED else None
-        return remainder(request, self.text, anchor) if anchor else request
+        return remainder(request, self.said, anchor) if anchor else request
+
+    def ends(self) -> list[Event]:
+        """Return the ends of the parts that are still open."""
+        return [PartEnded(index=index, choice=choice) for choice, index in self.open]
 
     def note(self, event: Event) -> None:
         """Remember one event that goes to the client."""
         match event:
             case PartDelta():
-                if event.index == self.text_index and event.text:
+                if event.text and (event.choice, event.index) == self.text_slot:
                     self.texts.append(event.text)
-            case PartStarted(part=part):
-                self.open = event.index
-                self.calling = isinstance(part, ToolCall)
-                self.parts = max(self.parts, event.index + 1)
-                if isinstance(part, Text):
-                    self.text_index = event.index
-                    self.texts = [part.text] if part.text else []
+            case PartStarted():
+                self._begun(event)
             case PartEnded():
-                self.calls += self.calling
-                self.calling = False
-                self.open = None
+                self.calls += isinstance(self.open.pop((event.choice, event.index), None), ToolCall)
             case Started():
                 self.started = True
             case _:
                 pass
+
+    def _begun(self, event: PartStarted) -> None:
+        slot = (event.choice, event.index)
+        self.open[slot] = event.part
+        self.parts[event.choice] = max(self.parts.get(event.choice, 0), event.index + 1)
+        match event.part:
+            case Text(text=text):
+                if any(piece.strip() for piece in self.texts):
+                    self.earlier.append("".join(self.texts))
+                self.text_slot = slot
+                self.texts = [text] if text else []
+                self.fixed_last = False
+            case Reasoning() | ToolCall():
+                pass
+            case _:
+                self.fixed = self.fixed_last = True
 
 
 class Join:
@@ -103,12 +135,15 @@ class Join:
         self.mode = mode
         self.issuer = issuer
         self.extra = extra or {}
-        self.first = shown.parts
-        self.next = shown.parts
-        self.indexes: dict[tuple[int, int], int | None] = {}
+        self.next = dict(shown.parts)
+        self.left = list(shown.open)
+        """Parts that an earlier attempt left open."""
+        self.places: dict[Slot, int | None] = {}
+        """The client's number of each of this attempt's parts; None for a text that begins with its first words."""
         self.pending: list[Event] = []
         self.content = False
-        self.closed = False
+        self.spliced: Slot | None = None
+        self.shift = 0
         self.search: AnchorSearch | None = None
         if mode is Mode.ANCHORED:
             self.search = AnchorSearch(shown.text, anchor_of(shown.text) or "")
@@ -156,76 +191,102 @@ class Join:
             )
 
     def _part(self, event: PartStarted) -> Iterator[Event]:
-        index = self._index(event)
-        self.indexes[event.choice, event.index] = index
-        if index is None:
+        part = event.part
+        if self._hides(part):
             return
-        if self.search is not None:
-            if isinstance(event.part, Text) and event.part.text:
-                yield from self._delta(PartDelta(index=event.index, text=event.part.text, choice=event.choice))
-            return
+        if self.search is None:
+            yield from self._begin(event.choice, event.index, self._stamped(part))
+        elif isinstance(part, Text):
+            self._splice((event.choice, event.index))
+            yield from self._delta(
+                PartDelta(index=event.index, text=part.text, choice=event.choice, citations=part.citations)
+            )
+        else:
+            raise ProviderError(FailureKind.NO_ANCHOR, "no text where one was to be continued")
+
+    def _hides(self, part: Part) -> bool:
+        """Return whether a part was shown already, in another's words, or is the thinking of a continuation."""
+        if self.mode is Mode.CALLS:
+            return isinstance(part, Text | Reasoning)
+        return self.mode is Mode.ANCHORED and isinstance(part, Reasoning)
+
+    def _begin(self, choice: int, index: int, part: Part) -> Iterator[Event]:
+        """Yield the ends of what was left open, and a part's beginning under the client's next number."""
         yield from self._close()
-        yield PartStarted(index=index, part=self._stamped(event.part), choice=event.choice)
+        number = self.next.get(choice, 0)
+        self.next[choice] = number + 1
+        self.places[choice, index] = number
+        yield PartStarted(index=number, part=part, choice=choice)
 
     def _close(self) -> Iterator[Event]:
-        """Yield the end of the part that an earlier attempt left open."""
-        if self.shown.open is not None and self.shown.open < self.first and not self.closed:
-            self.closed = True
-            yield PartEnded(index=self.shown.open)
+        left, self.left = self.left, []
+        for choice, index in left:
+            yield PartEnded(index=index, choice=choice)
 
-    def _index(self, event: PartStarted) -> int | None:
-        """Return the client's number for a new part; None hides it."""
-        part = event.part
-        if self.mode is Mode.FRESH:
-            return self.first + event.index
-        if self.search is not None:
-            if isinstance(part, Reasoning):
-                return None
-            if isinstance(part, Text):
-                return self.shown.text_index
-            raise ProviderError(FailureKind.NO_ANCHOR, "a call where a text was to be continued")
-        if self.mode is Mode.CALLS and isinstance(part, Text | Reasoning):
-            return None
-        self.next += 1
-        return self.next - 1
+    def _splice(self, slot: Slot) -> None:
+        """Let a text go on in the client's part if that is open still, else in a new one."""
+        target = self.shown.text_slot
+        goes_on = target is not None and target in self.left
+        self.spliced = slot
+        self.shift = len("".join(self.shown.texts)) if goes_on else 0
+        self.places[slot] = target[1] if goes_on and target is not None else None
 
-    def _delta(self, event: PartDelta) -> Iterator[Event]:
-        index = self.indexes.get((event.choice, event.index))
+    def _delta(self, event: PartDelta, *, last: bool = False) -> Iterator[Event]:
+        slot = (event.choice, event.index)
+        if slot not in self.places:
+            return
+        if slot == self.spliced:
+            found = self._found(event, last=last)
+            if found is None:
+                return
+            event = found
+        index = self.places[slot]
         if index is None:
-            return
-        if self.search is not None:
-            text = self.search.feed(event.text)
-            if self.search.lost:
-                raise ProviderError(FailureKind.NO_ANCHOR, "the answer does not begin with the words asked for")
-            if self.search.found:
-                self.search = None
-            if text:
-                yield PartDelta(index=index, text=text)
-            return
+            if not (event.text or event.citations):
+                return
+            yield from self._begin(*slot, Text(text=""))
+            index = self.places[slot]
+        assert index is not None
         seal = self._issued(event.seal)
         if index == event.index and seal is event.seal:
             yield event
         else:
             yield msgspec.structs.replace(event, index=index, seal=seal)
 
+    def _found(self, event: PartDelta, *, last: bool) -> PartDelta | None:
+        """Return what of a continued text's words is new; a seal over the whole of them would fit nobody's text."""
+        text = event.text
+        if self.search is not None:
+            text = self.search.feed(text, last=last)
+            if self.search.lost:
+                raise ProviderError(FailureKind.NO_ANCHOR, "the answer does not go on from the words asked for")
+            if not self.search.found:
+                return None
+            self.shift -= self.search.skipped
+            self.search = None
+        cited = tuple(moved for citation in event.citations if (moved := _moved(citation, self.shift)) is not None)
+        return msgspec.structs.replace(event, text=text, seal=None, citations=cited)
+
     def _ended(self, event: PartEnded) -> Iterator[Event]:
-        index = self.indexes.get((event.choice, event.index))
-        if index is None:
+        slot = (event.choice, event.index)
+        if slot not in self.places:
             return
         yield from self._last_words()
-        self.closed = self.closed or index == self.shown.open
+        index = self.places[slot]
+        if index is None:
+            return
+        if (event.choice, index) in self.left:
+            self.left.remove((event.choice, index))
         yield PartEnded(index=index, choice=event.choice)
 
     def _last_words(self) -> Iterator[Event]:
         """Yield what the search still holds at the end of the text; the anchor and then the end is a valid answer."""
         if self.search is None:
             return
-        rest = self.search.feed("", last=True)
-        if not self.search.found:
-            raise ProviderError(FailureKind.NO_ANCHOR, "the answer ended before the words asked for")
-        self.search = None
-        if rest and self.shown.text_index is not None:
-            yield PartDelta(index=self.shown.text_index, text=rest)
+        if self.spliced is None:
+            raise ProviderError(FailureKind.NO_ANCHOR, "no text where one was to be continued")
+        choice, index = self.spliced
+        yield from self._delta(PartDelta(index=index, choice=choice), last=True)
 
     def _finish(self, event: Finished) -> Iterator[Event]:
         yield from self._last_words()
@@ -243,28 +304,25 @@ class Join:
 
 
 def _has_content(event: Event) -> bool:
+    """Return whether an event is worth committing to; white space alone is not."""
     match event:
         case PartDelta():
-            return bool(event.text or event.summary or event.data)
-        case PartStarted(part=part):
-            return not isinstance(part, Text | Reasoning)
-        case Finished():
+            return bool(event.data or event.text.strip() or event.summary.strip())
+        case PartStarted(part=Text(text=text)):
+            return bool(text.strip())
+        case PartStarted(part=Reasoning() as thought):
+            return bool(thought.text.strip() or thought.summary.strip())
+        case PartStarted() | Finished():
             return True
         case _:
             return False
 
 
-def total_usage(reports: list[Usage | None], *, shown_before: int) -> Usage | None:
-    """Return the usage of an answer that several attempts gave: the prompt once, and the words that were delivered.
-
-    ``shown_before`` is the estimated tokens that earlier attempts delivered.
-    """
-    known = [report for report in reports if report is not None]
-    if not known:
+def _moved(citation: Citation, by: int) -> Citation | None:
+    """Return a citation whose place counts the client's characters; None where it cites what was cut away."""
+    if by == 0 or citation.start is None:
+        return citation
+    if citation.start + by < 0:
         return None
-    if len(reports) == 1:
-        return known[0]
-    last = known[-1]
-    first = reports[0] or last
-    output = None if last.output is None else last.output + shown_before
-    return msgspec.structs.replace(first, output=output, reasoning=last.reasoning, raw={})
+    end = None if citation.end is None else citation.end + by
+    return msgspec.structs.replace(citation, start=citation.start + by, end=end)

@@ -17,15 +17,18 @@ from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStart
 
 Slot: TypeAlias = tuple[int, int]
 """A part's place: its choice and its index."""
-_CUT_SHORT = (StopReason.LENGTH, StopReason.CONTENT_FILTER)
+IN_CHOICE = (PartStarted, PartDelta, PartEnded, Finished)
+_WHOLE = (StopReason.STOP, StopReason.TOOL_CALLS, StopReason.UNKNOWN, None)
+"""Ends after which a unit is due whole; after the others its being cut short is the model's own answer."""
 
 
 class WholeUnits:
     """Pass text and reasoning on as they come; hold tool calls, and JSON answers, until they are whole and usable.
 
-    A call whose arguments are no JSON, or to a tool that was not offered,
-    makes the answer UNUSABLE, unless the answer was cut for length: then it is
-    the model's own, and passed on as it is.
+    A call whose arguments are no JSON, or to a tool that was not offered, and
+    a text that is not the asked JSON are doubtful: the answer is UNUSABLE,
+    unless its end explains them (cut for length, filtered; words before a
+    call). What follows a doubtful unit waits behind it for that end.
     """
 
     def __init__(
@@ -46,37 +49,54 @@ class WholeUnits:
         self.calls = calls
         self.held: dict[Slot, ToolCall | Text] = {}
         self.deltas: dict[Slot, list[PartDelta]] = {}
-        self.doubtful: list[tuple[Slot, ToolCall | Text]] = []
+        self.behind: dict[int, list[Event]] = {}
+        """By choice, its first doubtful unit and all that came after it."""
+        self.doubts: dict[int, list[ToolCall | Text]] = {}
         self.heard = 0
 
     @property
     def inside(self) -> bool:
-        """Return whether a unit is open: something was said that the client does not know of."""
-        return bool(self.held)
+        """Return whether a unit is held: something was said that the client does not know of."""
+        return bool(self.held or self.behind)
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that may be shown; raise UNUSABLE at the end of an answer that is not."""
         for event in events:
-            match event:
-                case PartDelta():
-                    self.heard += bool(event.text or event.data or event.summary)
-                    if self.held and (event.choice, event.index) in self.held:
-                        self.deltas[event.choice, event.index].append(event)
-                    else:
-                        yield event
-                case PartStarted(part=ToolCall() | Text() as part) if self._holds(part):
+            if type(event) is PartDelta and not self.inside:
+                self.heard += bool(event.text or event.data or event.summary)
+                yield event
+                continue
+            for unit in self._units(event):
+                behind = self.behind.get(unit.choice) if self.behind and isinstance(unit, IN_CHOICE) else None
+                if behind is None:
+                    yield unit
+                else:
+                    behind.append(unit)
+
+    def _units(self, event: Event) -> Iterator[Event]:
+        match event:
+            case PartDelta():
+                self.heard += bool(event.text or event.data or event.summary)
+                if (event.choice, event.index) in self.held:
+                    self.deltas[event.choice, event.index].append(event)
+                else:
+                    yield event
+            case PartStarted(part=part):
+                self.heard += not isinstance(part, Text | Reasoning) or bool(part.text)
+                if isinstance(part, ToolCall | Text) and self._holds(part):
                     self.held[event.choice, event.index] = part
                     self.deltas[event.choice, event.index] = []
-                case PartEnded() if (event.choice, event.index) in self.held:
-                    yield from self._ended((event.choice, event.index))
-                case Finished():
-                    yield from self._finished(event)
+                else:
                     yield event
-                case _:
-                    yield event
+            case PartEnded() if (event.choice, event.index) in self.held:
+                yield from self._ended((event.choice, event.index))
+            case Finished():
+                yield from self._finished(event)
+            case _:
+                yield event
 
     def _holds(self, part: ToolCall | Text) -> bool:
-        return self.calls if isinstance(part, ToolCall) else self.json
+        return self.json if isinstance(part, Text) else self.calls or part.name in self.custom
 
     def _ended(self, slot: Slot) -> Iterator[Event]:
         part = self.held.pop(slot)
@@ -85,37 +105,37 @@ class WholeUnits:
         assert isinstance(whole, ToolCall | Text)
         checked = self._checked(whole)
         if checked is None:
-            self.doubtful.append((slot, whole))
-        else:
-            yield from shown(slot, checked)
+            self.doubts.setdefault(slot[0], []).append(whole)
+            self.behind.setdefault(slot[0], [])
+        yield from shown(slot, checked or whole)
 
     def _checked(self, part: ToolCall | Text) -> ToolCall | Text | None:
         if isinstance(part, Text):
-            text = bare_json(part.text)
+            text = bare_json(part.text) if part.text.strip() else part.text
             return None if text is None else part if text == part.text else msgspec.structs.replace(part, text=text)
         if self.offered is not None and part.name not in self.offered:
             return None
         if part.kind == "custom":
             return part
-        if part.arguments and not is_json(part.arguments):
+        if part.arguments.strip() and not is_json(part.arguments):
             return None
         if part.name in self.custom:
             return msgspec.structs.replace(part, kind="custom", arguments=unwrapped(part.arguments))
         return part
 
     def _finished(self, event: Finished) -> Iterator[Event]:
+        """Yield what is held of a choice and its end; raise UNUSABLE where its end does not explain a doubtful unit."""
         if event.reason is StopReason.UNKNOWN and event.detail in UNUSABLE:
             raise ProviderError(FailureKind.UNUSABLE, f"the provider says {event.detail}", code=event.detail)
         for slot in [slot for slot in self.held if slot[0] == event.choice]:
             yield from self._ended(slot)
-        doubtful, self.doubtful = self.doubtful, []
-        for slot, part in doubtful:
-            if slot[0] != event.choice:
-                self.doubtful.append((slot, part))
-            elif event.reason in _CUT_SHORT:
-                yield from shown(slot, part)
-            else:
-                raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered))
+        doubts = self.doubts.pop(event.choice, [])
+        if event.reason in _WHOLE:
+            for part in doubts:
+                if isinstance(part, ToolCall) or event.reason is not StopReason.TOOL_CALLS:
+                    raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered))
+        yield from self.behind.pop(event.choice, [])
+        yield event
 
 
 def shown(slot: Slot, part: ToolCall | Text) -> Iterator[Event]:
@@ -180,7 +200,7 @@ class Substance:
         """Start without content."""
         self.strict = strict
         self.text = False
-        self.reasoning: set[int] = set()
+        self.reasoning: set[Slot] = set()
         self.thought = False
         self.finish: Finished | None = None
 
@@ -190,19 +210,19 @@ class Substance:
         return self.text or (self.thought and not self.strict)
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield the events as they are; raise EMPTY at a plain stop after nothing."""
+        """Yield the events as they are; raise EMPTY at a plain end after nothing."""
         for event in events:
             match event:
                 case PartDelta():
-                    if not self.text and (event.text or event.summary or event.data):
+                    if not self.text and (event.text.strip() or event.summary or event.data):
                         self.thought = True
-                        self.text = event.index not in self.reasoning
+                        self.text = (event.choice, event.index) not in self.reasoning
                 case PartStarted(part=Reasoning()):
-                    self.reasoning.add(event.index)
+                    self.reasoning.add((event.choice, event.index))
                     self.thought = True
                 case PartStarted(part=part):
-                    self.text = self.text or not isinstance(part, Text) or bool(part.text)
-                case Finished(reason=StopReason.STOP | StopReason.UNKNOWN | None) if not self.seen:
+                    self.text = self.text or not isinstance(part, Text) or bool(part.text.strip())
+                case Finished() if not self.seen and event.reason in _WHOLE:
                     self.finish = event
                     raise ProviderError(FailureKind.EMPTY, "an answer without content")
                 case _:
