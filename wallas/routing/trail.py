@@ -24,7 +24,7 @@ class Hop(msgspec.Struct, kw_only=True):
     said_model: str = ""
 
     def row(self) -> dict[str, object]:
-        """Return this attempt as the client is told of it in an error."""
+        """Return this attempt as the client is told of it in an error: a provider's own words stay in the log."""
         told: dict[str, object] = {
             "provider": self.provider,
             "model": self.model,
@@ -33,6 +33,8 @@ class Hop(msgspec.Struct, kw_only=True):
         }
         if self.status is not None:
             told["status"] = self.status
+        elif self.message:
+            told["message"] = self.message
         if self.retry_after is not None:
             told["retry_after_seconds"] = round(self.retry_after, 3)
         return told
