@@ -200,7 +200,8 @@ class Selector:
         if terms.private and model.trains_on_data is not False and provider != "ollama":
             return "may train on prompts"
         window = self.windows.get((provider, model.id)) or model.context
-        if window and needs.tokens * MARGIN * roomy + needs.output > window:
+        output = min(needs.output, model.max_output or needs.output)
+        if window and needs.tokens * MARGIN * roomy + output > window:
             return f"context of {window} tokens is too small"
         return None
 
@@ -209,7 +210,7 @@ class Selector:
         keys = self.providers[model.provider].keys
         if len(keys) < 2:
             return keys
-        turn = self.turns[model.provider] = (self.turns.get(model.provider, -1) + 1) % len(keys)
+        turn = self.turns[model.key] = (self.turns.get(model.key, -1) + 1) % len(keys)
         return keys[turn:] + keys[:turn]
 
 

@@ -25,19 +25,22 @@ BUILT_IN_ALIASES = (
     ("gemini-*", "agentico"),
 )
 """So that a tool's fixed model names work where no such provider is configured; the first pattern that fits."""
+ALIASES_DEEP = 5
 _FOREIGN = re.compile(r"(claude|gpt|gemini)-")
 
 
 class Asked(NamedTuple):
     """What a model name means: a ``profile`` to choose by, or ``models`` to use in this order.
 
-    ``exact`` says that nothing but these may answer; ``own`` names the user's
-    profile, ``alias`` the name that led here.
+    ``exact`` says that nothing but these may answer; ``named`` are the keys of
+    those that were asked for by their own name and by no pattern; ``alias`` is
+    the name that led here.
     """
 
     profile: str | None = None
     models: tuple[Model, ...] = ()
     exact: bool = False
+    named: frozenset[str] = frozenset()
     suffixes: frozenset[str] = frozenset()
     strategy: str | None = None
     alias: str | None = None
@@ -60,29 +63,39 @@ class Names:
         self.aliases = aliases
         self.profiles = profiles
 
-    def read(self, name: str, *, depth: int = 0) -> Asked:
+    def read(self, name: str) -> Asked:
         """Return what the name means; raise NotFound with the nearest names for one that means nothing."""
-        asked = self._plain(name) or self._suffixed(name) or self._prefixed(name) or self._alias(name, depth)
+        asked = self._read(name, 0)
         if asked is None:
             raise self._unknown(name)
         return asked
 
-    def _plain(self, name: str) -> Asked | None:
+    def _read(self, name: str, depth: int) -> Asked | None:
+        return (
+            self._plain(name, depth) or self._suffixed(name, depth) or self._prefixed(name) or self._alias(name, depth)
+        )
+
+    def _plain(self, name: str, depth: int) -> Asked | None:
         if name in self.profiles:
             return self._own_profile(name)
         if profile := profile_name(name):
             return Asked(profile=profile)
+        if name in self.aliases and (asked := self._target(name, self.aliases[name], depth)):
+            return asked
+        return self._catalogued(name)
+
+    def _catalogued(self, name: str) -> Asked | None:
         if local := self._models(self.catalog.find("ollama", name), self.catalog.find("ollama", f"{name}:latest")):
-            return Asked(models=local[:1])
+            return _by_name(local[:1])
         if models := self._models(*self.catalog.by_id.get(name, ())):
-            return Asked(models=models)
+            return _by_name(models)
         return None
 
-    def _suffixed(self, name: str) -> Asked | None:
+    def _suffixed(self, name: str, depth: int) -> Asked | None:
         base, _, suffix = name.rpartition(":")
         if suffix not in SUFFIXES or not base:
             return None
-        asked = self._plain(base) or self._suffixed(base) or self._prefixed(base)
+        asked = self._read(base, depth)
         return asked._replace(suffixes=asked.suffixes | {suffix}) if asked else None
 
     def _prefixed(self, name: str) -> Asked | None:
@@ -91,34 +104,51 @@ class Names:
             if found and provider in self.usable:
                 model = self.catalog.find(provider, rest) or self.catalog.find(provider, f"{rest}:latest")
                 if model is not None:
-                    return Asked(models=(model,), exact=True)
+                    return _by_name((model,))._replace(exact=True)
         return None
 
     def _alias(self, name: str, depth: int) -> Asked | None:
-        if depth > 4:
-            return None
         for pattern, target in (*self.aliases.items(), *BUILT_IN_ALIASES):
             if fnmatchcase(name, pattern) and (pattern in self.aliases or _FOREIGN.match(name)):
-                return self.read(target, depth=depth + 1)._replace(alias=name)
+                return self._target(name, target, depth)
         return None
+
+    def _target(self, name: str, target: str, depth: int) -> Asked | None:
+        """Return what an alias stands for; None where aliases lead round in a circle."""
+        if depth >= ALIASES_DEEP:
+            return None
+        asked = self._read(target, depth + 1)
+        if asked is None:
+            raise self._unknown(target)
+        return asked._replace(alias=name)
 
     def _own_profile(self, name: str) -> Asked:
         profile = self.profiles[name]
         models: dict[str, Model] = {}
+        named: set[str] = set()
         for pattern in profile.models:
-            for model in self.matching(pattern):
+            found = self.matching(pattern)
+            for model in found:
                 models.setdefault(model.key, model)
-        return Asked(profile=name, models=tuple(models.values()), exact=True, strategy=profile.strategy)
+            if not _is_glob(pattern):
+                named.update(model.key for model in found)
+        return Asked(
+            profile=name,
+            models=tuple(models.values()),
+            exact=True,
+            named=frozenset(named),
+            strategy=profile.strategy,
+        )
 
     def matching(self, pattern: str) -> tuple[Model, ...]:
         """Return the usable models that a pattern means: ``*``, a glob over ``provider/model``, or an exact name."""
-        if any(mark in pattern for mark in "*?["):
+        if _is_glob(pattern):
             return tuple(
                 model
                 for model in self.catalog.models
                 if model.provider in self.usable and model.kind == "chat" and fnmatchcase(model.key, pattern)
             )
-        asked = self._prefixed(pattern) or self._plain(pattern)
+        asked = self._prefixed(pattern) or self._catalogued(pattern)
         return asked.models if asked else ()
 
     def _models(self, *models: Model | None) -> tuple[Model, ...]:
@@ -132,3 +162,11 @@ class Names:
         if provider not in self.usable and self.catalog.of(provider):
             hint = f"; provider {provider!r} has no key here: set its key in instance/.env"
         return NotFound(f"the model '{said}' does not exist{hint}", param="model", code="model_not_found")
+
+
+def _by_name(models: tuple[Model, ...]) -> Asked:
+    return Asked(models=models, named=frozenset(model.key for model in models))
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(mark in pattern for mark in "*?[")

@@ -3,6 +3,7 @@
 import math
 
 from wallas.errors import VERDICTS, AllAttemptsFailed, BadRequest, FailureKind, GatewayError, ProviderError
+from wallas.health import BLAMELESS
 from wallas.routing.candidates import Excluded
 from wallas.routing.trail import Hop
 
@@ -20,6 +21,8 @@ KIND_CODES = {
     FailureKind.UNSUPPORTED: "unsupported_value",
 }
 OWN_STATUSES = (400, 409, 413, 415, 422)
+FAULTS = frozenset(kind.name.lower() for kind in BLAMELESS)
+"""Outcomes of hops that waiting would not change."""
 LIMIT_REASONS = ("rate_limit", "day_limit", "no_quota", "quota")
 
 
@@ -46,10 +49,9 @@ def all_failed(
         return error
     if not failures and not limited:
         return _nobody(excluded, details)
-    waits = [error.retry_after for error in failures if error.retry_after is not None]
-    waits += [row.seconds for row in limited if row.seconds is not None]
-    waits += [hop.retry_after for hop in hops if hop.retry_after is not None]
     status = statuses.pop() if len(statuses) == 1 else 503
+    waits = [row.seconds for row in limited if row.seconds is not None]
+    waits += [hop.retry_after or 0.0 for hop in hops if hop.outcome not in FAULTS]
     retry_after = float(math.ceil(max(min(waits), 1.0))) if waits and status in (429, 503) else None
     told = "; ".join(f"{hop.provider}/{hop.model}: {hop.outcome.replace('_', ' ')}" for hop in hops)
     told = told or "; ".join(f"{row.model.key}: {row.reason}" for row in limited[:8])

@@ -85,6 +85,7 @@ class Router:
         self.names = Names(catalog, usable=usable, aliases=self.settings.aliases, profiles=self.settings.profiles)
         self.selector = Selector(catalog.models, self.providers, self.desk.health)
         self.selector.windows = self.desk.windows
+        self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
 
     def chat(
         self,
@@ -175,7 +176,7 @@ class Router:
         if options.provider and options.provider not in self.providers:
             raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
         pays = options.cost_mode != "free_only" and not free_only
-        explicit = frozenset(model.key for one in asked for model in one.models)
+        explicit = frozenset(key for one in asked for key in one.named)
         terms = Terms(
             allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
             may_pay=pays,

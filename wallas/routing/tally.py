@@ -22,7 +22,6 @@ class Tally:
         self.needs = needs
         self.characters = 0
         self.before = 0
-        self.prompt: int | None = None
 
     def hear(self, event: Event) -> None:
         """Count an answer's words."""
