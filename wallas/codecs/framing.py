@@ -16,7 +16,9 @@ EVENT_BYTES = 8 * 1024 * 1024
 BODY_BYTES = 64 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_GAP = (b"delta", b"content", b"text", b"parts", b"message", b"response", b"thinking")
+_GAP = (b"delta", b"content", b"text", b"parts", b"message", b"response", b"thinking", b"choices", b"candidates")
+_HEADS = ('{"id"', '{"object"', '{"created', '{"model', '{"type"', '{"provider"', '{"system_fingerprint"', '{"usage')
+"""How events with a piece of the answer begin, on one wire or another, before a word of ``_GAP``."""
 
 _decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
@@ -152,13 +154,21 @@ class JsonEvents:
         try:
             value = _decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
-            if self.bad or any(word in text.encode() for word in _GAP):
+            if self.bad or _may_hold_content(text):
                 raise ProviderError(FailureKind.MALFORMED, "an event that is no JSON") from error
             self.bad = text
             self.skipped += 1
             return
         self.bad = ""
         yield frame.event, value
+
+
+def _may_hold_content(text: str) -> bool:
+    """Return whether a bad event could have been a piece of the answer, whole or cut short."""
+    data = text.encode()
+    start = text.replace(" ", "")[:24]
+    begun = any(start.startswith(head) or head.startswith(start) for head in _HEADS)
+    return begun or any(word in data for word in _GAP)
 
 
 class Plain:

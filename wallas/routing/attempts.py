@@ -238,7 +238,11 @@ class Attempts:
             self.body.abort()
             self.body = None
         self.pause = 0.0
-        if attempt is None or self._repeats(candidate, attempt, error):
+        if attempt is None:
+            return
+        if attempt.mode is Mode.ANCHORED and error.kind is FailureKind.CALLER_FAULT:
+            error = ProviderError(FailureKind.PREFILL, error.message, status=error.status, code=error.code)
+        if self._repeats(candidate, attempt, error):
             return
         self.failures.append(error)
         self.shown.inside_call = attempt.units.inside
