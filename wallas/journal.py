@@ -1,7 +1,7 @@
 """Keeps what happened: outcomes behind the answer's back, and before its end what the client may name next."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Engine
@@ -34,14 +34,14 @@ class DatabaseJournal:
             self.writer.put(add_attempts, _attempt_row(record, hop, number))
 
     def keep_seals(self, kept: Mapping[str, Kept]) -> None:
-        """Commit seals by tool-call id."""
+        """Commit seals by tool-call id, and by name and mark."""
         save_seals(
             self.engine,
             [
                 make_seal(
                     call_id,
-                    name="",
-                    arguments_hash="",
+                    name=own.name,
+                    arguments_hash=own.mark,
                     issuer=own.seal.issuer if own.seal else "",
                     value=msgspec.json.encode(own).decode(),
                 )
@@ -49,10 +49,13 @@ class DatabaseJournal:
             ],
         )
 
-    def seals(self, call_ids: Iterable[str]) -> dict[str, Kept]:
-        """Return what was kept for these tool calls."""
-        rows = find_seals(self.engine, list(call_ids))
-        return {row.call_id: msgspec.json.decode(row.value, type=Kept) for row in reversed(rows)}
+    def seals(self, calls: Mapping[str, tuple[str, str]]) -> dict[str, Kept]:
+        """Return what was kept for these tool calls, given as id to name and mark; the newest of each holds."""
+        rows = find_seals(self.engine, list(calls), calls=list(calls.values()))
+        by_id = {row.call_id: row.value for row in reversed(rows)}
+        by_mark = {(row.name, row.arguments_hash): row.value for row in reversed(rows)}
+        found = {id: by_id.get(id) or by_mark.get(mark) for id, mark in calls.items()}
+        return {id: msgspec.json.decode(value, type=Kept) for id, value in found.items() if value}
 
     def keep_response(self, request: ChatRequest, response: ChatResponse) -> None:
         """Commit a response with the whole conversation that led to it."""

@@ -59,7 +59,8 @@ def style(version: tuple[int, int] | None) -> ThinkingStyle | None:
 def settled(request: ChatRequest, version: tuple[int, int] | None) -> ChatRequest:
     """Return the request with a thinking budget that the model allows: 2.5 Pro cannot stop thinking, 2.0 cannot start.
 
-    Gemma takes none at all.
+    Gemma takes none at all. Who switches thinking on, as clients of Anthropic
+    and Ollama do, gets to see it there; Gemini hides it unless told otherwise.
     """
     thinking = request.thinking
     if thinking is None:
@@ -69,6 +70,8 @@ def settled(request: ChatRequest, version: tuple[int, int] | None) -> ChatReques
     off = thinking.enabled is False or thinking.effort == "none" or thinking.budget == 0
     if version == (2, 5) and "pro" in request.model and off:
         return msgspec.structs.replace(request, thinking=Thinking(budget=LEAST_OF_PRO, visible=thinking.visible))
+    if thinking.enabled and thinking.visible is None and not off:
+        return msgspec.structs.replace(request, thinking=msgspec.structs.replace(thinking, visible=True))
     return request
 
 

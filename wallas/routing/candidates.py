@@ -221,11 +221,11 @@ def is_shared(provider: Provider) -> bool:
 
 def preferred(candidates: list[Candidate], *, order: tuple[str, ...], issuers: frozenset[str]) -> list[Candidate]:
     """Return the candidates with the caller's own order first, then those whose seals the conversation carries."""
+    if issuers:
+        candidates = sorted(candidates, key=lambda candidate: candidate.issuer not in issuers)
     if order:
         rank = {provider: place for place, provider in enumerate(order)}
         candidates = sorted(candidates, key=lambda candidate: rank.get(candidate.model.provider, len(rank)))
-    if issuers:
-        candidates = sorted(candidates, key=lambda candidate: candidate.issuer not in issuers)
     return candidates
 
 

@@ -172,7 +172,8 @@ class Closing:
         """Keep what the client may name next; return False when that was not possible: the answer goes out anyway."""
         plan, journal = self.attempts.plan, self.attempts.desk.journal
         try:
-            if plan.keep_seals and (kept := kept_of(choice.message for choice in response.choices)):
+            said = (choice.message for choice in response.choices)
+            if plan.keep_seals and (kept := kept_of(said, before=plan.request.messages)):
                 journal.keep_seals(kept)
             if plan.keep_response:
                 journal.keep_response(plan.request, response)

@@ -1,26 +1,35 @@
 """Adds to a request, once, what the gateway knows and the client could not send: earlier turns, and seals."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 
 import msgspec
 
 from wallas.errors import NotFound
-from wallas.types.chat import ChatRequest, Message, Reasoning, Seal, ToolCall
+from wallas.types.chat import ChatRequest, Message, Reasoning, Seal, Text, ToolCall
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was kept for one tool call: its own seal, and the sealed thinking that came before it."""
+    """What was kept for one tool call: its own seal, and the sealed thinking that came before it.
+
+    ``name`` and ``mark`` find it again where the client forgets a call's id.
+    """
 
     seal: Seal | None = None
     thinking: tuple[Reasoning, ...] = ()
+    name: str = ""
+    mark: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """How to look up what was kept: whole conversations by response id, seals by tool-call id."""
+    """How to look up what was kept: whole conversations by response id, seals by calls.
+
+    ``seals`` takes, by tool-call id, the call's name and mark, and returns what is found by id or else by those.
+    """
 
     conversation: Callable[[str], Sequence[Message] | None]
-    seals: Callable[[Iterable[str]], Mapping[str, Kept]]
+    seals: Callable[[Mapping[str, tuple[str, str]]], Mapping[str, Kept]]
 
 
 def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
@@ -36,13 +45,13 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
         first = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
         messages = (*request.messages[:first], *earlier, *request.messages[first:])
         request = msgspec.structs.replace(request, messages=messages, previous_id=None)
-    bare = [
-        part.id
-        for message in request.messages
+    bare = {
+        part.id: (part.name, mark_of(part, request.messages[:place]))
+        for place, message in enumerate(request.messages)
         if message.role == "assistant"
         for part in message.parts
         if isinstance(part, ToolCall) and part.seal is None
-    ]
+    }
     if not bare:
         return request
     kept = memory.seals(bare)
@@ -52,8 +61,11 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
     return msgspec.structs.replace(request, messages=messages)
 
 
-def kept_of(messages: Iterable[Message]) -> dict[str, Kept]:
-    """Return what should be kept of an answer, by tool-call id: seals that the client's wire may not carry."""
+def kept_of(messages: Iterable[Message], *, before: Sequence[Message] = ()) -> dict[str, Kept]:
+    """Return what should be kept of an answer, by tool-call id: seals that the client's wire may not carry.
+
+    ``before`` is the conversation that it answers.
+    """
     found: dict[str, Kept] = {}
     for message in messages:
         thinking: tuple[Reasoning, ...] = ()
@@ -62,9 +74,25 @@ def kept_of(messages: Iterable[Message]) -> dict[str, Kept]:
                 thinking = (*thinking, part)
             elif isinstance(part, ToolCall):
                 if part.seal is not None or thinking:
-                    found[part.id] = Kept(seal=part.seal, thinking=thinking)
+                    mark = mark_of(part, before)
+                    found[part.id] = Kept(seal=part.seal, thinking=thinking, name=part.name, mark=mark)
                 thinking = ()
     return found
+
+
+def mark_of(call: ToolCall, before: Iterable[Message]) -> str:
+    """Return a hash of a call's arguments and of what the user had said: the same call elsewhere has another."""
+    try:
+        arguments = msgspec.json.encode(msgspec.json.decode(call.arguments or "{}"), order="sorted")
+    except msgspec.DecodeError:
+        arguments = call.arguments.encode()
+    digest = hashlib.sha256(arguments)
+    for message in before:
+        if message.role == "user":
+            for part in message.parts:
+                if isinstance(part, Text):
+                    digest.update(b"\0" + part.text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _sealed(message: Message, kept: Mapping[str, Kept]) -> Message:

@@ -254,6 +254,12 @@ class Provider:
         if steps:
             self._routes[path] = steps
 
+    def forget(self) -> None:
+        """Forget queued scripts, routes and requests."""
+        self._scripts.clear()
+        self._routes.clear()
+        self.requests.clear()
+
     @property
     def cancelled(self) -> list[Request]:
         """The requests whose client left before the answer was over."""

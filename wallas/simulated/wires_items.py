@@ -5,7 +5,6 @@ from typing import Any
 from wallas.simulated.script import Call, Request
 from wallas.simulated.wires_chat import CREATED, Told, arguments, dump, event
 
-
 SIGNATURE = "c2ln"
 """Of thoughts for which the script has no seal: the wire has none without."""
 
@@ -96,7 +95,8 @@ class AnthropicWriter(Told):
         if not self.open:
             return []
         kind, self.open = self.open, ""
-        sealed = [self._delta({"type": "signature_delta", "signature": self.seal or SIGNATURE})] if kind == "thinking" else []
+        seal = {"type": "signature_delta", "signature": self.seal or SIGNATURE}
+        sealed = [self._delta(seal)] if kind == "thinking" else []
         stop = {"type": "content_block_stop", "index": self.blocks - 1}
         return [*sealed, event(stop, "content_block_stop")]
 
