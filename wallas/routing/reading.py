@@ -54,11 +54,20 @@ class Reading:
             return
         assert self.decoder is not None
         if data:
-            yield from self.decoder.feed(data)
-        if self.decoder.done:
+            yield from self._fed(self.decoder, data)
+        if self.done or self.decoder.done:
             self.done = True
         elif self.body.ended:
             yield from self._end(self.decoder)
+
+    def _fed(self, decoder: StreamDecoder, data: bytes) -> Iterator[Event]:
+        """Yield the events of these bytes; what goes wrong behind a whole answer is no fault of it."""
+        try:
+            yield from decoder.feed(data)
+        except ProviderError:
+            if not decoder.complete:
+                raise
+            yield from self._end(decoder)
 
     def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
         """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""

@@ -28,7 +28,8 @@ class WholeUnits:
     A call whose arguments are no JSON, or to a tool that was not offered, and
     a text that is not the asked JSON are doubtful: the answer is UNUSABLE,
     unless its end explains them (cut for length, filtered; words before a
-    call). What follows a doubtful unit waits behind it for that end.
+    call). What follows a doubtful unit waits behind it for that end. So does a
+    JSON answer itself: one that breaks off before its end is asked for anew.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class WholeUnits:
         self.held: dict[Slot, ToolCall | Text] = {}
         self.deltas: dict[Slot, list[PartDelta]] = {}
         self.behind: dict[int, list[Event]] = {}
-        """By choice, its first doubtful unit and all that came after it."""
+        """By choice, its first doubtful unit or JSON answer and all that came after it."""
         self.doubts: dict[int, list[ToolCall | Text]] = {}
         self.heard = 0
 
@@ -106,6 +107,7 @@ class WholeUnits:
         checked = self._checked(whole)
         if checked is None:
             self.doubts.setdefault(slot[0], []).append(whole)
+        if checked is None or isinstance(whole, Text):
             self.behind.setdefault(slot[0], [])
         yield from shown(slot, checked or whole)
 
