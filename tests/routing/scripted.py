@@ -1,4 +1,4 @@
-"""Providers without sockets for tests of the attempt loop: bodies that say what a script says, byte by byte if asked."""
+"""Providers without sockets for tests of the attempt loop: bodies that say what a script says, cut where told."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -2,7 +2,6 @@ import pytest
 
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, ask, candidate, cut, driven, stream_of
 from wallas.codecs import anthropic, pulled
-from wallas.codecs.framing import sse
 from wallas.types.chat import ChatResponse, Choice, Message, StopReason, Text, Usage
 from wallas.types.events import fold, unfold
 
