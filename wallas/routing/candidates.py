@@ -1,7 +1,7 @@
 """Finds who may answer a request, best first, and says of everyone else why not and until when."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -178,6 +178,12 @@ class Selector:
         if not candidates:
             candidates = self._panic(excluded)
         return Selection(candidates, excluded)
+
+    def reasons(self, models: Container[Model], needs: Needs, terms: Terms) -> list[Excluded]:
+        """Return why each model that is not among ``models`` was not even ranked: for an error that explains itself."""
+        others = (model for model in self.models if model not in models)
+        told = ((model, self._excluded(model, needs, terms, 1.0)) for model in others)
+        return [Excluded(model, None, reason) for model, reason in told if reason is not None]
 
     def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
         """Return the first that rests only for its failures, when nobody else is left: better tried than refused."""

@@ -189,6 +189,10 @@ class Router:
         if (request.n or 1) > 1:
             models = dict.fromkeys(self._able_of_n(models, request))
         selection = self.selector.select(models, needs, terms, roomy=roomy)
+        if not selection.candidates:
+            wanted = [PROFILES[one.profile].needs for one in asked if one.profile in PROFILES]
+            needs = needs._replace(capabilities=needs.capabilities.union(*wanted))
+            selection.excluded.extend(self.selector.reasons(models, needs, terms))
         issuers = frozenset(
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
         )
