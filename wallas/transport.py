@@ -226,11 +226,18 @@ class Transport:
         return context
 
     def send(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"", connect: float | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        connect: float | None = None,
+        tls: float | None = None,
     ) -> Body:
         """Send a request and return its answer, of which nothing may be here yet. May block: names, dialling, sending.
 
-        ``connect`` overrides the limit for names and dialling, in seconds.
+        ``connect`` overrides the limit for names and dialling, ``tls`` the handshake's, in seconds.
         Raises CONNECT (``code`` says how: an errno's name, dns_*, tls*, proxy,
         unsendable), TIMEOUT when the provider does not take the request in, and
         GATEWAY when this machine is out of descriptors or memory.
@@ -240,7 +247,7 @@ class Transport:
         sock = self._take_idle(target)
         reused = sock is not None
         if sock is None:
-            sock = self._dialler.open(target, connect=connect)
+            sock = self._dialler.open(target, connect=connect, tls=tls)
         try:
             whole = _write(sock, head + body if body else head)
             return Body(self, sock, target, method, reused=reused, whole=whole)

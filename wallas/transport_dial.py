@@ -270,16 +270,17 @@ class Dialler:
         self.no_proxy = no_proxy
         self.resolver = resolver
 
-    def open(self, target: Target, *, connect: float | None = None) -> socket.socket:
+    def open(self, target: Target, *, connect: float | None = None, tls: float | None = None) -> socket.socket:
         """Return a connected socket, never verified less than asked; raise CONNECT, or GATEWAY for our own faults."""
         limit = self.connect if connect is None else connect
+        handshake = self.tls if tls is None else tls
         proxy = self.proxy
         if proxy is None or target.scheme != "https" or bypasses(target.host, self.no_proxy):
             sock = self._reach(target.host, target.port, limit)
         else:
             sock = self._reach(proxy.host, proxy.port, limit)
-            self._tunnel(sock, proxy, target)
-        return self._wrapped(sock, target) if target.scheme == "https" else sock
+            self._tunnel(sock, proxy, target, handshake)
+        return self._wrapped(sock, target, handshake) if target.scheme == "https" else sock
 
     def _reach(self, host: str, port: int, limit: float) -> socket.socket:
         until = time.monotonic() + limit
@@ -289,12 +290,12 @@ class Dialler:
         except OSError as error:
             raise connect_failure(error, host) from error
 
-    def _tunnel(self, sock: socket.socket, proxy: Proxy, target: Target) -> None:
+    def _tunnel(self, sock: socket.socket, proxy: Proxy, target: Target, limit: float) -> None:
         """Ask the proxy for a way through; its own errors are nobody's at the provider."""
         host = f"[{target.host}]" if ":" in target.host else target.host
         where = f"{host}:{target.port}"
         head = f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{proxy.authorization}\r\n"
-        answer, until = Answer("HEAD"), time.monotonic() + self.tls
+        answer, until = Answer("HEAD"), time.monotonic() + limit
         try:
             sock.send(head.encode("latin-1"))
             while answer.status is None and answer.fault is None:
@@ -311,9 +312,9 @@ class Dialler:
             said = f"the proxy says {answer.status}" if answer.status else "the proxy does not speak HTTP"
             raise ProviderError(FailureKind.CONNECT, said, code="proxy")
 
-    def _wrapped(self, sock: socket.socket, target: Target) -> socket.socket:
-        sock.settimeout(self.tls)
-        connection = _Tls(target.host, target.port, timeout=self.tls, ssl_context=self.context())
+    def _wrapped(self, sock: socket.socket, target: Target, limit: float) -> socket.socket:
+        sock.settimeout(limit)
+        connection = _Tls(target.host, target.port, timeout=limit, ssl_context=self.context())
         connection.opened = sock
         try:
             connection.connect()
@@ -321,7 +322,7 @@ class Dialler:
             sock.close()
             connection.close()
             if isinstance(error, TimeoutError):
-                said = f"{target.host}: no TLS handshake in {self.tls:g} s"
+                said = f"{target.host}: no TLS handshake in {limit:g} s"
                 raise ProviderError(FailureKind.CONNECT, said, code="tls_timeout") from error
             raise connect_failure(error, target.host) from error
         wrapped, connection.sock = connection.sock, None

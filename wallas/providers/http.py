@@ -52,7 +52,8 @@ class HttpProvider:
 
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
-        return self.transport.send("POST", url, headers=headers, body=encode(body), connect=self.timeouts.connect)
+        limits = {"connect": self.timeouts.connect, "tls": self.timeouts.tls}
+        return self.transport.send("POST", url, headers=headers, body=encode(body), **limits)
 
     def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:
         """Return the JSON body for a request; name in ``dropped`` what is left out."""
