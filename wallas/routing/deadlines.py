@@ -10,6 +10,8 @@ PING_SECONDS = 10.0
 LINGER_SECONDS = 1.0
 LAST_SECONDS = 2.0
 LEAST_FOR_CONTINUATION = 5.0
+NOTHING_DUE = (FailureKind.TIMEOUT, "the request ran out of time")
+NO_END = (FailureKind.STALLED, "no end of the body")
 OUT_OF_TIME = "out_of_time"
 """The code of a timeout that is the whole request's: whoever was answering then is not to blame."""
 
@@ -33,8 +35,9 @@ class Deadlines:
         self.end = self.started + total
         self.ping_at = self.started + HEAD_SECONDS
         self.late_at = self.end
-        self.late: ProviderError | None = None
+        self.late = NOTHING_DUE
         self.gap = 0.0
+        self.stalled = NOTHING_DUE
 
     def attempt(self, timeouts: Timeouts, *, reasoning: bool) -> None:
         """Start an attempt: its first content is due (a plain one's whole answer)."""
@@ -43,16 +46,17 @@ class Deadlines:
         else:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
-        self._due(limit, FailureKind.TIMEOUT, f"no answer within {limit:g} s")
+        self.stalled = (FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
+        self._due(limit, (FailureKind.TIMEOUT, f"no answer within {limit:g} s"))
 
     def content(self) -> None:
         """Note that the provider said something that counts: the next is due within the gap."""
         if self.stream:
-            self._due(self.gap, FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
+            self._due(self.gap, self.stalled)
 
     def linger(self) -> None:
         """Wait no longer than a moment for what may follow a whole answer."""
-        self._due(LINGER_SECONDS, FailureKind.STALLED, "no end of the body")
+        self._due(LINGER_SECONDS, NO_END)
 
     def sent(self) -> None:
         """Note that the client got something: the next sign of life is due later."""
@@ -75,8 +79,7 @@ class Deadlines:
 
     def alarm(self) -> float:
         """Return the next instant at which something is due."""
-        soonest = min(self.late_at, self.end)
-        return min(soonest, self.ping_at) if self.stream else soonest
+        return min(self.late_at, self.end, self.ping_at) if self.stream else min(self.late_at, self.end)
 
     def lateness(self, now: float) -> ProviderError | None:
         """Return the fault of an attempt that is late by now, or None."""
@@ -84,12 +87,12 @@ class Deadlines:
             return ProviderError(FailureKind.TIMEOUT, "the request ran out of time", code=OUT_OF_TIME)
         if self.closing:
             return ProviderError(FailureKind.GATEWAY, "the gateway is stopping")
-        return self.late if now >= self.late_at else None
+        return ProviderError(*self.late) if now >= self.late_at else None
 
     def ping_due(self, now: float) -> bool:
         """Return whether the client has waited long enough for a sign of life."""
         return self.stream and now >= self.ping_at
 
-    def _due(self, seconds: float, kind: FailureKind, message: str) -> None:
+    def _due(self, seconds: float, fault: tuple[FailureKind, str]) -> None:
         self.late_at = self.clock() + seconds
-        self.late = ProviderError(kind, message)
+        self.late = fault

@@ -64,6 +64,10 @@ class Stream:
         self.probed_at: float | None = None
         self.half_closed = False
         self.http10 = False
+        self.waited: Any = None
+        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor."""
+        self.poll = select.poll()
+        self.watched: int | None = None
 
     @property
     def body(self) -> Any:
@@ -134,41 +138,43 @@ class Stream:
 
     def _wait(self) -> bytes:
         """Return the next bytes for the client, after waiting for the provider, the client or the clock."""
-        body = self.body
-        poll = select.poll()
-        poll.register(body.fileno(), select.POLLIN)
-        watched = self._watch(poll)
+        body = self.attempts.body
+        if body is not self.waited:
+            self._watch(body)
+        poll, watched, deadlines = self.poll, self.watched, self.attempts.deadlines
         while not self.cancelled:
-            now = self.attempts.deadlines.clock()
-            due = min(self.alarm(), now + LOOK_SECONDS)
+            now = deadlines.clock()
+            due = min(deadlines.alarm(), now + LOOK_SECONDS)
             if self.probed_at is not None:
                 due = min(due, self.probed_at + PROBE_SECONDS)
             ready = dict(poll.poll(max(due - now, 0.0) * 1000 + 1))
             if watched is not None and watched in ready and self._departed(ready.pop(watched)):
                 self.cancelled = True
                 return b""
-            if self.probed_at is not None and self.attempts.deadlines.clock() >= self.probed_at + PROBE_SECONDS:
+            if self.probed_at is not None and deadlines.clock() >= self.probed_at + PROBE_SECONDS:
                 self.probed_at = None
                 self.half_closed = True
             if watched is not None and (self.half_closed or self.probed_at is not None):
                 poll.modify(watched, 0)
             if ready:
                 return self.step()
-            data = self.tick(self.attempts.deadlines.clock())
+            data = self.tick(deadlines.clock())
             if data or self.want is not READ or self.body is not body:
                 return data
         return b""
 
-    def _watch(self, poll: select.poll) -> int | None:
+    def _watch(self, body: Any) -> None:
+        """Wait from now on for this body, and for the client's departure."""
+        self.waited, self.poll, self.watched = body, select.poll(), None
+        self.poll.register(body.fileno(), select.POLLIN)
         if self.client is None:
-            return None
+            return
         with contextlib.suppress(OSError, ValueError):
             descriptor = self.client.fileno()
             if descriptor >= 0:
                 quiet = self.half_closed or self.probed_at is not None
-                poll.register(descriptor, 0 if quiet else POLLRDHUP)
-                return descriptor
-        return None
+                self.poll.register(descriptor, 0 if quiet else POLLRDHUP)
+                self.watched = descriptor
 
     def _departed(self, events: int) -> bool:
         """Return whether the client is gone; a close and a half-close look the same until something is written."""
