@@ -128,9 +128,9 @@ def _body() -> tuple[bytes, dict[str, Any]]:
 
 
 def _relay(path: str, data: bytes) -> Response:
-    here = router()
+    here, local = router(), service().local
     relay = Relay(
-        lambda: service().local.send(path, data),
+        lambda: local.send(path, data),
         codec=ollama,
         out=ollama.Encoder(None),
         clock=here.desk.clock,

@@ -110,11 +110,12 @@ def wire_of(path: str) -> str:
 def wire_asked() -> str:
     """Return the wire in which the present caller expects its errors: by path, or by its protocol's own header."""
     wire = wire_of(request.path)
-    if wire != codecs.OPENAI_CHAT:
+    listing = request.method in ("GET", "HEAD") and request.path.startswith("/v1/models/")  # ids may hold a colon
+    if wire != codecs.OPENAI_CHAT and not listing:
         return wire
     if "anthropic-version" in request.headers:
         return codecs.ANTHROPIC
-    return codecs.GEMINI if "x-goog-api-key" in request.headers else wire
+    return codecs.GEMINI if "x-goog-api-key" in request.headers else codecs.OPENAI_CHAT
 
 
 def on_gateway_error(error: GatewayError) -> Response:

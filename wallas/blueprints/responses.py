@@ -1,5 +1,7 @@
 """The OpenAI protocol's Responses, stateless and stateful."""
 
+from typing import Any
+
 import msgspec
 from flask import Blueprint, Response, request
 
@@ -64,7 +66,7 @@ def cancel(id: str) -> Response:
 def input_items(id: str) -> Response:
     """List the items that a stored response answered, the newest first unless ``order=asc``."""
     asked, _ = _stored(id)
-    items = openai_responses.encode_items(asked.messages, stem=id)
+    items = [_listed(item) for item in openai_responses.encode_items(asked.messages, stem=id)]
     order = request.args.get("order", "desc")
     if order not in ("asc", "desc"):
         raise BadRequest("order: expected asc or desc", param="order")
@@ -81,6 +83,16 @@ def input_items(id: str) -> Response:
     return json_response(
         {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(rows) > most}
     )
+
+
+def _listed(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item as a listing has it: content is always a list there, though a request may say it as a text."""
+    content = item.get("content")
+    if item["type"] != "message" or not isinstance(content, str):
+        return item
+    if item["role"] == "assistant":
+        return item | {"content": [{"type": "output_text", "text": content, "annotations": []}]}
+    return item | {"content": [{"type": "input_text", "text": content}]}
 
 
 def _stored(id: str) -> tuple[ChatRequest, ChatResponse]:
