@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.clients.fleet import Fleet, gateway
+from tests.clients.fleet import NOBODY, Fleet, gateway
 from wallas.app import create_app
 from wallas.routing.desk import RetryBudget
 from wallas.settings import load_settings
@@ -40,7 +40,7 @@ def app(fleet_all: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Yield a gateway in this process."""
     folder: Path = tmp_path_factory.mktemp("inside")
     (folder / "wallas.toml").write_text(fleet_all.toml())
-    app = create_app(load_settings({"OLLAMA_UPSTREAM": "http://127.0.0.1:1"}, directory=folder))
+    app = create_app(load_settings({"OLLAMA_UPSTREAM": "http://127.0.0.1:1", **NOBODY}, directory=folder))
     yield app
     app.extensions["wallas"].close()
 

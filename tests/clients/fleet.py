@@ -22,6 +22,8 @@ WIRES = ("openai", "responses", "anthropic", "gemini", "ollama", "cohere")
 BASES = {"openai": "/v1", "responses": "/v1", "anthropic": "/v1", "gemini": "/v1beta", "ollama": "", "cohere": ""}
 MODELS = {"anthropic": "claude-haiku-4-5", "gemini": "gemini-3-flash"}
 """Ids that decide how a provider is asked; elsewhere the id means nothing."""
+NOBODY = {f"{name}_BASE_URL": "http://127.0.0.1:1/v1" for name in ("KILO", "OVHCLOUD", "LLM7")}
+"""Providers that serve anybody are moved to where nobody listens: no test leaves this machine."""
 ABILITIES = ["chat", "tools", "parallel_tools", "vision", "audio", "pdf", "json_object", "json_schema", "reasoning"]
 
 
@@ -93,13 +95,13 @@ def gateway(folder: Path, fleet: Fleet, **more: str) -> Iterator[Live]:
     """Serve the gateway itself, with the project's own configuration of gunicorn; end it afterwards."""
     (folder / "wallas.toml").write_text(fleet.toml())
     port, log = free_port(), folder / "log"
-    own = {"WALLAS_CONFIG": str(folder / "wallas.toml"), "OLLAMA_UPSTREAM": fleet.daemon.url, **more}
+    own = {"WALLAS_CONFIG": str(folder / "wallas.toml"), "OLLAMA_UPSTREAM": fleet.daemon.url, **NOBODY, **more}
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     with log.open("w") as file:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment(folder, port, own) | {"WALLAS_INSTANCE": str(folder)},
+            env=environment(folder, port, own),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -46,7 +46,8 @@ def openai_turns(body: Json) -> Iterator[Turn]:
 def responses_turns(body: Json) -> Iterator[Turn]:
     if body.get("instructions"):
         yield Turn("system", body["instructions"])
-    for item in body["input"]:
+    asked = body["input"]
+    for item in [{"role": "user", "content": asked}] if isinstance(asked, str) else asked:
         match item.get("type", "message"):
             case "message":
                 content = item["content"]
