@@ -36,6 +36,7 @@ on_starting = master.prepare
 when_ready = master.announce
 on_reload = master.reloading
 post_fork = master.forked
+post_worker_init = master.initialised
 child_exit = master.child_ended
 worker_exit = master.close_app
 on_exit = master.finish

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from wallas.blueprints import guard
 from wallas.blueprints.respond import on_fault, on_gateway_error, on_http_error
 from wallas.errors import GatewayError
-from wallas.service import Service
+from wallas.service import Pace, Service
 from wallas.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 BLUEPRINTS = ("openai", "responses", "anthropic", "gemini", "ollama", "listing", "gateway")
 
 
-def create_app(settings: Settings | Mapping[str, str] | None = None) -> Flask:
+def create_app(settings: Settings | Mapping[str, str] | None = None, *, pace: Pace | None = None) -> Flask:
     """Return the gateway as a WSGI app; ``settings`` default to the process's environment and files."""
     if not isinstance(settings, Settings):
         settings = load_settings(settings)
     app = Flask("wallas", static_folder=None)
     app.url_map.strict_slashes = False
-    app.extensions["wallas"] = Service(settings)
+    app.extensions["wallas"] = Service(settings, pace=pace)
     guard.install(app, settings)
     for name in BLUEPRINTS:
         module = __import__(f"wallas.blueprints.{name}", fromlist=["bp"])

@@ -71,6 +71,10 @@ class Rest(NamedTuple):
     breaker: bool
 
 
+LIFTED = Rest(-math.inf, "lifted", False)
+"""What is told of a rest that a success ended."""
+
+
 class Circuit(msgspec.Struct):
     """What happened at one (provider, model, key); times in seconds, instants on the health clock."""
 
@@ -84,8 +88,6 @@ class Circuit(msgspec.Struct):
     """Rate limits in a row without a word of when they end."""
     failed_at: float | None = None
     last_error: str | None = None
-    new_successes: int = 0
-    new_failures: int = 0
     changed: bool = False
 
 
@@ -128,6 +130,9 @@ class Health:
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
         self.opened: list[tuple[Place, Rest]] = []
+        """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
+        self.news: Callable[[], object] = lambda: None
+        """Called when ``opened`` has something new; must not wait."""
         self.lock = threading.Lock()
 
     def resting(self, place: Place, *, free: bool) -> Rest | None:
@@ -169,7 +174,6 @@ class Health:
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
-            circuit.new_successes += 1
             circuit.changed = True
             circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
@@ -188,7 +192,6 @@ class Health:
             breaker.bad += SOFT.get(error.kind, 0.0)
             circuit = self._circuit(place)
             circuit.failures += 1
-            circuit.new_failures += 1
             circuit.changed = True
             circuit.failed_at = now
             circuit.last_error = error.kind.name.lower()
@@ -239,20 +242,30 @@ class Health:
         return circuit.speed if circuit else None
 
     def drain(self) -> tuple[list[tuple[Place, Rest]], list[Circuit]]:
-        """Return what is new since the last call: rests that opened, and copies of circuits that changed."""
+        """Return what is new since the last call: rests that opened or were lifted, copies of circuits that changed."""
         with self.lock:
             opened, self.opened = self.opened, []
             changed = [circuit for circuit in self.circuits.values() if circuit.changed]
             copies = [msgspec.structs.replace(circuit) for circuit in changed]
             for circuit in changed:
                 circuit.changed = False
-                circuit.new_successes = circuit.new_failures = 0
             return opened, copies
+
+    def remember(self, place: Place, *, latency: float | None, ttft: float | None, speed: float | None) -> None:
+        """Take up how fast a circuit was in an earlier run; seconds, tokens per second."""
+        with self.lock:
+            circuit = self._circuit(place)
+            circuit.latency, circuit.ttft, circuit.speed = latency, ttft, speed
 
     def learn(self, place: Place, *, seconds: float, reason: str, breaker: bool) -> None:
         """Take in a rest that another worker opened and that has ``seconds`` left."""
         with self.lock:
             self._rest(place, self.clock() + seconds, reason, breaker=breaker, tell=False)
+
+    def lift(self, place: Place) -> None:
+        """End a rest that another worker's success has disproved."""
+        with self.lock:
+            self.rests.pop(place, None)
 
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
@@ -308,7 +321,11 @@ class Health:
                 return
         self.rests[place] = rest
         if tell:
-            self.opened.append((place, rest))
+            self._tell(place, rest)
+
+    def _tell(self, place: Place, rest: Rest) -> None:
+        self.opened.append((place, rest))
+        self.news()
 
     def _woken(self, place: Place, now: float) -> None:
         """End what a success disproves: the breaker's rest, and what is remembered of a key that was refused."""
@@ -316,6 +333,7 @@ class Health:
         rest = self.rests.get(model)
         if rest is not None and rest.breaker:
             del self.rests[model]
+            self._tell(model, LIFTED)
         rest = self.rests.get(key)
         if rest is not None and rest.until <= now:
             del self.rests[key]

@@ -39,6 +39,8 @@ class Jobs:
         self.jobs = {job.name: job for job in jobs}
         self.renew = renew
         self.elected = False
+        self.leaving: Callable[[], bool] = lambda: False
+        """Whether this worker only finishes what it has begun: then the office is another's, with newer settings."""
         self._scheduler: Any = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wallas-jobs", daemon=True)
@@ -68,6 +70,9 @@ class Jobs:
 
     def _stand(self) -> None:
         """Claim or keep the office; begin or suspend the jobs accordingly."""
+        if self.leaving():
+            self._leave()
+            return
         try:
             elected = self.lease.claim()
         except SQLAlchemyError as error:

@@ -1,19 +1,29 @@
 """Keeps what happened: outcomes behind the answer's back, and before its end what the client may name next."""
 
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from wallas.codecs.openai_responses import carried
+from wallas.errors import GatewayError
+from wallas.health import BLAMELESS
+from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.enrich import Kept
 from wallas.routing.trail import Hop, Record
+from wallas.storage.circuits import CircuitChange, save_circuits
 from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
 from wallas.storage.responses import load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
 from wallas.storage.writer import Writer
 from wallas.types.chat import ChatRequest, ChatResponse, Message
+
+log = logging.getLogger(__name__)
 
 RESPONSE_SECONDS = 30 * 24 * 3600.0
 
@@ -29,9 +39,8 @@ class DatabaseJournal:
     def record(self, record: Record) -> None:
         """Queue one request's history, with its attempts."""
         last = record.hops[-1] if record.hops else None
-        self.writer.put(add_requests, _request_row(record, last))
-        for number, hop in enumerate(record.hops, 1):
-            self.writer.put(add_attempts, _attempt_row(record, hop, number))
+        attempts = tuple(_attempt_row(record, hop, number) for number, hop in enumerate(record.hops, 1))
+        self.writer.put(add_histories, History(_request_row(record, last), attempts))
 
     def keep_seals(self, kept: Mapping[str, Kept]) -> None:
         """Commit seals by tool-call id, and by name and mark."""
@@ -50,8 +59,15 @@ class DatabaseJournal:
         )
 
     def seals(self, calls: Mapping[str, tuple[str, str]]) -> dict[str, Kept]:
-        """Return what was kept for these tool calls, given as id to name and mark; the newest of each holds."""
-        rows = find_seals(self.engine, list(calls), calls=list(calls.values()))
+        """Return what was kept for these tool calls, given as id to name and mark; the newest of each holds.
+
+        A database that cannot be read costs the seals, not the answer.
+        """
+        try:
+            rows = find_seals(self.engine, list(calls), calls=list(calls.values()))
+        except SQLAlchemyError as error:
+            log.warning("no seals, the database does not answer: %s", type(error).__name__)
+            return {}
         by_id = {row.call_id: row.value for row in reversed(rows)}
         by_mark = {(row.name, row.arguments_hash): row.value for row in reversed(rows)}
         found = {id: by_id.get(id) or by_mark.get(mark) for id, mark in calls.items()}
@@ -69,7 +85,8 @@ class DatabaseJournal:
 
     def stored(self, id: str) -> tuple[ChatRequest, ChatResponse] | None:
         """Return a stored response and the request it answered, its earlier turns included."""
-        row = load_response(self.engine, id)
+        with answering_database():
+            row = load_response(self.engine, id)
         if row is None:
             return None
         request = msgspec.json.decode(row.request, type=ChatRequest)
@@ -84,13 +101,63 @@ class DatabaseJournal:
         return carried((*request.messages, *(choice.message for choice in response.choices[:1])))
 
 
+class History(NamedTuple):
+    """One request's row and its attempts' rows, committed together or not at all."""
+
+    request: RequestRecord
+    attempts: tuple[AttemptRecord, ...]
+
+
+def add_histories(connection: Connection, histories: Sequence[History]) -> None:
+    """Store requests that have ended, and count their attempts in the same transaction.
+
+    So the counts of `circuits` are the sums of what `attempts` has, whenever the process is killed.
+    """
+    add_requests(connection, [history.request for history in histories])
+    attempts = [attempt for history in histories for attempt in history.attempts]
+    if attempts:
+        add_attempts(connection, attempts)
+    if changes := counted(attempts):
+        save_circuits(connection, changes)
+
+
+UNCOUNTED = frozenset({"answering", "cancelled", OUT_OF_TIME} | {kind.name.lower() for kind in BLAMELESS})
+"""How an attempt may end that is to nobody's credit and nobody's blame."""
+
+
+def counted(attempts: Iterable[AttemptRecord]) -> list[CircuitChange]:
+    """Return what attempts add to the counts of each (provider, model, key)."""
+    found: dict[tuple[str, str, str], CircuitChange] = {}
+    for attempt in attempts:
+        if attempt.outcome in UNCOUNTED:
+            continue
+        place = (attempt.provider, attempt.model, attempt.key_id)
+        old = found.get(place) or CircuitChange(*place, 0, 0, None, None, None, None, None, 0.0, 0)
+        at = max(old.updated_at, attempt.started_at + attempt.ms / 1000)
+        if attempt.outcome == "ok":
+            found[place] = old._replace(successes=old.successes + 1, run=0, updated_at=at)
+        else:
+            found[place] = old._replace(failures=old.failures + 1, run=(old.run or 0) + 1, updated_at=at)
+    return list(found.values())
+
+
+@contextmanager
+def answering_database() -> Iterator[None]:
+    """Turn a database that does not answer into an error that a client can read."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        log.error("a stored response could not be had: %s", type(error).__name__)
+        raise GatewayError("the gateway's database does not answer", status=503, code="storage_unavailable") from error
+
+
 def _request_row(record: Record, last: Hop | None) -> RequestRecord:
     return RequestRecord(
         request_id=record.id,
         started_at=record.at,
         ms=record.ms,
         wire=record.wire,
-        operation="chat",
+        operation=record.operation,
         stream=record.stream,
         asked_model=record.asked,
         outcome=record.outcome,
@@ -115,7 +182,7 @@ def _attempt_row(record: Record, hop: Hop, number: int) -> AttemptRecord:
     return AttemptRecord(
         request_id=record.id,
         number=number,
-        started_at=record.at,
+        started_at=record.at + hop.after / 1000,
         ms=hop.ms,
         provider=hop.provider,
         model=hop.model,

@@ -142,12 +142,24 @@ def forked(server: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", int(current_settings().request_timeout) + 5)
 
 
+def initialised(worker: Any) -> None:
+    """Let the worker's jobs see when it is told to end, as at a reload: another then takes their office over."""
+    service = app_service(worker)
+    if service is not None:
+        service.jobs.leaving = lambda: not worker.alive
+
+
+def app_service(worker: Any) -> Any:
+    """Return the service of a worker's app; None for an app that has none."""
+    extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})
+    return extensions.get("wallas")
+
+
 def close_app(server: Any, worker: Any) -> None:
     """Close what the app has open (writer, jobs, connections) when its worker ends, however that comes."""
-    extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})
-    close = getattr(extensions.get("wallas"), "close", None)
-    if close is not None:
-        close()
+    service = app_service(worker)
+    if service is not None:
+        service.close()
 
 
 class _Reload:

@@ -4,18 +4,19 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from wallas import demo, grace
 from wallas.catalog.build import build
 from wallas.catalog.listing import Listing
 from wallas.catalog.snapshot import Catalog
 from wallas.health import Health
-from wallas.jobs import LEASE_SECONDS, Job, Jobs
-from wallas.journal import DatabaseJournal
+from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
+from wallas.journal import DatabaseJournal, answering_database
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import provider_rows, provider_terms, providers
@@ -24,7 +25,7 @@ from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
 from wallas.settings import Settings
-from wallas.sharing import HealthSharing
+from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -40,13 +41,28 @@ log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
 ASK_SECONDS = 60.0
+LATE_SECONDS = 1.0
+"""A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
+
+STAMP_SECONDS = 60.0
+"""How late a list may be committed after it was stamped, and still be taken up by the other workers."""
+
+
+class Pace(NamedTuple):
+    """How often a worker does what nobody waits for, in seconds; tests are quicker."""
+
+    refresh_delay: float = 2.0
+    lists: float = SELDOM_SECONDS
+    lease: float = LEASE_SECONDS
+    renew: float = RENEW_SECONDS
 
 
 class Service:
     """Everything a worker holds for as long as it lives; make it after the fork, close it at the end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, pace: Pace | None = None) -> None:
         """Open the database, migrating it if nobody has, and take up what earlier runs knew."""
+        self.pace = pace = pace or Pace()
         self.fleet = demo.Demo() if settings.demo else None
         if self.fleet is not None:
             settings = self.fleet.settings(settings)
@@ -65,8 +81,11 @@ class Service:
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
         self.health = Health(never_rest=[name for name, one in self.providers.items() if one.never_rest])
-        self.sharing = HealthSharing(self.health, self.engine, self.writer, seldom=self.take_in_lists)
-        self.lists_at = 0.0
+        self.sharing = HealthSharing(
+            self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
+        )
+        self.stamps: dict[str, float] = {}
+        self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
         self.asking = threading.Lock()
         self.router = Router(
@@ -77,7 +96,7 @@ class Service:
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.discover,
         )
-        self.jobs = Jobs(Lease(self.engine, "jobs", seconds=LEASE_SECONDS), self._jobs())
+        self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
 
     def _database(self) -> Engine:
@@ -91,14 +110,17 @@ class Service:
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:
             return []
-        refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=2.0)
+        refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay)
         return [refresh, Job("prune", lambda: prune(self.engine), PRUNE_SECONDS, delay=60.0)]
 
     def catalog(self) -> Catalog:
         """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
-        stored = load_models(self.engine)
-        self.lists_at = max((row.fetched_at for row in stored), default=self.lists_at)
-        listings = [Listing.parse(msgspec.json.decode(row.models)) for row in stored]
+        rows = load_models(self.engine)
+        self.stamps = {row.provider: row.fetched_at for row in rows}
+        listings = [Listing.parse(msgspec.json.decode(row.models)) for row in rows]
+        listings = [self.unsaved.get(listing.provider, listing) for listing in listings]
+        known = {listing.provider for listing in listings}
+        listings += [listing for name, listing in self.unsaved.items() if name not in known]
         return build(
             providers=self.settings.providers, listings=listings, terms=provider_terms(self.settings, self.providers)
         )
@@ -110,8 +132,18 @@ class Service:
     def _fetch_lists(self, providers: Mapping[str, Provider]) -> None:
         from wallas.catalog.refresh import refresh
 
+        before = {row.provider: row.models for row in load_models(self.engine)}
+
         def store(provider: str, listing: Listing) -> None:
-            save_models(self.engine, provider, msgspec.json.encode(listing.plain()))
+            old = before.get(provider)
+            if old is not None and not providers[provider].row.local:
+                listing = listing.after(Listing.parse(msgspec.json.decode(old)))
+            try:
+                save_models(self.engine, provider, msgspec.json.encode(listing.plain()))
+                self.unsaved.pop(provider, None)
+            except SQLAlchemyError as error:
+                log.warning("the model list of %s is kept in memory only: %s", provider, type(error).__name__)
+                self.unsaved[provider] = listing
 
         refresh(providers, store)
         self.router.reload(self.catalog())
@@ -127,17 +159,31 @@ class Service:
             if provider not in self.providers or now - self.asked.get(provider, -ASK_SECONDS) < ASK_SECONDS:
                 return False
             self.asked[provider] = now
-            self._fetch_lists({provider: self.providers[provider]})
+            try:
+                self._fetch_lists({provider: self.providers[provider]})
+            except SQLAlchemyError as error:
+                log.warning("no look at the models of %s: %s", provider, type(error).__name__)
+                return False
             return True
 
     def take_in_lists(self) -> None:
         """Take up the lists that another worker has fetched meanwhile."""
-        if load_models(self.engine, since=self.lists_at):
+        newest = max(self.stamps.values(), default=0.0)
+        rows = load_models(self.engine, since=newest - STAMP_SECONDS)
+        if any(self.stamps.get(row.provider) != row.fetched_at for row in rows):
             self.router.reload(self.catalog())
 
-    def trouble(self) -> str | None:
-        """Return what does not work at the moment, None when all does."""
-        return f"database: {self.writer.trouble}" if self.writer.trouble else None
+    def trouble(self) -> dict[str, object]:
+        """Return what does not work at the moment and what it has cost so far; nothing while all is well."""
+        writer, told = self.writer, dict[str, object]()
+        cause = writer.trouble or self.sharing.trouble
+        late = writer.late()
+        if cause is None and late > LATE_SECONDS:
+            cause = f"no row was taken for {late:.0f} s"
+        if cause is not None:
+            told |= {"trouble": f"database: {cause}", "rows_waiting": writer.waiting()}
+        lost = writer.dropped + writer.refused
+        return told | ({"rows_dropped": lost} if lost else {})
 
     def provider_rows(self) -> Sequence[dict[str, Any]]:
         """Return what is known of every provider, configured or not."""
@@ -145,11 +191,13 @@ class Service:
 
     def load_circuits(self) -> Sequence[Any]:
         """Return the circuits of all workers."""
-        return load_circuits(self.engine)
+        with answering_database():
+            return load_circuits(self.engine)
 
     def delete_response(self, id: str) -> bool:
         """Forget a stored response; return whether there was one."""
-        return delete_response(self.engine, id)
+        with answering_database():
+            return delete_response(self.engine, id)
 
     def close(self) -> None:
         """Stop what runs beside the requests, and commit what is still queued."""

@@ -141,6 +141,7 @@ def openai_row(name: str, model: Model | None) -> dict[str, Any]:
         "free": model.free,
         "status": model.status,
         "retires_on": model.retires_on,
+        "missing_since": model.missing_since,
         "limits": limits(model),
         "quality": model.quality,
         "trains_on_data": model.trains_on_data,

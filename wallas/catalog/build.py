@@ -111,13 +111,17 @@ def build(
 
 def merge_listing(models: dict[str, Model], listing: Listing, terms: Terms) -> None:
     """Lay a provider's list over what is known of its models; what it no longer names stays, marked."""
-    named = {model.key for model in listing.models}
+    named = {model.key for model in listing.models if model.missing_since is None}
     for key, known in models.items():
         if known.provider == listing.provider and listing.models and key not in named:
             models[key] = msgspec.structs.replace(known, missing_since=known.missing_since or listing.date)
     for model in listing.models:
         known_model = models.get(model.key)
-        models[model.key] = refreshed(known_model, model, listing.date) if known_model else discovered(model, terms)
+        if model.missing_since is not None:
+            gone = known_model or discovered(model, terms)
+            models[model.key] = msgspec.structs.replace(gone, missing_since=model.missing_since)
+        else:
+            models[model.key] = refreshed(known_model, model, listing.date) if known_model else discovered(model, terms)
 
 
 def refreshed(known: Model, listed: Model, listed_on: str) -> Model:

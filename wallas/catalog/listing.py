@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date as Date
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ import msgspec
 from wallas.catalog.entries import Entry, Model
 
 MODELS_MOST = 5000
+FORGET_DAYS = 30
 MODEL_ID = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 """No space, quote, bracket or letter beyond ASCII: an id goes into URLs, log lines and pages unescaped."""
 
@@ -19,6 +22,23 @@ class Listing(Entry, frozen=True, kw_only=True):
     provider: str
     date: str
     models: tuple[Model, ...] = ()
+
+    def after(self, old: "Listing | None") -> "Listing":
+        """Return this list with the models that the one before had and this one lacks, marked with the day.
+
+        Lists lag and lose rows for an hour, so nothing is forgotten before FORGET_DAYS have passed.
+        """
+        if old is None:
+            return self
+        named = {model.id for model in self.models}
+        limit = (Date.fromisoformat(self.date) - timedelta(days=FORGET_DAYS)).isoformat()
+        gone = (
+            msgspec.structs.replace(model, missing_since=model.missing_since or self.date)
+            for model in old.models
+            if model.id not in named
+        )
+        kept = tuple(model for model in gone if (model.missing_since or "") >= limit)
+        return msgspec.structs.replace(self, models=(*self.models, *kept)[:MODELS_MOST])
 
     def plain(self) -> dict[str, Any]:
         """Return this as JSON values, for storage."""

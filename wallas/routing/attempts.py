@@ -333,9 +333,10 @@ class Attempt:
         self.held: list[Event] = []
         self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
-        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
-        attempts.record.hops.append(self.hop)
         self.started = attempts.desk.clock()
+        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
+        self.hop.after = (self.started - attempts.first_head.started) * 1000
+        attempts.record.hops.append(self.hop)
         self.ttft: float | None = None
         self.reservation = attempts.desk.ledger.reserve(
             candidate.model.provider, candidate.model.id, candidate.key.account, tokens=plan.needs.tokens
@@ -384,7 +385,7 @@ class Attempt:
     def failed(self, error: ProviderError, *, count: bool = True) -> None:
         """Book a failure where it belongs."""
         desk = self.attempts.desk
-        self._end(error.kind.name.lower())
+        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else error.kind.name.lower())
         self.hop.message, self.hop.status = error.message, error.status
         desk.ledger.settle(self.reservation, tokens=None)
         if not count:

@@ -21,7 +21,9 @@ from wallas.types.media import EmbedRequest, EmbedResponse
 def embed(router: Router, request: EmbedRequest, options: Options, *, request_id: str, wire: str) -> EmbedResponse:
     """Return the vectors; only the same model elsewhere may stand in, for vectors of others cannot be compared."""
     candidates, excluded = _candidates(router, request.model, options)
-    record = Record(id=request_id, at=time.time(), wire=wire, asked=request.model, profile=None, stream=False)
+    record = Record(
+        id=request_id, at=time.time(), wire=wire, asked=request.model, profile=None, stream=False, operation="embed"
+    )
     started = router.desk.clock()
     failures: list[ProviderError] = []
     answer: EmbedResponse | None = None
@@ -75,6 +77,7 @@ def _elsewhere(router: Router, exact: Iterable[Model]) -> list[Model]:
 def _attempt(router: Router, request: EmbedRequest, candidate: Candidate, record: Record) -> EmbedResponse:
     desk, model = router.desk, candidate.model
     hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id)
+    hop.after = (time.time() - record.at) * 1000
     record.hops.append(hop)
     tokens = sum(len(text) for text in request.inputs if isinstance(text, str | tuple)) / BYTES_PER_TOKEN
     reservation = desk.ledger.reserve(model.provider, model.id, candidate.key.account, tokens=int(tokens))

@@ -4,7 +4,10 @@ import msgspec
 
 
 class Hop(msgspec.Struct, kw_only=True):
-    """One attempt: who, how it ended (``ok``, or the failure's kind), and when; durations in milliseconds."""
+    """One attempt: who, how it ended (``ok``, or the failure's kind), and when; durations in milliseconds.
+
+    ``after`` is when it began, counted from the request's beginning.
+    """
 
     provider: str
     model: str
@@ -12,6 +15,7 @@ class Hop(msgspec.Struct, kw_only=True):
     outcome: str = "answering"
     message: str = ""
     status: int | None = None
+    after: float = 0.0
     ms: float = 0.0
     ttft_ms: float | None = None
     input: int | None = None
@@ -49,6 +53,7 @@ class Record(msgspec.Struct, kw_only=True):
     asked: str
     profile: str | None
     stream: bool
+    operation: str = "chat"
     status: int = 0
     outcome: str = "open"
     ms: float = 0.0

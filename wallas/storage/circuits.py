@@ -11,7 +11,10 @@ from wallas.storage.rows import fitted, table_of
 
 
 class CircuitChange(NamedTuple):
-    """What one worker saw at one (provider, model, key id) since it last told; None is nothing new."""
+    """What one worker saw at one (provider, model, key id) since it last told; None is nothing new.
+
+    ``failures`` are all, ``run`` those behind the last success.
+    """
 
     provider: str
     model: str
@@ -24,10 +27,11 @@ class CircuitChange(NamedTuple):
     failed_at: float | None
     last_error: str | None
     updated_at: float
+    run: int | None = None
 
 
 class RestChange(NamedTuple):
-    """A rest that opened (or, with ``rest_until`` 0, was lifted); `*` for the model or the key means any."""
+    """A rest that opened, or whose end was moved to now because it was lifted; `*` for model or key means any."""
 
     provider: str
     model: str
@@ -41,7 +45,7 @@ class RestChange(NamedTuple):
 ADD = text("""
 INSERT INTO circuits (provider, model, key_id, key, state, failures, rest_until, rest_breaker, success_count,
     fail_count, avg_latency_ms, ttft_ms, tokens_per_second, failed_at, last_error, updated_at)
-VALUES (:provider, :model, :key_id, :key, 'closed', :failures, 0, :no, :successes, :failures,
+VALUES (:provider, :model, :key_id, :key, 'closed', :run, 0, :no, :successes, :failures,
     :avg_latency_ms, :ttft_ms, :tokens_per_second, :failed_at, :last_error, :updated_at)
 ON CONFLICT (provider, model, key_id) DO UPDATE SET
     success_count = circuits.success_count + excluded.success_count,
@@ -110,5 +114,6 @@ def _ready(rows: Sequence[CircuitChange] | Sequence[RestChange]) -> list[dict[st
     for row in dicts:
         row["key"] = f"{row['provider']}/{row['model']}"
         row["no"] = False
-        row["state"] = "open" if row.get("rest_until") else "closed"
+        row["state"] = "open" if row.get("rest_until", 0) > row["updated_at"] else "closed"
+        row["run"] = row.get("failures") if row.get("run") is None else row["run"]
     return dicts

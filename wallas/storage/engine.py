@@ -15,6 +15,10 @@ from wallas.storage.library import is_fixed, journal_mode, sqlite_module
 log = logging.getLogger(__name__)
 
 READ_ONLY = "wallas_read_only"
+PATIENCE = "wallas_patience"
+
+ANSWER_SECONDS = 2.0
+"""How long the end of an answer waits for a commit: other writers keep a lock for milliseconds."""
 
 
 def open_database(url: str) -> Engine:
@@ -25,15 +29,17 @@ def open_database(url: str) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in a transaction that may write, committed at the end.
+def writing(engine: Engine, *, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
+    """Yield a connection in a transaction that may write, committed at the end; wait ``patience`` seconds for locks.
 
     On SQLite it begins IMMEDIATE: a transaction that reads first and writes
     later fails at once, whatever the busy timeout, when another has committed between.
     Never hold one across a network call.
     """
-    with engine.begin() as connection:
-        yield connection
+    with engine.connect() as connection:
+        connection.execution_options(**{PATIENCE: patience})
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -78,8 +84,12 @@ def _open_sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        read_only = connection.get_execution_options().get(READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get(READ_ONLY, False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options.get(PATIENCE, BUSY_SECONDS) * 1000:.0f}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -89,9 +99,9 @@ def _open_postgres(url: str) -> Engine:
     if scheme in ("postgres", "postgresql"):
         url = f"postgresql+psycopg://{rest}"
     try:
-        return create_engine(
+        engine = create_engine(
             url,
-            connect_args={"connect_timeout": 3},
+            connect_args={"connect_timeout": 3, "tcp_user_timeout": 10_000},
             pool_size=4,
             max_overflow=12,
             pool_timeout=BUSY_SECONDS,
@@ -105,3 +115,10 @@ def _open_postgres(url: str) -> Engine:
         ) from error
     except ArgumentError as error:
         raise StorageError("WALLAS_DATABASE_URL is not an address like postgresql://user:password@host/name") from error
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        patience = connection.get_execution_options().get(PATIENCE, BUSY_SECONDS)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {patience * 1000:.0f}")
+
+    return engine

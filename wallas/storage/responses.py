@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, delete, insert, select
 
 from wallas.models import ResponseRow
-from wallas.storage.engine import reading, writing
+from wallas.storage.engine import ANSWER_SECONDS, reading, writing
 from wallas.storage.rows import table_of
 
 
@@ -43,7 +43,7 @@ def save_response(
         "request": request.decode(),
         "response": response.decode(),
     }
-    with writing(engine) as connection:
+    with writing(engine, patience=ANSWER_SECONDS) as connection:
         connection.execute(insert(table_of(ResponseRow)), row)
 
 
@@ -64,6 +64,6 @@ def load_response(engine: Engine, id: str, *, owner: str = "", now: float | None
 def delete_response(engine: Engine, id: str, *, owner: str = "") -> bool:
     """Delete the response; return whether its owner had one with this id."""
     table = table_of(ResponseRow)
-    with writing(engine) as connection:
+    with writing(engine, patience=ANSWER_SECONDS) as connection:
         done = connection.execute(delete(ResponseRow).where(table.c.id == id, table.c.owner == owner))
     return bool(done.rowcount)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, select
 
 from wallas.models import SealRow
-from wallas.storage.engine import reading, writing
+from wallas.storage.engine import ANSWER_SECONDS, reading, writing
 from wallas.storage.rows import fitted, table_of
 
 MOST = 500
@@ -29,7 +29,7 @@ def save_seals(engine: Engine, seals: Iterable[StoredSeal]) -> None:
     """Commit seals; when this returns, every worker finds them."""
     rows = list(seals)
     if rows:
-        with writing(engine) as connection:
+        with writing(engine, patience=ANSWER_SECONDS) as connection:
             add_seals(connection, rows)
 
 

@@ -6,6 +6,7 @@ wait in a bounded queue; when that is full the oldest go, and are counted.
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -52,6 +53,7 @@ class Writer:
         self.trouble: str | None = None
         """Why nothing can be written at the moment, for `/health`; None while all is well."""
         self._items: deque[Item] = deque()
+        self._since: float | None = None
         self._lock = threading.Lock()
         self._come = threading.Event()
         self._enough = threading.Event()
@@ -91,8 +93,13 @@ class Writer:
         return flushed
 
     def waiting(self) -> int:
-        """Return how many rows are not committed yet."""
+        """Return how many rows are queued behind those being written."""
         return len(self._items)
+
+    def late(self) -> float:
+        """Return for how many seconds the rows now being written have been tried, 0.0 when there are none."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
 
     def _run(self) -> None:
         while True:
@@ -101,7 +108,9 @@ class Writer:
             self._come.clear()
             self._enough.clear()
             while items := self._take():
+                self._since = time.monotonic()
                 self._commit(items)
+                self._since = None
             if self._closing.is_set():
                 return
 
