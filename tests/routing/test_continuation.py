@@ -72,7 +72,7 @@ def breaks(draw):
     return document, shown
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500, deadline=None, derandomize=True)
 @given(breaks(), st.sampled_from(LEADS), st.integers(1, 90))
 def test_every_honest_reply_is_spliced_to_the_character(broken, lead, size):
     document, shown = broken
@@ -81,7 +81,7 @@ def test_every_honest_reply_is_spliced_to_the_character(broken, lead, size):
     assert seam(shown, lead + follow(document, shown), size=size) == document
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(breaks(), st.integers(1, 90), st.sampled_from(["\n", " ", "\n\n  ", "\t"]))
 def test_white_space_inside_the_anchor_may_be_wrapped_otherwise(broken, size, space):
     document, shown = broken
@@ -90,7 +90,7 @@ def test_white_space_inside_the_anchor_may_be_wrapped_otherwise(broken, size, sp
     assert seam(shown, rewrapped + document[len(shown.rstrip()) :], size=size) == document
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(
     breaks(),
     st.sampled_from(
@@ -109,7 +109,7 @@ def test_every_other_reply_is_refused(broken, reply, size):
     assert seam(broken[1], reply, size=size) is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500, deadline=None, derandomize=True)
 @given(breaks(), st.integers(1, 90))
 def test_an_anchor_that_comes_too_late_is_refused(broken, size):
     document, shown = broken
@@ -119,7 +119,7 @@ def test_an_anchor_that_comes_too_late_is_refused(broken, size):
     assert seam(shown, late, size=size) is None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(
     breaks(),
     st.sampled_from(['"{}"', "“{}”", "«{}»", "`{}`", "‘{}’", "'{}'", "⟦a1⟧\n{}\n⟦a1⟧", "```\n{}\n```"]),
@@ -215,7 +215,7 @@ def test_the_marks_are_new_each_time():
     assert first.messages[-1] != second.messages[-1]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(breaks(), st.integers(1, 40), st.integers(1, 40), st.sampled_from(LEADS[:3]))
 def test_a_cut_stream_and_its_continuation_fold_to_one_text(broken, first_size, second_size, lead):
     document, whole_shown = broken
@@ -231,7 +231,7 @@ def test_a_cut_stream_and_its_continuation_fold_to_one_text(broken, first_size, 
     assert fold([*before, *after]).message.parts == (Text(text=document),)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(breaks(), st.integers(1, 40), st.text(max_size=600))
 def test_whatever_a_reply_says_nothing_is_shown_before_it_is_found(broken, size, said):
     shown = Shown(id="id1")
