@@ -45,9 +45,11 @@ class RetryBudget:
 
     def _refill(self) -> None:
         now = self.clock()
+        passed, self.at = now - self.at, now
         if self.credit < self.most:
-            self.credit = min(self.credit + (now - self.at) * RETRY_RATE, self.most)
-        self.at = now
+            self.credit = min(self.credit + passed * RETRY_RATE, self.most)
+        else:
+            self.credit -= (self.credit - self.most) * min(passed / RETRY_WINDOW, 1.0)
 
 
 class Journal(Protocol):
