@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from wallas.errors import WallasError
@@ -262,6 +263,7 @@ def check_url(url: str, where: str) -> None:
         raise SettingsError(f"{where}: {url!r} is not an address like https://host/v1")
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach a socket bound to ``host``."""
     if host.startswith("unix:") or host.lower() == "localhost":

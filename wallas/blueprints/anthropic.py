@@ -39,4 +39,4 @@ def batches() -> Response:
 
 def _asked() -> tuple[dict[str, Any], Options]:
     body = guarded_body(request)
-    return body, options(request.headers, body)
+    return body, options(request.environ, body)

@@ -24,7 +24,7 @@ def ollama_embed(body: dict[str, Any]) -> Response:
 
 def ollama_embeddings(body: dict[str, Any]) -> Response:
     """Answer ``POST /api/embeddings``: one prompt, one vector."""
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     asked = decode_prompt(body)
     answer = embed(router(), asked, said, request_id=request_id(request), wire=codecs.OLLAMA)
     return _response(encode_prompt_response(answer), answer)
@@ -41,7 +41,7 @@ def gemini_embed_batch(model: str, body: dict[str, Any]) -> Response:
 
 
 def _answered(body: dict[str, Any], wire: str, **path: str) -> Response:
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     codec = EMBEDDINGS[wire]
     asked: EmbedRequest = codec.decode_request(body, **path)
     answer = embed(router(), asked, said, request_id=request_id(request), wire=wire)

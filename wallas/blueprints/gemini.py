@@ -28,13 +28,13 @@ def act(target: str) -> Response:
 
 
 def _generate(model: str, body: dict[str, Any]) -> Response:
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     chat = gemini.decode_request(body | {"model": model, "stream": False})
     return respond(chat, said, codec=gemini)
 
 
 def _stream(model: str, body: dict[str, Any]) -> Response:
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     chat = gemini.decode_request(body | {"model": model, "stream": True})
     framing = request.args.get("alt", "")
     if framing not in ("", "sse", "json"):
@@ -45,7 +45,7 @@ def _stream(model: str, body: dict[str, Any]) -> Response:
 def _count(model: str, body: dict[str, Any]) -> Response:
     inner = body.get("generateContentRequest")
     asked = inner if isinstance(inner, dict) else body
-    said = options(request.headers, asked)
+    said = options(request.environ, asked)
     chat = gemini.decode_request(asked | {"model": model, "stream": False})
     router().read(chat.model, said)
     return json_response({"totalTokens": int(needs_of(chat).tokens * MARGIN) + 1})

@@ -9,15 +9,17 @@ import hashlib
 import hmac
 import ipaddress
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 
 from wallas.errors import BadRequest, Forbidden, Misdirected, Unauthorized
 from wallas.settings import Settings, is_loopback
 
 OUR_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 FOREIGN_SITES = ("cross-site", "same-site")
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 OPEN_PATHS = ("/health", "/health/ready")
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
@@ -33,17 +35,17 @@ class Guard:
         self.key = _digest(settings.proxy_api_key.reveal()) if settings.proxy_api_key else None
         self.open_to_all = not is_loopback(settings.host)
 
-    def check(self, incoming: Request) -> None:
-        """Raise 400, 401, 403 or 421 for a request that may not come in."""
-        host = self._host(incoming)
-        if incoming.path == "/health" and incoming.method == "GET":
+    def check(self, environ: Mapping[str, Any]) -> None:
+        """Raise 400, 401, 403 or 421 for a request that may not come in; ``environ`` is WSGI's."""
+        path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
+        host = self._host(environ.get("HTTP_HOST", ""))
+        if path == "/health" and method == "GET":
             return
-        self._origin(incoming, host)
-        if incoming.path not in OPEN_PATHS and incoming.method != "OPTIONS":
-            self._credential(incoming)
+        self._origin(environ, host)
+        if path not in OPEN_PATHS and method != "OPTIONS":
+            self._credential(environ)
 
-    def _host(self, incoming: Request) -> str:
-        said: str = incoming.environ.get("HTTP_HOST", "")
+    def _host(self, said: str) -> str:
         match = _HOST.fullmatch(said)
         if match is None:
             raise BadRequest("the Host header is missing or malformed", param="Host", code="invalid_host")
@@ -54,8 +56,8 @@ class Guard:
             f"this gateway does not answer for the host {name!r}; add it to WALLAS_ALLOWED_HOSTS", param="Host"
         )
 
-    def _origin(self, incoming: Request, host: str) -> None:
-        origin = incoming.headers.get("Origin")
+    def _origin(self, environ: Mapping[str, Any], host: str) -> None:
+        origin = environ.get("HTTP_ORIGIN")
         if origin is not None:
             said = origin.lower().rstrip("/")
             if said in self.origins:
@@ -64,39 +66,39 @@ class Guard:
                 raise Forbidden(
                     f"the origin {origin[:100]!r} is foreign; add it to WALLAS_ALLOWED_ORIGINS", param="Origin"
                 )
-        if incoming.headers.get("Sec-Fetch-Site", "").lower() in FOREIGN_SITES:
+        if environ.get("HTTP_SEC_FETCH_SITE", "").lower() in FOREIGN_SITES:
             raise Forbidden("a page of another site asks; requests across sites are refused", param="Sec-Fetch-Site")
 
-    def _credential(self, incoming: Request) -> None:
+    def _credential(self, environ: Mapping[str, Any]) -> None:
         if self.key is None:
-            self._anonymous(incoming)
+            self._anonymous(environ)
             return
-        shown = credential(incoming)
+        shown = credential(environ)
         if shown is None:
             raise Unauthorized("this gateway wants its key: send it as 'Authorization: Bearer ...' or 'x-api-key'")
         if not hmac.compare_digest(_digest(shown), self.key):
             raise Unauthorized("the key is not this gateway's")
 
-    def _anonymous(self, incoming: Request) -> None:
+    def _anonymous(self, environ: Mapping[str, Any]) -> None:
         if self.settings.allow_anon:
             return
-        peer = incoming.environ.get("REMOTE_ADDR", "")
+        peer = environ.get("REMOTE_ADDR", "")
         if peer and not is_loopback(peer):
             raise Unauthorized("without PROXY_API_KEY only callers on this machine are served")
-        if peer not in self.settings.trusted_proxies and any(name in incoming.headers for name in FORWARDED):
+        if peer not in self.settings.trusted_proxies and not environ.keys().isdisjoint(FORWARDED):
             raise Unauthorized("a proxy is in front and no PROXY_API_KEY is set: anonymous access is off")
 
 
-def credential(incoming: Request) -> str | None:
+def credential(environ: Mapping[str, Any]) -> str | None:
     """Return the one key that a request shows, in whichever header its protocol has for it."""
-    bearer = incoming.headers.get("Authorization", "")
+    bearer = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = bearer.partition(" ")
     shown = {
         value.strip()
         for value in (
             token if scheme.lower() == "bearer" else "",
-            incoming.headers.get("x-api-key", ""),
-            incoming.headers.get("x-goog-api-key", ""),
+            environ.get("HTTP_X_API_KEY", ""),
+            environ.get("HTTP_X_GOOG_API_KEY", ""),
         )
         if value.strip()
     }
@@ -111,18 +113,20 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def check() -> Response | None:
-        guard.check(request)
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        environ = request.environ
+        guard.check(environ)
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
             return Response(status=204)
         return None
 
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers.setdefault("Cache-Control", "no-store")
-        origin = request.headers.get("Origin")
+        headers.add("X-Content-Type-Options", "nosniff")
+        headers.add("Cross-Origin-Resource-Policy", "same-origin")
+        if "Cache-Control" not in headers:
+            headers.add("Cache-Control", "no-store")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin is not None and origin.lower().rstrip("/") in guard.origins:
             headers["Access-Control-Allow-Origin"] = origin
             headers["Vary"] = "Origin"

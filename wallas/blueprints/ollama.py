@@ -75,7 +75,7 @@ def chat() -> Response:
     data, body = _body()
     if service().local.has(body.get("model")):
         return _relay("/api/chat", data)
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     asked = ollama.decode_request(body)
     if not asked.messages:
         return _loaded(asked.model, {"message": {"role": "assistant", "content": ""}})
@@ -88,7 +88,7 @@ def generate() -> Response:
     data, body = _body()
     if service().local.has(body.get("model")):
         return _relay("/api/generate", data)
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     asked = ollama.decode_generate(body)
     if not body.get("prompt"):
         return _loaded(asked.model, {"response": ""})

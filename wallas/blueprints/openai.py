@@ -16,7 +16,7 @@ bp = Blueprint("openai", __name__, url_prefix="/v1")
 def chat_completions() -> Response:
     """Answer a conversation."""
     body = guarded_body(request)
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     return respond(openai_chat.decode_request(body), said, codec=openai_chat)
 
 
@@ -24,7 +24,7 @@ def chat_completions() -> Response:
 def completions() -> Response:
     """Complete a text, the old way."""
     body = guarded_body(request)
-    said = options(request.headers, body)
+    said = options(request.environ, body)
     chat = openai_completions.decode_request(body)
     plain = PlainEncoder(openai_completions.encode_response, openai_chat.encode_error)
     out = openai_completions.Encoder(chat) if chat.stream else plain

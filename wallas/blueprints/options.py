@@ -3,10 +3,8 @@
 Header before body before model suffix (surface 4). A bad value is a 400 that names it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
-
-from werkzeug.datastructures import Headers
 
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
@@ -59,15 +57,18 @@ READERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 }
 """Field of the ``wallas`` object: its header, and how its value is read."""
 
+HEADERS = {field: "HTTP_" + header.upper().replace("-", "_") for field, (header, _) in READERS.items()}
+"""The headers' names in a WSGI environ."""
 
-def options(headers: Headers, body: dict[str, Any]) -> Options:
+
+def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     """Return the caller's options and take them out of ``body``, which is what the codec then reads."""
     own = body.pop("wallas", None)
     if own is not None and not isinstance(own, dict):
         raise BadRequest("wallas: expected an object", param="wallas")
     read: dict[str, Any] = {}
     for field, (header, reader) in READERS.items():
-        if (said := headers.get(header)) is not None:
+        if (said := environ.get(HEADERS[field])) is not None:
             read[field] = reader(said, header)
         elif own and own.get(field) is not None:
             read[field] = reader(own[field], f"wallas.{field}")

@@ -25,6 +25,8 @@ SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RES
 class StreamResponse(Response):
     """A Flask response whose WSGI call returns the stream itself, so that a server can park it."""
 
+    default_mimetype = None
+
     def __init__(self, stream: Stream) -> None:
         """Wrap a stream; headers that hooks set on this response go into the stream's head."""
         super().__init__()
@@ -46,7 +48,7 @@ def router() -> Router:
 
 def request_id(incoming: Request) -> str:
     """Return the id that the client gave this request, if it is usable, else a new one."""
-    said = incoming.headers.get("X-Request-Id", "")
+    said = incoming.environ.get("HTTP_X_REQUEST_ID", "")
     return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else secrets.token_hex(12)
 
 

@@ -26,7 +26,7 @@ def create() -> Response:
     store = body.get("store")
     if store is not None and not isinstance(store, bool):
         raise BadRequest("store: expected true or false", param="store")
-    said = msgspec.structs.replace(options(request.headers, body), store=store is not False)
+    said = msgspec.structs.replace(options(request.environ, body), store=store is not False)
     chat = openai_responses.decode_request(body)
     return respond(chat, said, codec=openai_responses)
 
@@ -35,7 +35,7 @@ def create() -> Response:
 def input_tokens() -> Response:
     """Estimate the tokens of a request's input, never too low."""
     body = guarded_body(request)
-    options(request.headers, body)
+    options(request.environ, body)
     chat = enrich(openai_responses.decode_request(body), router().memory)
     return json_response({"object": "response.input_tokens", "input_tokens": int(needs_of(chat).tokens * MARGIN) + 1})
 
