@@ -117,6 +117,8 @@ class Answer:
         self._over = False
         self._reader = self._read_head
         self._inflate: Inflate | None = None
+        self.pending = False
+        """Whether ``more`` has something to give."""
 
     def feed(self, data: bytes) -> bytes:
         """Return the body bytes in these; a fault after them is kept in ``fault``, so that good bytes come first."""
@@ -133,11 +135,6 @@ class Answer:
     def more(self) -> bytes:
         """Return what ``feed`` held back of a compressed body."""
         return self._inflated(self._inflate, b"") if self._inflate else b""
-
-    @property
-    def pending(self) -> bool:
-        """Whether ``more`` has something to give."""
-        return self._inflate is not None and bool(self._inflate.tail)
 
     def cut(self) -> bool:
         """Take the connection's end in; return whether it came too early."""
@@ -219,8 +216,9 @@ class Answer:
         try:
             data = inflate.feed(data)
         except ProviderError as error:
-            self.fault, inflate.tail = error, b""
+            self.fault, inflate.tail, self.pending = error, b"", False
             return b""
+        self.pending = bool(inflate.tail)
         if self._over and not inflate.tail:
             if inflate.begun and not inflate.whole:
                 self.fault = ProviderError(FailureKind.CUT, "a compressed body without its end")
@@ -243,6 +241,10 @@ class Answer:
 
     def _read_chunks(self, data: bytes) -> bytes:
         """Un-chunk: ``_buffer`` is an unfinished chunk's line, data or the trailers."""
+        if self._left == _CHUNKED and not self._buffer and (match := _CHUNK.match(data)):
+            start, size = match.end(), int(match[1], 16)
+            if size and len(data) == start + size + 2 and data.endswith(b"\r\n"):
+                return data[start:-2]  # one whole chunk, as most streams send and most reads give
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []
