@@ -151,6 +151,12 @@ class Join:
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield what the client gets; raise NO_ANCHOR where the answer does not go on from what was shown."""
         for event in events:
+            if type(event) is PartDelta and self.content and event.seal is None:
+                slot = (event.choice, event.index)
+                if self.places.get(slot) == event.index and slot != self.spliced:
+                    self.shown.note(event)
+                    yield event
+                    continue
             if isinstance(event, Ping):
                 continue
             for joined in self._joined(event):

@@ -63,7 +63,7 @@ class WholeUnits:
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that may be shown; raise UNUSABLE at the end of an answer that is not."""
         for event in events:
-            if type(event) is PartDelta and not self.inside:
+            if type(event) is PartDelta and not (self.held or self.behind):
                 self.heard += bool(event.text or event.data or event.summary)
                 yield event
                 continue
