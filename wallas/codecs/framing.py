@@ -40,6 +40,7 @@ class Sse:
         self.event = ""
         self.data: list[bytes] = []
         self.size = 0
+        self.searched = 0
         self.started = False
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -63,9 +64,9 @@ class Sse:
             yield self._frame()
 
     def _frames(self, *, final: bool) -> Iterator[Frame]:
-        start = 0
-        buffer = self.buffer
-        while match := _LINE_END.search(buffer, start):
+        start, begin = 0, self.searched
+        buffer, self.searched = self.buffer, 0
+        while match := _LINE_END.search(buffer, max(start, begin)):
             if match.end() == len(buffer) and match[0] == b"\r" and not final:
                 break
             line = buffer[start : match.start()]
@@ -78,6 +79,7 @@ class Sse:
             else:
                 self.event = ""
         self.buffer = buffer[start:]
+        self.searched = len(self.buffer) - self.buffer.endswith(b"\r")
         if len(self.buffer) + self.size > EVENT_BYTES:
             raise ProviderError(FailureKind.MALFORMED, "an event of more than 8 MB")
 

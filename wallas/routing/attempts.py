@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
+ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
+"""Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -394,7 +396,11 @@ class Attempt:
         desk.health.failed(self.candidate.place, error)
         rest = desk.health.resting(self.candidate.place, free=self.candidate.model.free)
         self.hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
-        log.info("attempt %s %s %s %.0f ms", self.attempts.plan.id, self.hop.model, self.hop.outcome, self.hop.ms)
+        hop = self.hop
+        told = (self.attempts.plan.id, hop.provider, hop.model, hop.key, hop.outcome, hop.ms)
+        log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
+        if error.kind in ALARMING or error.code == "tls_certificate":
+            log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
 
     def cancelled(self) -> None:
         """Book an attempt that the client left: nobody is to blame."""

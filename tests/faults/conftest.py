@@ -1,0 +1,28 @@
+"""One gateway for all fault tests of a session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.doors import doors
+from tests.faults.gateway import CANARY, Board, Gateway, serving, tables
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Yield the running gateway; at the end see that it kept its keys to itself and that no worker died."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with (
+        Board() as board,
+        doors(folder) as (closed, authority),
+        serving(folder, board, config=tables(board, closed), SSL_CERT_FILE=authority) as running,
+    ):
+        before = running.workers()
+        yield running
+        assert running.workers() == before
+        running.get("/v1/stats")
+        said = running.said()
+        assert "Traceback" not in said, said[-3000:]
+        assert CANARY not in said
+        for file in folder.glob("wallas.sqlite*"):
+            assert CANARY.encode() not in file.read_bytes()
