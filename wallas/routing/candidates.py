@@ -1,7 +1,7 @@
 """Finds who may answer a request, best first, and says of everyone else why not and until when."""
 
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ TOKENS_PER_MEDIA = 800
 MARGIN = 1.1
 MEDIA_NEEDS = {"image": "vision", "audio": "audio", "video": "video", "document": "pdf"}
 RANKED_SECONDS = 0.25
+RANKED_MOST = 1000
 
 
 class Candidate(NamedTuple):
@@ -138,21 +139,30 @@ class Selector:
         self.providers = providers
         self.health = health
         self.clock = clock
-        self.ranked: dict[tuple[str, frozenset[str]], tuple[float, Sequence[Model]]] = {}
+        self.ranked: dict[Hashable, tuple[float, Sequence[Model]]] = {}
         self.windows: dict[tuple[str, str], int] = {}
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.turns: dict[str, int] = {}
 
     def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str]) -> Sequence[Model]:
         """Return all models that have the capabilities, as the profile ranks them now."""
-        now = self.clock()
-        known = self.ranked.get((profile, capabilities))
-        if known is not None and now - known[0] < RANKED_SECONDS:
-            return known[1]
+        return self.kept((profile, capabilities), lambda: self._best(profile, request, capabilities))
+
+    def _best(self, profile: str, request: ChatRequest, capabilities: frozenset[str]) -> Sequence[Model]:
         able = [model for model in self.models if model.capabilities >= capabilities]
         ranked = STRATEGIES[profile](request, able, self.health)
-        ranked = sorted(ranked, key=lambda model: model.provider in self.shared)
-        self.ranked[profile, capabilities] = (now, ranked)
+        return sorted(ranked, key=lambda model: model.provider in self.shared)
+
+    def kept(self, what: Hashable, rank: Callable[[], Sequence[Model]]) -> Sequence[Model]:
+        """Return the list that ``rank`` makes, or the one known as ``what`` if that was made just now."""
+        now = self.clock()
+        known = self.ranked.get(what)
+        if known is not None and now - known[0] < RANKED_SECONDS:
+            return known[1]
+        if len(self.ranked) >= RANKED_MOST:
+            self.ranked.clear()
+        ranked = rank()
+        self.ranked[what] = (now, ranked)
         return ranked
 
     def rank(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Sequence[Model]:
@@ -163,15 +173,17 @@ class Selector:
         """Return which of these models, in this order, may answer, with each of their keys, and which may not."""
         candidates: list[Candidate] = []
         excluded: list[Excluded] = []
+        rests = bool(self.health.rests)
         for model in models:
             reason = self._excluded(model, needs, terms, roomy)
             if reason is not None:
                 excluded.append(Excluded(model, None, reason))
                 continue
+            provider = self.providers[model.provider]
             for key in self._keys(model):
-                rest = self.health.resting(Place(model.provider, model.id, key.id), free=model.free)
+                rest = self.health.resting(Place(model.provider, model.id, key.id), free=model.free) if rests else None
                 if rest is None:
-                    candidates.append(Candidate(model, self.providers[model.provider], key))
+                    candidates.append(Candidate(model, provider, key))
                 else:
                     left = rest.until - self.health.clock()
                     excluded.append(Excluded(model, key, f"resting: {rest.reason}", left, rest.breaker))
@@ -198,9 +210,10 @@ class Selector:
             return "provider not allowed by the request"
         if model.status == "retired":
             return "retired"
-        trusted = model.key in terms.named and "capabilities" in model.guessed
-        if (missing := needs.capabilities - model.capabilities) and not trusted:
-            return f"cannot take: {', '.join(sorted(missing))}"
+        if not needs.capabilities <= model.capabilities and not (
+            "capabilities" in model.guessed and model.key in terms.named
+        ):
+            return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":

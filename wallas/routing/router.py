@@ -185,9 +185,9 @@ class Router:
             ignore=options.ignore,
             private=private,
         )
-        models = dict.fromkeys(named)
+        models = list({id(model): model for model in named}.values())  # a model's own hash would read all its fields
         if (request.n or 1) > 1:
-            models = dict.fromkeys(self._able_of_n(models, request))
+            models = self._able_of_n(models, request)
         selection = self.selector.select(models, needs, terms, roomy=roomy)
         if not selection.candidates:
             wanted = [PROFILES[one.profile].needs for one in asked if one.profile in PROFILES]
@@ -207,14 +207,19 @@ class Router:
         if asked.profile is not None:
             profile = PROFILES[asked.profile]
             return self.selector.best(asked.profile, request, needs.capabilities | profile.needs), profile.roomy
+        kept = (tuple(map(id, asked.models)), asked.suffixes, asked.exact, needs.capabilities)
+        return self.selector.kept(kept, lambda: self._meant(request, asked, needs)), 1.0
+
+    def _meant(self, request: ChatRequest, asked: Asked, needs: Needs) -> Sequence[Model]:
+        """Return the models that were asked for by name, and who may stand in for them unless that was exact."""
         strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         exact = self.selector.rank(strategy, request, asked.models) or asked.models
         if asked.exact:
-            return exact, 1.0
+            return exact
         same = [model for name in {model.name for model in exact} for model in self.catalog.by_name.get(name, ())]
         same = [model for model in same if model.provider in self.providers]
         elsewhere = self.selector.rank(STRATEGIES["standard"], request, same)
-        return [*exact, *elsewhere, *self._kin(request, exact[0], needs)], 1.0
+        return [*exact, *elsewhere, *self._kin(request, exact[0], needs)]
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> list[Model]:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
