@@ -57,14 +57,14 @@ class Answer:
         if delta.keys() <= SPOKEN and (content is None or type(content) is str):
             raw = choice.get("logprobs")
             if raw:
-                self._text(content or "", raw, out)
+                self._text(content or "", raw, out, last=bool(choice.get("finish_reason")))
             elif content:
                 if self.kind != "text":
                     self.start("text", Text(text=""), out)
                 self.length += len(content)
                 out.append(PartDelta(self.open, content, self.number))
         else:
-            self._delta(delta, choice.get("logprobs"), out)
+            self._delta(delta, choice, out)
         if choice.keys() - CHOICE:
             self.extra |= {key: choice[key] for key in choice.keys() - CHOICE if choice[key] not in (None, {})}
         if choice.get("finish_reason"):
@@ -113,7 +113,8 @@ class Answer:
         message = choice.get("message")
         return message if isinstance(message, dict) and not self.parts else {}
 
-    def _delta(self, delta: dict[str, Any], logprobs: Any, out: list[Event]) -> None:
+    def _delta(self, delta: dict[str, Any], choice: dict[str, Any], out: list[Event]) -> None:
+        logprobs = choice.get("logprobs")
         content, thoughts, images = delta.get("content"), "", delta.get("images")
         seen = list(images) if isinstance(images, list) else []
         if isinstance(content, list):
@@ -125,7 +126,7 @@ class Answer:
         self._reasoning(delta, thoughts, out)
         if content or logprobs:
             text = content if isinstance(content, str) else encode(content).decode() if content else ""
-            self._text(text, logprobs, out)
+            self._text(text, logprobs, out, last=bool(choice.get("finish_reason")))
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             if self.kind != "refusal":
@@ -174,13 +175,14 @@ class Answer:
             else:
                 known.append(detail)
 
-    def _text(self, text: str, raw: Any, out: list[Event]) -> None:
+    def _text(self, text: str, raw: Any, out: list[Event], *, last: bool) -> None:
+        """Append words and their log probabilities; those that come with no words in the last chunk are of no part."""
         rows, left = split_logprobs(raw)
         if left:
             self.logprobs = added(self.logprobs, left)
         if text and self.kind != "text":
             self.start("text", Text(text=""), out)
-        if self.kind == "text":
+        if self.kind == "text" and (text or not last):
             self.length += len(text)
             if text or rows:
                 out.append(PartDelta(self.open, text, self.number, logprobs=rows))

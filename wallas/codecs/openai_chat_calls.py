@@ -104,7 +104,7 @@ class Calls:
 
     def _known(self, entry: dict[str, Any], name: Any, text: str) -> OpenCall | None:
         """Return the call that an entry goes on with; None when it begins a new one."""
-        given, index = entry.get("id"), entry.get("index")
+        given, index = entry.get("id"), place_of(entry)
         if index is not None:
             call = self.places.get(index)
         else:
@@ -130,13 +130,19 @@ class Calls:
         )
         call = OpenCall(part, index=self.answer.start("call", part, out), given=entry.get("id"))
         self.calls.append(call)
-        self.places[entry.get("index")] = call
+        self.places[place_of(entry)] = call
         return call
 
     def _end(self, call: OpenCall, out: list[Event]) -> None:
         if not call.ended:
             call.ended = True
             out.append(PartEnded(call.index, self.answer.number))
+
+
+def place_of(entry: dict[str, Any]) -> int | str | None:
+    """Return a call's index; None where there is none, or none that can be."""
+    index = entry.get("index")
+    return index if isinstance(index, int | str) else None
 
 
 def own_keys(part: ToolCall) -> set[str]:

@@ -114,7 +114,7 @@ class Decoder:
         if usage:
             self._count(usage)
         choices = chunk.get("choices")
-        if not choices:
+        if not choices or type(choices) is not list:
             self._without(chunk)
             return
         if self.started is None:
@@ -166,7 +166,8 @@ class Decoder:
         self.model = str(chunk.get("model") or self.model)
         if is_error(chunk):
             raise failure(chunk)
-        if "choices" in chunk and not isinstance(chunk["choices"], list) and not chunk.get("usage"):
+        choices = chunk.get("choices", [])
+        if not isinstance(choices, list) and (choices is not None or not chunk.get("usage")):
             raise malformed("a chunk whose choices are no list")
 
     def _start(self, chunk: dict[str, Any]) -> Started:

@@ -124,7 +124,13 @@ def decode_content(content: Content | OwnContent | None, raw: Any, at: str) -> t
         text = without_nul(content)
         return (Text(text=text),) if text else ()
     parts = (decode_part(part, raw[number], f"{at}[{number}]") for number, part in enumerate(content))
-    return tuple(part for part in parts if not (isinstance(part, Text) and not part.text and not part.extra))
+    return tuple(part for part in parts if not _says_nothing(part))
+
+
+def _says_nothing(part: Part) -> bool:
+    if isinstance(part, Text | Refusal | Reasoning) and not part.text:
+        return all(key.startswith("_") for key in own(part.extra))
+    return False
 
 
 def decode_part(part: ContentPart, raw: dict[str, Any], at: str) -> Part:

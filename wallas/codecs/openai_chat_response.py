@@ -103,7 +103,8 @@ def _choice(choice: dict[str, Any], seed: str) -> Choice:
     if rows and not any(isinstance(part, Text) for part in parts):
         logprobs["content"] = choice["logprobs"]["content"]
     calls = [part for part in parts if isinstance(part, ToolCall)]
-    reason, detail, extra = stopped(choice.get("finish_reason"), extra, calls)
+    word = choice.get("finish_reason")
+    reason, detail, extra = stopped(None if word is None else str(word), extra, calls)
     more = {"message": left} if left else {}
     more |= {"logprobs": logprobs} if logprobs else {}
     return Choice(

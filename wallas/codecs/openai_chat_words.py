@@ -85,14 +85,14 @@ def stopped(
     match extra:
         case {"stop_reason": str() as matched, **more} if reason is StopReason.STOP and matched:
             return StopReason.STOP_SEQUENCE, matched, more
-    native = extra.get("native_finish_reason")
+    native = given if isinstance(given := extra.get("native_finish_reason"), str) else None
     calls = list(calls)
-    reason = NATIVES.get((FINISHES[reason], str(native)), reason)
+    reason = NATIVES.get((FINISHES[reason], native or ""), reason)
     if reason is StopReason.STOP and calls:
         reason = StopReason.TOOL_CALLS
     if reason is StopReason.TOOL_CALLS and native in CUT_SHORT and not all(map(is_whole, calls)):
         reason = StopReason.LENGTH
-    if isinstance(native, str) and native and native != FINISHES[reason]:
+    if native and native != FINISHES[reason]:
         return reason, native, {key: value for key, value in extra.items() if key != "native_finish_reason"}
     return reason, (not native and word) or FINISHES[reason], extra
 
@@ -166,9 +166,10 @@ def decode_usage(raw: Any) -> Usage | None:
             if not left[key]:
                 del left[key]
     total = _tokens(left.pop("total_tokens", None))
-    if total is not None and total != (said["input"] or 0) + (said["output"] or 0):
+    if total is not None and total > (said["input"] or 0) + (said["output"] or 0):
         left["total_tokens"] = total
-    return Usage(**said, raw=kept(left))
+    usage = Usage(**said, raw=kept(left))
+    return None if usage == Usage() else usage
 
 
 def _details(raw: dict[str, Any], key: str) -> dict[str, Any]:
