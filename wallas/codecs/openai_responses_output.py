@@ -6,7 +6,7 @@ SDK gives up on a stream in which an item changes its id.
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import msgspec
 
@@ -155,7 +155,7 @@ class OutputItems:
     def _body(self, part: Part) -> dict[str, Any] | None:
         match part:
             case Reasoning(redacted=redacted):
-                ours = {"id": minted(f"rs_{REDACTED}" if redacted else "rs")}
+                ours = {"id": self._minted(f"rs_{REDACTED}" if redacted else "rs")}
                 said: dict[str, Any] = own(part.extra).get("_item", {})
                 return {"type": "reasoning"} | ours | said | {"summary": []}
             case ToolCall():
@@ -169,9 +169,12 @@ class OutputItems:
         return None
 
     def _item(self, body: dict[str, Any]) -> Item:
-        item = Item(len(self.items), {"id": minted(prefix(body["type"]))} | body)
+        item = Item(len(self.items), {"id": self._minted(prefix(body["type"]))} | body)
         self.items.append(item.body)
         return item
+
+    def _minted(self, word: str) -> str:
+        return minted(word, stem=self.whole.started.id, place=len(self.items))
 
     def _added(self, item: Item) -> Told:
         return {"type": "response.output_item.added", "output_index": item.place, "item": item.body}
@@ -283,9 +286,12 @@ def is_empty(part: Part | None, item: Item) -> bool:
     return part is not None and len(item.content) == 1 and own(part.extra).get("_item", {}).get("_form") == "empty"
 
 
-def minted(word: str) -> str:
-    """Return a new id for an item, by which it is known as the gateway's own."""
-    return f"{word}_{MINTED}_{uuid4().hex}"
+def minted(word: str, *, stem: str, place: int) -> str:
+    """Return an id for an item, by which it is known as the gateway's own.
+
+    The same item of the same response (``stem``) gets the same id whenever the response is told.
+    """
+    return f"{word}_{MINTED}_{uuid5(NAMESPACE_OID, f'{stem}/{place}').hex if stem else uuid4().hex}"
 
 
 def inner(part: Part) -> bool:
