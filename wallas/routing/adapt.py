@@ -181,7 +181,7 @@ def unwrapped(arguments: str) -> str:
     """Return the freeform text that a model put into the function which stands for a custom tool."""
     try:
         value = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return arguments
     text = value.get(CUSTOM_INPUT) if isinstance(value, dict) else None
     return text if isinstance(text, str) else arguments

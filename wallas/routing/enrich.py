@@ -1,7 +1,7 @@
 """Adds to a request, once, what the gateway knows and the client could not send: earlier turns, and seals."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 import msgspec
@@ -45,13 +45,7 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
         first = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
         messages = (*request.messages[:first], *earlier, *request.messages[first:])
         request = msgspec.structs.replace(request, messages=messages, previous_id=None)
-    bare = {
-        part.id: (part.name, mark_of(part, request.messages[:place]))
-        for place, message in enumerate(request.messages)
-        if message.role == "assistant"
-        for part in message.parts
-        if isinstance(part, ToolCall) and part.seal is None
-    }
+    bare = dict(_bare_calls(request.messages))
     if not bare:
         return request
     kept = memory.seals(bare)
@@ -74,25 +68,43 @@ def kept_of(messages: Iterable[Message], *, before: Sequence[Message] = ()) -> d
                 thinking = (*thinking, part)
             elif isinstance(part, ToolCall):
                 if part.seal is not None or thinking:
-                    mark = mark_of(part, before)
+                    mark = mark_of(part, _heard(before))
                     found[part.id] = Kept(seal=part.seal, thinking=thinking, name=part.name, mark=mark)
                 thinking = ()
     return found
 
 
-def mark_of(call: ToolCall, before: Iterable[Message]) -> str:
+def mark_of(call: ToolCall, heard: "hashlib._Hash") -> str:
     """Return a hash of a call's arguments and of what the user had said: the same call elsewhere has another."""
     try:
         arguments = msgspec.json.encode(msgspec.json.decode(call.arguments or "{}"), order="sorted")
-    except msgspec.DecodeError:
-        arguments = call.arguments.encode()
-    digest = hashlib.sha256(arguments)
-    for message in before:
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        arguments = call.arguments.encode("utf-8", "surrogatepass")
+    digest = heard.copy()
+    digest.update(arguments)
+    return digest.hexdigest()
+
+
+def _bare_calls(messages: Iterable[Message]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the id, name and mark of each call without a seal; a long conversation is hashed once."""
+    heard = hashlib.sha256()
+    for message in messages:
+        heard = _heard((message,), heard)
+        if message.role == "assistant":
+            for part in message.parts:
+                if isinstance(part, ToolCall) and part.seal is None:
+                    yield part.id, (part.name, mark_of(part, heard))
+
+
+def _heard(messages: Iterable[Message], heard: "hashlib._Hash | None" = None) -> "hashlib._Hash":
+    """Return the hash of all that the user said, going on from what was ``heard`` before."""
+    heard = heard or hashlib.sha256()
+    for message in messages:
         if message.role == "user":
             for part in message.parts:
                 if isinstance(part, Text):
-                    digest.update(b"\0" + part.text.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+                    heard.update(b"\0" + part.text.encode("utf-8", "surrogatepass"))
+    return heard
 
 
 def _sealed(message: Message, kept: Mapping[str, Kept]) -> Message:

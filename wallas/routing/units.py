@@ -166,7 +166,7 @@ def is_json(text: str) -> bool:
     """Return whether the text is one JSON value."""
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return False
     return True
 
