@@ -81,6 +81,7 @@ class DatabaseJournal:
             request=msgspec.json.encode(request),
             response=msgspec.json.encode(response),
             expires_at=time.time() + RESPONSE_SECONDS,
+            previous_id=request.previous_id,
         )
 
     def stored(self, id: str) -> tuple[ChatRequest, ChatResponse] | None:

@@ -59,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fallback: bool = True
     total: float = 600.0
     keep_response: bool = False
+    previous_id: str | None = None
     keep_seals: bool = False
     dropped: Sequence[str] = ()
 

@@ -176,7 +176,7 @@ class Closing:
             if plan.keep_seals and (kept := kept_of(said, before=plan.request.messages)):
                 journal.keep_seals(kept)
             if plan.keep_response:
-                journal.keep_response(plan.request, response)
+                journal.keep_response(msgspec.structs.replace(plan.request, previous_id=plan.previous_id), response)
         except Exception as error:
             log.error("request %s: the answer could not be kept: %s", plan.id, type(error).__name__)
             return False
