@@ -45,6 +45,10 @@ class Sse:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the events that these bytes complete; raise MALFORMED for one of more than EVENT_BYTES."""
+        between = self.started and not (self.buffer or self.data or self.event)
+        if between and data.endswith(b"\n\n") and b"\r" not in data:
+            yield from self._whole(data[:-2])
+            return
         self.buffer += data
         if not self.started:
             if b"\xef\xbb\xbf".startswith(self.buffer[:3]) and len(self.buffer) < 3:
@@ -52,6 +56,18 @@ class Sse:
             self.started = True
             self.buffer = self.buffer.removeprefix(b"\xef\xbb\xbf")
         yield from self._frames(final=False)
+
+    def _whole(self, data: bytes) -> Iterator[Frame]:
+        """Yield the events of bytes that hold nothing but whole ones, as most reads do."""
+        for block in data.split(b"\n\n"):
+            if block.startswith(b"data: ") and b"\n" not in block:
+                yield Frame("", block[6:].decode("utf-8", "replace"))
+                continue
+            for line in block.split(b"\n"):
+                self._field(line)
+            if self.data:
+                yield self._frame()
+            self.event = ""
 
     def end(self) -> Iterator[Frame]:
         """Yield the event that the end of the body completes, if any."""
@@ -137,22 +153,26 @@ class JsonEvents:
     def feed(self, data: bytes) -> Iterator[tuple[str, Any]]:
         """Yield (event name, JSON value) pairs; ``[DONE]`` comes as the string it is."""
         for frame in self.frames.feed(data):
-            yield from self._value(frame)
+            pair = self._value(frame)
+            if pair is not None:
+                yield pair
 
     def end(self) -> Iterator[tuple[str, Any]]:
         """Yield what the end of the body completes; raise MALFORMED when it ends in garbage."""
         for frame in self.frames.end():
-            yield from self._value(frame)
+            pair = self._value(frame)
+            if pair is not None:
+                yield pair
         if self.bad:
             raise ProviderError(FailureKind.MALFORMED, "the stream ended in an event that is no JSON")
 
-    def _value(self, frame: Frame) -> Iterator[tuple[str, Any]]:
+    def _value(self, frame: Frame) -> tuple[str, Any] | None:
+        """Return an event's name and value; None for one that says nothing, or is forgiven."""
         text = frame.data.strip()
         if text == "[DONE]":
-            yield frame.event, text
-            return
+            return frame.event, text
         if not text:
-            return
+            return None
         try:
             value = _decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -160,9 +180,9 @@ class JsonEvents:
                 raise ProviderError(FailureKind.MALFORMED, "an event that is no JSON") from error
             self.bad = text
             self.skipped += 1
-            return
+            return None
         self.bad = ""
-        yield frame.event, value
+        return frame.event, value
 
 
 def _may_hold_content(text: str) -> bool:
