@@ -1,0 +1,7 @@
+"""The gateway as users run it, only quicker at what nobody waits for: `gunicorn -c gunicorn.conf.py tests.state.app:app`."""
+
+from wallas.app import create_app
+from wallas.master import current_settings
+from wallas.service import Pace
+
+app = create_app(current_settings(), pace=Pace(refresh_delay=0.1, lists=0.3, lease=2.0, renew=0.2))
