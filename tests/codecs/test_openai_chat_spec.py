@@ -13,7 +13,7 @@ import yaml
 
 from tests.codecs import laws
 from tests.codecs.goldens import cases, load
-from tests.codecs.test_openai_chat_streams import answer, written
+from tests.codecs.test_openai_chat_encoder import answer, written
 from wallas.codecs import openai_chat as codec
 from wallas.codecs import openai_completions
 from wallas.errors import StreamInterrupted
