@@ -5,6 +5,7 @@ the other way round; no sockets, clock, Flask or SQL.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -93,6 +94,7 @@ class Codec(Protocol):
         """Return the wire's error body."""
 
 
+@cache
 def codec(wire: str) -> Codec:
     """Return the codec module of a wire, imported when first asked for."""
     if wire not in WIRES:

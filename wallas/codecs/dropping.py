@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from wallas.types.chat import ChatRequest, Extra, Message, Part, ToolResult
+from wallas.types.chat import ChatRequest, Extra, Part, ToolResult
 
 HARMLESS: dict[str, tuple[object, ...]] = {
     "parallel_tools": (True,),
@@ -69,15 +69,17 @@ def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
 
 
 def _extras(request: ChatRequest) -> Iterator[Extra]:
-    yield request.extra
+    """Yield the extras that hold something."""
+    for holder in (request, *request.messages, *request.tools):
+        if holder.extra:
+            yield holder.extra
     for message in request.messages:
-        yield from _within(message)
-    for tool in request.tools:
-        yield tool.extra
+        yield from _within(message.parts)
 
 
-def _within(holder: Message | Part) -> Iterator[Extra]:
-    yield holder.extra
-    if isinstance(holder, Message | ToolResult):
-        for part in holder.parts:
-            yield from _within(part)
+def _within(parts: Iterable[Part]) -> Iterator[Extra]:
+    for part in parts:
+        if part.extra:
+            yield part.extra
+        if isinstance(part, ToolResult):
+            yield from _within(part.parts)

@@ -65,7 +65,7 @@ class Answer:
                 out.append(PartDelta(self.open, content, self.number))
         else:
             self._delta(delta, choice, out)
-        if choice.keys() - CHOICE:
+        if not choice.keys() <= CHOICE:
             self.extra |= {key: choice[key] for key in choice.keys() - CHOICE if choice[key] not in (None, {})}
         if choice.get("finish_reason"):
             self.word = str(choice["finish_reason"])

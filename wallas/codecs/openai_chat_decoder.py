@@ -108,7 +108,7 @@ class Decoder:
             return
         if chunk.get("error"):
             raise failure(chunk)
-        if chunk.keys() - BODY:
+        if not chunk.keys() <= BODY:
             self._more(chunk)
         usage = chunk.get("usage")
         if usage:
@@ -140,11 +140,10 @@ class Decoder:
 
     def _more(self, chunk: dict[str, Any]) -> None:
         """Keep what else a chunk says; of objects told in pieces (``x_groq``), all pieces."""
-        for key in chunk.keys() - BODY if "choices" in chunk else ():
-            value = chunk[key]
-            before = self.extra.get(key)
-            if value is None:
+        for key, value in chunk.items() if "choices" in chunk else ():
+            if key in BODY or value is None:
                 continue
+            before = self.extra.get(key)
             if isinstance(value, dict) and isinstance(before, dict):
                 value = before | value
             self.extra[key] = value

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from wallas.codecs.dropping import Dropped
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import encode_part, overlaid, own
-from wallas.types.chat import Extra, Media, Message, Opaque, Part, Reasoning, Refusal, ToolCall, ToolResult
+from wallas.types.chat import Extra, Media, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 SHOWN = "The result of tool call {id} holds this:"
 """Leads media out of a tool result into the user message that this wire needs for it."""
@@ -22,6 +22,8 @@ class Outlet(NamedTuple):
 
     def extra(self, extra: Extra, at: str = "") -> dict[str, Any]:
         """Return this wire's extra as far as the provider takes it, without the codec's notes."""
+        if not extra:
+            return {}
         values = {key: value for key, value in own(extra).items() if not key.startswith("_")}
         if self.accepts is None:
             return values
@@ -73,6 +75,8 @@ def _said(message: Message, parts: Sequence[Part], at: str, out: Outlet) -> dict
 
 
 def _words(parts: Sequence[Part], at: str, out: Outlet) -> str | list[dict[str, Any]]:
+    if len(parts) == 1 and isinstance(parts[0], Text) and not parts[0].extra:
+        return parts[0].text
     content = _content(parts, at, out)
     if not content:
         return ""

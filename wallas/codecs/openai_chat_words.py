@@ -153,7 +153,11 @@ def decode_usage(raw: Any) -> Usage | None:
     """Return usage with impossible counts put right; what no count took stays in ``raw``."""
     if not isinstance(raw, dict) or not raw:
         return None
-    inner = {**raw, **_details(raw, "prompt_tokens_details"), **_details(raw, "completion_tokens_details")}
+    inner = dict(raw)
+    for key, known in DETAILS.items():
+        details = raw.get(key)
+        if isinstance(details, dict):
+            inner |= {name: details[name] for name in known if details.get(name) is not None}
     said = {name: _first(inner, places) for name, places in COUNTS.items()}
     left = {
         key: value
@@ -172,17 +176,16 @@ def decode_usage(raw: Any) -> Usage | None:
     return None if usage == Usage() else usage
 
 
-def _details(raw: dict[str, Any], key: str) -> dict[str, Any]:
-    details = raw.get(key)
-    known = DETAILS[key]
-    return {name: details[name] for name in known if details.get(name) is not None} if isinstance(details, dict) else {}
-
-
 def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
-    return next((count for place in places if (count := _tokens(counts.get(place))) is not None), None)
+    for place in places:
+        if place in counts and (count := _tokens(counts[place])) is not None:
+            return count
+    return None
 
 
 def _tokens(count: Any) -> int | None:
+    if type(count) is int and 0 <= count <= MOST_TOKENS:
+        return count
     if isinstance(count, bool) or not isinstance(count, int | float):
         return None
     return int(min(max(count, 0), MOST_TOKENS))
