@@ -1,4 +1,4 @@
-"""One gateway for all fault tests of a session."""
+"""One gateway for each file of fault tests: its retry budget is a gateway's own, and must not run out of use."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.faults.doors import doors
 from tests.faults.gateway import CANARY, Board, Gateway, serving, tables
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Yield the running gateway; at the end see that it kept its keys to itself and that no worker died."""
     folder = tmp_path_factory.mktemp("gateway")
