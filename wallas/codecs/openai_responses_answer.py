@@ -229,14 +229,20 @@ def response_object(
     usage: Usage | None = None,
     extra: Extra | None = None,
 ) -> dict[str, Any]:
-    """Return the response object. What the client asked for stands before what the provider says it was asked."""
+    """Return the response object. What the client asked for stands before what the provider says it was asked.
+
+    An answer that was to be stored and could not be has the mark ``_unkept``: then ``store`` is false.
+    """
+    said = own(extra or {})
+    unkept = {"store": False} if "_unkept" in said else {}
     told = {
         "id": id,
         "object": "response",
         "created_at": created or 0,
         **DEFAULTS,
-        **own(extra or {}),
+        **{name: value for name, value in said.items() if name != "_unkept"},
         **echo(request),
+        **unkept,
         **end,
         "model": model,
         "output": output,

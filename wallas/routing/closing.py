@@ -197,7 +197,7 @@ def _unstored(event: Event) -> Event:
     """Return an answer's end that says that the answer was not kept."""
     if not isinstance(event, Finished):
         return event
-    extra = merged(event.response_extra, {"openai_responses": {"store": False}})
+    extra = merged(event.response_extra, {"openai_responses": {"_unkept": True}})
     return msgspec.structs.replace(event, response_extra=extra)
 
 
