@@ -122,7 +122,7 @@ class Attempts:
 
     def ping(self) -> bytes:
         """Return a keep-alive; the first one fixes the status, the content is still free."""
-        self.first_head.open()
+        self.first_head.open(answered=False)
         return self.out.ping()
 
     def abandon(self) -> None:
@@ -248,7 +248,7 @@ class Attempts:
         if self._repeats(candidate, attempt, error):
             return
         self.failures.append(error)
-        self.shown.inside_call = attempt.units.inside
+        self.shown.inside_call = self.shown.inside_call or attempt.units.inside
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -289,6 +289,7 @@ class Attempts:
     def _error(self, error: GatewayError) -> bytes:
         """Return the client's error: a status and a body, or the wire's error event once the status is out."""
         running = self.head is not None
+        error.request_id = self.plan.id
         self.closing.book(error.code or error.type, error.status)
         if running:
             return self.out.error(error)

@@ -50,15 +50,14 @@ class Head:
         self.sent: tuple[str, list[tuple[str, str]]] | None = None
         self.overhead: float | None = None
         self.started = attempts.desk.clock()
-        self.told_hops = 0
 
     def note_send(self) -> None:
         """Note that the first request has left: until then the time was the gateway's own."""
         if self.overhead is None:
             self.overhead = (self.attempts.desk.clock() - self.started) * 1000
 
-    def open(self, length: int | None = None) -> None:
-        """Fix the head of an answer: 200, and what is known by now."""
+    def open(self, length: int | None = None, *, answered: bool = True) -> None:
+        """Fix the head of an answer: 200, and what is known by now; of a keep-alive nobody knows whose it will be."""
         if self.sent is not None:
             return
         headers = [("Content-Type", self.attempts.out.content_type)]
@@ -66,7 +65,7 @@ class Head:
             headers.append(("Content-Length", str(length)))
         else:
             headers += [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
-        self.sent = ("200 OK", headers + self._told())
+        self.sent = ("200 OK", headers + self._told(answered=answered, settled=answered))
 
     def fail(self, error: GatewayError, length: int) -> None:
         """Fix the head of an error."""
@@ -78,23 +77,24 @@ class Head:
             headers.append(("Retry-After", str(max(int(error.retry_after), 1))))
         if status < 429:
             headers.append(("x-should-retry", "false"))
-        self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told())
+        self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told(answered=False, settled=True))
 
-    def _told(self) -> list[tuple[str, str]]:
+    def _told(self, *, answered: bool, settled: bool) -> list[tuple[str, str]]:
         attempts = self.attempts
         hops = attempts.record.hops
-        told = [("X-Request-Id", attempts.plan.id), ("X-Wallas-Attempts", str(len(hops)))]
+        told = [("X-Request-Id", attempts.plan.id)]
+        if attempts.plan.codec.WIRE == "anthropic":
+            told.append(("request-id", attempts.plan.id))
         if attempts.plan.profile:
             told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
-        if hops and attempts.shown.model:
-            told += [("X-Wallas-Provider", _safe(hops[-1].provider)), ("X-Wallas-Model", _safe(hops[-1].model))]
-        if hops:
-            told.append(("X-Wallas-Trail", trail(hops)))
-        if attempts.dropped:
-            told.append(("X-Wallas-Dropped", _safe(", ".join(attempts.dropped))[:2000]))
         if self.overhead is not None:
             told.append(("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}"))
-        self.told_hops = len(hops)
+        if hops and answered:
+            told += [("X-Wallas-Provider", _safe(hops[-1].provider)), ("X-Wallas-Model", _safe(hops[-1].model))]
+        if settled:
+            told += [("X-Wallas-Attempts", str(len(hops))), ("X-Wallas-Trail", trail(hops))]
+            if attempts.dropped:
+                told.append(("X-Wallas-Dropped", _safe(", ".join(attempts.dropped))[:2000]))
         return told
 
     def late_news(self) -> str:

@@ -40,7 +40,9 @@ class Reading:
         """Yield the events of one read; raise ProviderError for a refusal or a fault."""
         try:
             data = self.body.read()
-        except ProviderError:
+        except ProviderError as error:
+            if self.body.status is not None and self.body.status >= 400:
+                raise self._refusal() from error
             if self.decoder is None or not self.decoder.complete:
                 raise
             yield from self._end(self.decoder)
@@ -97,4 +99,8 @@ class Reading:
         self.refusal += data
         if self.body.ended or len(self.refusal) > REFUSAL_BYTES:
             self.done = True
-            raise self.provider.decode_error(self.body.status, self.body.headers, bytes(self.refusal))
+            raise self._refusal()
+
+    def _refusal(self) -> ProviderError:
+        """Return what a refusal means, as far as its words have come."""
+        return self.provider.decode_error(self.body.status, self.body.headers, bytes(self.refusal or b""))
