@@ -19,6 +19,8 @@ bp = Blueprint("anthropic", __name__, url_prefix="/v1/messages")
 def messages() -> Response:
     """Answer a conversation."""
     body, said = _asked()
+    if betas := request.headers.get("anthropic-beta"):
+        body.setdefault("betas", [flag.strip() for flag in betas.split(",") if flag.strip()])
     return respond(anthropic.decode_request(body), said, codec=anthropic)
 
 

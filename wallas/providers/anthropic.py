@@ -13,6 +13,9 @@ from wallas.types.chat import ChatRequest
 BETA = re.compile(r"[a-z0-9][a-z0-9.-]{1,79}")
 BETAS_MOST = 30
 
+SYSTEM_TURNS: dict[ThinkingStyle, bool | None] = {"adaptive": True, "budget": False, "asked": None}
+"""Whether a model takes ``role: "system"`` in mid-conversation: Claude up to 4.5 does not; None: as the client did."""
+
 GENERATION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:-(\d{1,2}))?(?:-|$)")
 
 
@@ -35,7 +38,7 @@ class Anthropic(HttpProvider):
             accepted(request, self.row, dropped),
             dropped,
             thinking_style=style,
-            system_turns=True if style == "adaptive" else None,
+            system_turns=SYSTEM_TURNS[style],
         )
 
 

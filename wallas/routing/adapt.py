@@ -5,7 +5,7 @@ has none, the output is clamped to what the model can say. What is left out is
 named in ``dropped``, which becomes ``X-Wallas-Dropped``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
@@ -13,6 +13,7 @@ import msgspec
 
 from wallas import codecs
 from wallas.catalog.entries import Model
+from wallas.routing.namespaces import flat_call, flat_tools, is_namespace
 from wallas.types.chat import (
     ChatRequest,
     Media,
@@ -33,6 +34,10 @@ CUSTOM_SCHEMA = {
     "required": [CUSTOM_INPUT],
     "additionalProperties": False,
 }
+
+ENCRYPTED = "reasoning.encrypted_content"
+LEAST_OUTPUT = 16
+"""OpenAI answers 400 to a smaller ``max_output_tokens`` on the Responses wire."""
 
 OPTIONAL: dict[str, dict[str, object]] = {
     "temperature": {"temperature": None},
@@ -103,6 +108,8 @@ def adapt(
     most = min((n for n in (model.max_output, lessons.most_output) if n), default=None)
     if most is not None and request.max_tokens is not None and request.max_tokens > most:
         changes["max_tokens"] = most
+    if wire == codecs.OPENAI_RESPONSES:
+        changes.update(_for_responses(request, model, fitted.dropped))
     thinking = request.thinking
     if thinking is not None and model.capabilities and "reasoning" not in model.capabilities:
         changes["thinking"] = None
@@ -117,10 +124,24 @@ def adapt(
         wire=wire, issuer=issuer, no_seals=lessons.no_seals, unsigned=own, documents="pdf" in model.capabilities
     )
     changes["messages"] = fit.messages(request.messages)
-    changes["tools"] = tuple(fit.tool(tool) for tool in request.tools)
+    changes["tools"] = tuple(fit.tools(request.tools))
     fitted.dropped.extend(dict.fromkeys(fit.dropped))
     fitted.request = msgspec.structs.replace(request, **changes)
     return fitted
+
+
+def _for_responses(request: ChatRequest, model: Model, dropped: list[str]) -> dict[str, object]:
+    """Return what the Responses wire wants otherwise: a model that cannot think has no thoughts to encrypt."""
+    changes: dict[str, object] = {}
+    if request.max_tokens is not None and request.max_tokens < LEAST_OUTPUT:
+        changes["max_tokens"] = LEAST_OUTPUT
+        dropped.append(f"max_tokens<{LEAST_OUTPUT}")
+    if model.capabilities and "reasoning" not in model.capabilities:
+        own = request.extra.get(codecs.OPENAI_RESPONSES, {})
+        include = [word for word in own.get("include") or () if word != ENCRYPTED]
+        told = {"store": False} | own | {"include": include}
+        changes["extra"] = request.extra | {codecs.OPENAI_RESPONSES: told}
+    return changes
 
 
 class _Parts:
@@ -151,6 +172,8 @@ class _Parts:
                 return None
             part = msgspec.structs.replace(part, seal=None)
         match part:
+            case ToolCall(kind="function") if not self.custom:
+                return flat_call(part)
             case ToolCall(kind="custom") if not self.custom:
                 arguments = msgspec.json.encode({CUSTOM_INPUT: part.arguments}).decode()
                 return msgspec.structs.replace(part, kind="function", arguments=arguments)
@@ -171,10 +194,36 @@ class _Parts:
             return False
         return part.seal.issuer == self.issuer if part.seal.issuer else self.unsigned
 
-    def tool(self, tool: Tool | Opaque) -> Tool | Opaque:
-        if isinstance(tool, Opaque) or tool.kind == "function" or self.custom:
-            return tool
-        return msgspec.structs.replace(tool, kind="function", parameters=CUSTOM_SCHEMA, strict=None, extra={})
+    def tools(self, tools: Iterable[Tool | Opaque]) -> Iterator[Tool | Opaque]:
+        """Yield the tools as the wire has them; ``custom`` wires have freeform tools and namespaces."""
+        for tool in tools:
+            if self.custom:
+                yield tool
+            elif isinstance(tool, Opaque):
+                if is_namespace(tool):
+                    yield from flat_tools(tool, self.dropped)
+                else:
+                    yield tool
+            else:
+                yield tool if tool.kind == "function" else _as_function(tool)
+
+
+def _as_function(tool: Tool) -> Tool:
+    """Return the function that stands for a freeform tool; the form of its text becomes part of the description."""
+    schema = CUSTOM_SCHEMA
+    if rules := _rules(tool):
+        schema = CUSTOM_SCHEMA | {"properties": {CUSTOM_INPUT: {"type": "string", "description": rules}}}
+    return msgspec.structs.replace(tool, kind="function", parameters=schema, strict=None, extra={})
+
+
+def _rules(tool: Tool) -> str:
+    """Return the grammar of a freeform tool's text in words; "" where any text will do."""
+    for own in tool.extra.values():
+        form = own.get("format") or own.get("custom", {}).get("format")
+        if isinstance(form, dict) and form.get("type") == "grammar":
+            grammar = form.get("grammar", form)
+            return f"Text in this {grammar.get('syntax', '')} grammar:\n{grammar.get('definition', '')}"
+    return ""
 
 
 def unwrapped(arguments: str) -> str:

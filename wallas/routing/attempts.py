@@ -22,6 +22,7 @@ from wallas.routing.candidates import Candidate, Excluded, Needs
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown
@@ -327,6 +328,7 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
+        self.spaces = spaces_of(request)
         self.units = WholeUnits(
             offered=offered_tools(request),
             custom=custom_tools(request),
@@ -368,7 +370,7 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        return self.join.feed(self.substance.feed(self.units.feed(reading.feed())))
+        return self.join.feed(self.substance.feed(self.units.feed(restored(reading.feed(), self.spaces))))
 
     def content(self) -> None:
         """Note that content has come."""
