@@ -1,7 +1,6 @@
 """Scenes of the attempt loop: scripted providers, a clock that stands still, and what must hold at every end."""
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -175,13 +174,15 @@ class Scene:
         request: ChatRequest,
         *candidates: Candidate,
         wire: str = "anthropic",
-        at: Desk | None = None,
+        clock: Any = None,
+        notes: Notes | None = None,
+        ending: Callable[[], float | None] = lambda: None,
         **plan: Any,
     ) -> None:
-        self.clock = Clock()
-        self.notes = Notes()
+        self.clock = clock or Clock()
+        self.notes = notes or Notes()
         self.health = Health(clock=self.clock, wall=lambda: 1_700_000_000.0, jitter=lambda: 0.5)
-        self.desk = at or Desk(health=self.health, ledger=Ledger(), journal=self.notes, clock=self.clock)
+        self.desk = Desk(health=self.health, ledger=Ledger(), journal=self.notes, clock=self.clock, ending=ending)
         self.codec = codecs.codec(wire)
         self.out: Any
         if request.stream:
@@ -339,8 +340,3 @@ def going_on(response: ChatResponse, after: str = TALE) -> Callable[[ChatRequest
         return streamed(answer(*parts, reason=response.stop_reason))
 
     return script
-
-
-def quiet() -> Iterable[logging.Logger]:
-    """Return the loggers that say what scenes provoke."""
-    return [logging.getLogger("wallas.routing.attempts"), logging.getLogger("wallas.routing.closing")]

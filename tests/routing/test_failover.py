@@ -301,11 +301,14 @@ def test_usage_counts_the_prompt_once_and_all_words_that_were_shown():
     assert [hop.output for hop in scene.record.hops] == [None, USED.output]
 
 
-def test_of_a_whole_answer_nothing_more_is_needed_than_its_end():
-    told = frames(text())
-    scene = Scene(ask(), provider("one", ScriptedBody(b"".join(told[:-1]) + told[-1].split(b"event: message_stop")[0])))
+@pytest.mark.parametrize("body", [lambda data: ScriptedBody(data, fault=cut()), ScriptedBody, Hanging])
+@pytest.mark.parametrize(("wire", "mark"), [("openai_chat", b"data: [DONE]"), ("anthropic", b"event: message_stop")])
+def test_a_whole_answer_needs_no_end_mark(wire, mark, body):
+    data = b"".join(frames(text(), wire=wire))
+    scene = Scene(ask(), provider("one", body(data[: data.index(mark)]), wire=wire), provider("two"))
     scene.play()
-    assert scene.record.outcome in ("ok", "stream_interrupted")
+    assert scene.words == TALE and scene.outcomes == ["ok"] and scene.heard.stop_reason is StopReason.STOP
+    assert not scene.health.circuits[Place("one", "m", "k1")].failures
 
 
 def test_hold_turn_shows_nothing_before_the_end_and_repeats_it_whole():

@@ -128,13 +128,15 @@ class Attempts:
 
     def abandon(self) -> None:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
-        if self.attempt is not None:
-            self.attempt.cancelled()
-            self.attempt = None
-        if self.body is not None:
-            self.body.abort()
-            self.body = None
-        self.closing.book("cancelled", 499)
+        attempt, self.attempt = self.attempt, None
+        body, self.body = self.body, None
+        try:
+            if attempt is not None:
+                attempt.cancelled()
+            if body is not None:
+                body.abort()
+        finally:
+            self.closing.book("cancelled", 499)
 
     def _moves(self) -> Iterator[bytes | Want]:
         while (candidate := self._next()) is not None:
