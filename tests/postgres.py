@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,12 +18,14 @@ names = itertools.count(1)
 
 
 class Server:
-    """A running server; ``new`` makes an empty database on it."""
+    """A running server; ``new`` makes an empty database on it, ``stop`` and ``begin`` interrupt it."""
 
     def __init__(self, folder: Path, port: int) -> None:
         """Know where it listens."""
         self.folder = folder
         self.port = port
+        self.stop: Callable[[], None] = lambda: None
+        self.begin: Callable[[], None] = lambda: None
 
     def url(self, name: str) -> str:
         """Return the address of a database, as WALLAS_DATABASE_URL takes it."""
@@ -77,10 +79,15 @@ def running() -> Iterator[Server]:
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200"
     try:
         run(str(tools / "initdb"), "-D", str(data), "-U", ACCOUNT, "-A", "trust", "--no-sync", "-E", "UTF8")
-        run(str(tools / "pg_ctl"), "-D", str(data), "-l", str(log), "-w", "-t", "60", "-o", options, "start")
+        server = Server(folder, port)
+        server.begin = lambda: run(
+            str(tools / "pg_ctl"), "-D", str(data), "-l", str(log), "-w", "-t", "60", "-o", options, "start"
+        )
+        server.stop = lambda: run(str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+        server.begin()
         try:
-            yield Server(folder, port)
+            yield server
         finally:
-            run(str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -130,7 +130,9 @@ def problems(running: Gateway) -> list[str]:
     found = []
     counted = {
         tuple(row)
-        for row in running.rows("SELECT key, success_count, fail_count FROM circuits WHERE success_count + fail_count > 0")
+        for row in running.rows(
+            "SELECT key, success_count, fail_count FROM circuits WHERE success_count + fail_count > 0"
+        )
     }
     summed = {
         tuple(row)

@@ -242,7 +242,7 @@ def provider(name: str, url: str, *, wire: str = "openai", models: Sequence[str]
 
 def profile(*models: str, name: str = "mine") -> str:
     """Return a profile that tries these models in order."""
-    return f"[profiles.{name}]\nmodels = {json.dumps(models)}\nstrategy = \"order\"\n"
+    return f'[profiles.{name}]\nmodels = {json.dumps(models)}\nstrategy = "order"\n'
 
 
 @contextlib.contextmanager
