@@ -252,7 +252,7 @@ USAGES: dict[str, tuple[list[dict[str, Any]], Usage | None]] = {
     ),
     "impossible": (
         [{"choices": [], "usage": {"prompt_tokens": -5, "completion_tokens": 10**12, "total_tokens": True}}],
-        Usage(input=0, output=10**9),
+        None,
     ),
     "choices null beside it": ([{"choices": None, "usage": {"prompt_tokens": 1}}], Usage(input=1)),
     "cached": (

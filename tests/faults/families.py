@@ -147,7 +147,7 @@ def _calling(text: str) -> tuple[Callable[[Voice], Voice], Mapping[str, tuple[Sc
     return tell, {"anchor": (lambda voice: fragments(_goes_on(voice, text=text)).whole(),)}, judge
 
 
-def _tools(protocol: str) -> dict[str, Any]:
+def tools(protocol: str) -> dict[str, Any]:
     function = {"name": "weather", "description": "Tell the weather", "parameters": SCHEMA}
     match protocol:
         case "responses":
@@ -160,7 +160,7 @@ def _tools(protocol: str) -> dict[str, Any]:
             return {"tools": [{"type": "function", "function": function}]}
 
 
-def _schema(protocol: str) -> dict[str, Any]:
+def schema(protocol: str) -> dict[str, Any]:
     match protocol:
         case "openai":
             return {"response_format": {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}}
@@ -174,7 +174,7 @@ def _schema(protocol: str) -> dict[str, Any]:
             return {"format": SCHEMA}
 
 
-def _thinking(protocol: str) -> dict[str, Any]:
+def thinking(protocol: str) -> dict[str, Any]:
     match protocol:
         case "openai":
             return {"reasoning_effort": "high"}
@@ -203,7 +203,7 @@ def _never(shown: str) -> bool:
 def _with_calls(text: str) -> Family:
     tell, later, judge = _calling(text)
     named = tuple(name for name in PROTOCOLS if name != "generate")
-    return Family(tell=tell, later=later, judge=judge, text=text, body=_tools, protocols=named)
+    return Family(tell=tell, later=later, judge=judge, text=text, body=tools, protocols=named)
 
 
 CUT_PLAIN = ("reset", "end", "stall", "reset inside", "end inside")
@@ -218,7 +218,7 @@ FAMILIES: dict[str, Family] = {
         later={"whole": (lambda voice: voice.say(*pieces(ANSWER)).finish().whole(),)},
         judge=_exact_json,
         text=ANSWER,
-        body=_schema,
+        body=schema,
         honest=_never,
     ),
     "thoughts": Family(
@@ -226,7 +226,7 @@ FAMILIES: dict[str, Family] = {
         later={"anchor": (lambda voice: _thinks(voice).finish().whole(),)},
         judge=exact_text,
         text=TALE,
-        body=_thinking,
+        body=thinking,
     ),
     "held turn": Family(
         tell=_tale, later={"whole": (tells,)}, judge=exact_text, text=TALE, plan={"hold": "turn"}, honest=_never

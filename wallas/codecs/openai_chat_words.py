@@ -9,10 +9,10 @@ import msgspec
 from wallas.codecs.fields import leftover
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import kept, overlaid, own
+from wallas.codecs.reading import tokens
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import Citation, Logprob, StopReason, ToolCall, Usage
 
-MOST_TOKENS = 10**9
 PADDING = frozenset({"obfuscation", "p", "padding"})
 """Keys that only hide the length of what is said (OpenAI, Copilot, AI21, as of 2026-11)."""
 
@@ -150,7 +150,7 @@ DETAILS = {
 
 
 def decode_usage(raw: Any) -> Usage | None:
-    """Return usage with impossible counts put right; what no count took stays in ``raw``."""
+    """Return usage, impossible counts as not said; what no count took stays in ``raw``."""
     if not isinstance(raw, dict) or not raw:
         return None
     inner = dict(raw)
@@ -169,7 +169,7 @@ def decode_usage(raw: Any) -> Usage | None:
             left[key] = {name: value for name, value in left[key].items() if value is not None and name not in taken}
             if not left[key]:
                 del left[key]
-    total = _tokens(left.pop("total_tokens", None))
+    total = tokens(left.pop("total_tokens", None))
     if total is not None and total > (said["input"] or 0) + (said["output"] or 0):
         left["total_tokens"] = total
     usage = Usage(**said, raw=kept(left))
@@ -178,17 +178,9 @@ def decode_usage(raw: Any) -> Usage | None:
 
 def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
     for place in places:
-        if place in counts and (count := _tokens(counts[place])) is not None:
+        if place in counts and (count := tokens(counts[place])) is not None:
             return count
     return None
-
-
-def _tokens(count: Any) -> int | None:
-    if type(count) is int and 0 <= count <= MOST_TOKENS:
-        return count
-    if isinstance(count, bool) or not isinstance(count, int | float):
-        return None
-    return int(min(max(count, 0), MOST_TOKENS))
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:

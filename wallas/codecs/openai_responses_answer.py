@@ -49,7 +49,11 @@ DEFAULTS: dict[str, Any] = {
 """What a response says of a request that said nothing; answers are given these, so they are not kept of any."""
 
 LIMITS = {"max_output_tokens": StopReason.LENGTH, "content_filter": StopReason.CONTENT_FILTER}
-WORDS = {reason: word for word, reason in LIMITS.items()} | {StopReason.PAUSE: "pause"}
+WORDS = {reason: word for word, reason in LIMITS.items()} | {
+    StopReason.PAUSE: "pause",
+    StopReason.REFUSAL: "content_filter",
+}
+"""Words for what cut an answer short; a model that stops to refuse (Anthropic's ``refusal``) has not completed it."""
 
 ECHOED = (
     "max_tool_calls",

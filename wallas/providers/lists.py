@@ -29,6 +29,8 @@ def parse_list(row: Row, value: Any) -> list[Model]:
 
 
 def _safely(reader: Callable[[Row, Json], Model | None], row: Row, entry: Json) -> Model | None:
+    if not isinstance(entry.get("id", entry.get("name")), str):
+        return None
     try:
         return reader(row, entry)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError):
