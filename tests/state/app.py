@@ -1,4 +1,4 @@
-"""The gateway as users run it, only quicker at what nobody waits for: `gunicorn -c gunicorn.conf.py tests.state.app:app`."""
+"""The gateway as users run it, only quicker at what nobody waits for."""
 
 from wallas.app import create_app
 from wallas.master import current_settings

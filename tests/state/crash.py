@@ -1,4 +1,4 @@
-"""Kills workers and whole gateways with -9 under load, and counts what was lost: `python -m tests.state.crash --rounds 60`.
+"""Kills workers and gateways with -9 under load, and counts losses: `python -m tests.state.crash --rounds 60`.
 
 Clients chat and store responses all the time, one provider in three fails.
 Each round a worker is killed, every third round everything, which then starts
@@ -125,23 +125,20 @@ def _settle(running: Gateway) -> None:
         time.sleep(0.4)
 
 
+COUNTED = "SELECT key, success_count, fail_count FROM circuits WHERE success_count + fail_count > 0"
+SUMMED = """
+SELECT provider || '/' || model,
+    CAST(sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS INTEGER),
+    CAST(sum(CASE WHEN outcome IN ('ok', 'cancelled', 'answering', 'out_of_time') THEN 0 ELSE 1 END) AS INTEGER)
+FROM attempts GROUP BY 1
+"""
+
+
 def problems(running: Gateway) -> list[str]:
     """Return what the tables say against each other, and what SQLite finds wrong with its file."""
     found = []
-    counted = {
-        tuple(row)
-        for row in running.rows(
-            "SELECT key, success_count, fail_count FROM circuits WHERE success_count + fail_count > 0"
-        )
-    }
-    summed = {
-        tuple(row)
-        for row in running.rows(
-            "SELECT provider || '/' || model, CAST(sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS INTEGER), "
-            "CAST(sum(CASE WHEN outcome IN ('ok', 'cancelled', 'answering', 'out_of_time') THEN 0 ELSE 1 END) AS INTEGER) "
-            "FROM attempts GROUP BY 1"
-        )
-    }
+    counted = {tuple(row) for row in running.rows(COUNTED)}
+    summed = {tuple(row) for row in running.rows(SUMMED)}
     if counted != summed:
         found.append(f"counted {sorted(counted)}, recorded {sorted(summed)}")
     for table, columns in (("requests", "request_id"), ("attempts", "request_id, number")):
