@@ -64,7 +64,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     named: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
-    order: tuple[str, ...] = ()
     private: bool = False
 
 

@@ -6,67 +6,46 @@ from collections.abc import Iterable
 import msgspec
 
 from wallas.catalog.entries import Model
-from wallas.errors import FailureKind, NotFound, ProviderError
-from wallas.health import Place
+from wallas.errors import FailureKind, GatewayError, NotFound, ProviderError
 from wallas.routing import outcome
 from wallas.routing.attempts import MOST_ATTEMPTS
-from wallas.routing.candidates import BYTES_PER_TOKEN, Candidate, Excluded
+from wallas.routing.candidates import BYTES_PER_TOKEN, Candidate, Needs, Selection
 from wallas.routing.router import Options, Router
 from wallas.routing.trail import Hop, Record
 from wallas.transport import Body
 from wallas.types.chat import Usage
 from wallas.types.media import EmbedRequest, EmbedResponse
 
+STALE = "stale"
+
 
 def embed(router: Router, request: EmbedRequest, options: Options, *, request_id: str, wire: str) -> EmbedResponse:
     """Return the vectors; only the same model elsewhere may stand in, for vectors of others cannot be compared."""
-    candidates, excluded = _candidates(router, request.model, options)
+    selection = _selection(router, request.model, options)
     record = Record(
         id=request_id, at=time.time(), wire=wire, asked=request.model, profile=None, stream=False, operation="embed"
     )
     started = router.desk.clock()
-    failures: list[ProviderError] = []
-    answer: EmbedResponse | None = None
-    for candidate in candidates[: MOST_ATTEMPTS if options.fallback else 1]:
-        try:
-            answer = _attempt(router, request, candidate, record)
-            break
-        except ProviderError as error:
-            failures.append(error)
-            if not error.verdict.next_candidate:
-                break
-    record.ms = (router.desk.clock() - started) * 1000
-    record.outcome, record.status = ("ok", 200) if answer is not None else ("failed", 503)
-    router.desk.journal.record(record)
-    if answer is None:
-        if failures and not failures[-1].verdict.next_candidate:
-            raise outcome.refused(failures[-1])
-        raise outcome.all_failed(failures, record.hops, excluded, overdue=False)
+    record.outcome, record.status = "internal_error", 500
+    try:
+        answer = _answer(router, request, selection, record, most=MOST_ATTEMPTS if options.fallback else 1)
+        record.outcome, record.status = "ok", 200
+    except GatewayError as error:
+        record.outcome, record.status = error.code or error.type, error.status
+        raise
+    finally:
+        record.ms = (router.desk.clock() - started) * 1000
+        router.desk.journal.record(record)
     return answer
 
 
-def _candidates(router: Router, name: str, options: Options) -> tuple[list[Candidate], list[Excluded]]:
+def _selection(router: Router, name: str, options: Options) -> Selection:
     asked = router.names.read(options.model or name)
     exact = [model for model in asked.models if model.kind == "embedding"]
     if not exact:
         raise NotFound(f"{name[:100]!r} is no embedding model here", param="model", code="model_not_found")
-    models = dict.fromkeys([*exact, *([] if asked.exact else _elsewhere(router, exact))])
-    paid = options.cost_mode == "allow_paid" or router.settings.allow_paid
-    candidates: list[Candidate] = []
-    excluded: list[Excluded] = []
-    for model in models:
-        if not model.free and not paid and model not in exact:
-            excluded.append(Excluded(model, None, "costs money"))
-            continue
-        provider = router.providers[model.provider]
-        for key in provider.keys:
-            rest = router.desk.health.resting(Place(model.provider, model.id, key.id), free=model.free)
-            if rest is None:
-                candidates.append(Candidate(model, provider, key))
-            else:
-                left = rest.until - router.desk.health.clock()
-                excluded.append(Excluded(model, key, f"resting: {rest.reason}", left, rest.breaker))
-    return candidates, excluded
+    models = {model.key: model for model in (*exact, *(() if asked.exact else _elsewhere(router, exact)))}
+    return router.selector.select(models.values(), Needs(frozenset(), 0, 0), router.terms([asked], options))
 
 
 def _elsewhere(router: Router, exact: Iterable[Model]) -> list[Model]:
@@ -74,14 +53,41 @@ def _elsewhere(router: Router, exact: Iterable[Model]) -> list[Model]:
     return [model for model in same if model.kind == "embedding" and model.provider in router.providers]
 
 
-def _attempt(router: Router, request: EmbedRequest, candidate: Candidate, record: Record) -> EmbedResponse:
+def _answer(router: Router, request: EmbedRequest, selection: Selection, record: Record, *, most: int) -> EmbedResponse:
+    """Return the first candidate's answer that comes; raise GatewayError when none does."""
+    failures: list[ProviderError] = []
+    for candidate in selection.candidates[:most]:
+        try:
+            return _repeated(router, request, candidate, record)
+        except ProviderError as error:
+            failures.append(error)
+            if not error.verdict.next_candidate:
+                break
+    if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
+        raise outcome.refused(failures[-1])
+    raise outcome.all_failed(failures, record.hops, selection.excluded, overdue=False)
+
+
+def _repeated(router: Router, request: EmbedRequest, candidate: Candidate, record: Record) -> EmbedResponse:
+    """Return an answer; a connection that had gone stale is nobody's fault, and asked for once more."""
+    try:
+        return _attempt(router, request, candidate, record, blames_stale=False)
+    except ProviderError as error:
+        if error.code != STALE:
+            raise
+        record.hops.pop()
+    return _attempt(router, request, candidate, record, blames_stale=True)
+
+
+def _attempt(
+    router: Router, request: EmbedRequest, candidate: Candidate, record: Record, *, blames_stale: bool
+) -> EmbedResponse:
     desk, model = router.desk, candidate.model
-    hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id)
-    hop.after = (time.time() - record.at) * 1000
+    started = desk.clock()
+    hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id, after=(time.time() - record.at) * 1000)
     record.hops.append(hop)
     tokens = sum(len(text) for text in request.inputs if isinstance(text, str | tuple)) / BYTES_PER_TOKEN
     reservation = desk.ledger.reserve(model.provider, model.id, candidate.key.account, tokens=int(tokens))
-    started = desk.clock()
     spent: int | None = None
     try:
         asked = msgspec.structs.replace(request, model=model.id)
@@ -94,7 +100,10 @@ def _attempt(router: Router, request: EmbedRequest, candidate: Candidate, record
         return msgspec.structs.replace(answer, provider=model.provider, model=answer.model or model.id, usage=usage)
     except ProviderError as error:
         hop.outcome, hop.message, hop.status = error.kind.name.lower(), error.message, error.status
-        desk.health.failed(candidate.place, error)
+        if error.code != STALE or blames_stale:
+            desk.health.failed(candidate.place, error)
+        rest = desk.health.resting(candidate.place, free=model.free)
+        hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
         raise
     finally:
         hop.ms = (desk.clock() - started) * 1000

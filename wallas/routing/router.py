@@ -164,27 +164,11 @@ class Router:
         """Return who may answer, best first, and who may not and why."""
         named: list[Model] = []
         roomy = 1.0
-        free_only = False
-        private = options.private
         for one in asked:
-            found, factor = self._models(request, one, needs)
+            found, factor = self._models(request, one, needs, alone=len(asked) == 1)
             named.extend(found)
             roomy = max(roomy, factor)
-            free_only = free_only or "free" in one.suffixes
-            private = private or "private" in one.suffixes
-        only = options.only | ({options.provider} if options.provider else frozenset())
-        if options.provider and options.provider not in self.providers:
-            raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
-        pays = options.cost_mode != "free_only" and not free_only
-        explicit = frozenset(key for one in asked for key in one.named)
-        terms = Terms(
-            allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
-            may_pay=pays,
-            named=explicit,
-            only=frozenset(only),
-            ignore=options.ignore,
-            private=private,
-        )
+        terms = self.terms(asked, options)
         models = list({id(model): model for model in named}.values())  # a model's own hash would read all its fields
         if (request.n or 1) > 1:
             models = self._able_of_n(models, request)
@@ -198,8 +182,28 @@ class Router:
         )
         return Selection(preferred(selection.candidates, order=options.order, issuers=issuers), selection.excluded)
 
-    def _models(self, request: ChatRequest, asked: Asked, needs: Needs) -> tuple[Iterable[Model], float]:
-        """Return the models that one name means, ranked, and how roomy their windows shall be."""
+    def terms(self, asked: Sequence[Asked], options: Options) -> Terms:
+        """Return what the caller allows, in the options and in the suffixes of the names."""
+        if options.provider and options.provider not in self.providers:
+            raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
+        suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        pays = options.cost_mode != "free_only" and "free" not in suffixes
+        return Terms(
+            allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
+            may_pay=pays,
+            named=frozenset(key for one in asked for key in one.named),
+            only=options.only | ({options.provider} if options.provider else frozenset()),
+            ignore=options.ignore,
+            private=options.private or "private" in suffixes,
+        )
+
+    def _models(
+        self, request: ChatRequest, asked: Asked, needs: Needs, *, alone: bool
+    ) -> tuple[Iterable[Model], float]:
+        """Return the models that one name means, ranked, and how roomy their windows shall be.
+
+        The kin of one that is ``alone`` may stand in for it; a caller's list has its own order.
+        """
         if asked.strategy is not None:
             if asked.strategy not in STRATEGIES:
                 raise BadRequest(f"profile {asked.profile!r}: no strategy {asked.strategy!r}", param="model")
@@ -207,10 +211,10 @@ class Router:
         if asked.profile is not None:
             profile = PROFILES[asked.profile]
             return self.selector.best(asked.profile, request, needs.capabilities | profile.needs), profile.roomy
-        kept = (tuple(map(id, asked.models)), asked.suffixes, asked.exact, needs.capabilities)
-        return self.selector.kept(kept, lambda: self._meant(request, asked, needs)), 1.0
+        kept = (tuple(map(id, asked.models)), asked.suffixes, asked.exact, needs.capabilities, alone)
+        return self.selector.kept(kept, lambda: self._meant(request, asked, needs, alone=alone)), 1.0
 
-    def _meant(self, request: ChatRequest, asked: Asked, needs: Needs) -> Sequence[Model]:
+    def _meant(self, request: ChatRequest, asked: Asked, needs: Needs, *, alone: bool) -> Sequence[Model]:
         """Return the models that were asked for by name, and who may stand in for them unless that was exact."""
         strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         exact = self.selector.rank(strategy, request, asked.models) or asked.models
@@ -219,7 +223,7 @@ class Router:
         same = [model for name in {model.name for model in exact} for model in self.catalog.by_name.get(name, ())]
         same = [model for model in same if model.provider in self.providers]
         elsewhere = self.selector.rank(STRATEGIES["standard"], request, same)
-        return [*exact, *elsewhere, *self._kin(request, exact[0], needs)]
+        return [*exact, *elsewhere, *(self._kin(request, exact[0], needs) if alone else ())]
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> list[Model]:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
