@@ -64,7 +64,8 @@ class Relay:
             body.release()
             self.body = None
         except ProviderError as error:
-            yield self._error(AllAttemptsFailed(f"{self.provider} does not answer: {error.message}"))
+            told = f"{self.provider} does not answer: {error.message}"
+            yield self._error(AllAttemptsFailed(told, status=error.verdict.status))
         finally:
             self.abandon()
 
