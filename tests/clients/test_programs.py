@@ -190,6 +190,14 @@ def test_a_tool_in_a_namespace_is_called_through_any_wire(wire: str, url: str, f
     assert echoed.name == "mcp__notes__find"
 
 
+def test_a_call_to_a_tool_that_codex_did_not_offer_is_asked_of_the_next_provider(url: str, fleet: Fleet) -> None:
+    fleet.one.will(call("apply_magic", "{}"))
+    fleet.two.will(call("exec_command", '{"cmd": "ls"}'))
+    answered = send(f"{url}/v1/responses", bodies.codex("openai-anthropic"), bodies.CODEX_HEADERS)
+    (made,) = answered.events[-1]["response"]["output"]
+    assert made["name"] == "exec_command"
+
+
 def test_codex_gets_a_stream_though_the_provider_sent_a_whole_answer(url: str, fleet: Fleet) -> None:
     """A 200 with JSON in place of a stream would end Codex with an error."""
     row = {"index": 0, "message": {"role": "assistant", "content": "It is mended."}, "finish_reason": "stop"}

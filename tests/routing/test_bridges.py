@@ -7,6 +7,7 @@ from wallas import codecs
 from wallas.catalog.entries import Model
 from wallas.routing.adapt import Fitted, adapt
 from wallas.routing.namespaces import NAME_MOST, flat_name, restored, spaces_of
+from wallas.routing.units import offered_tools
 from wallas.types.chat import ChatRequest, Message, Opaque, Tool, ToolCall
 from wallas.types.events import PartStarted, Ping
 
@@ -60,6 +61,14 @@ def test_a_flat_call_gets_its_namespace_back_and_all_else_passes() -> None:
     assert made.part.name == "find"
     assert made.part.extra[codecs.OPENAI_RESPONSES] == {"namespace": "mcp__notes"}
     assert rest == [other, Ping()]
+
+
+def test_what_may_be_called_is_known_where_only_foreign_tools_are_unread() -> None:
+    search = Opaque(wire=codecs.OPENAI_RESPONSES, data={"type": "web_search"})
+    request = ChatRequest(model="m", tools=(NOTES, search, Tool(name="look")))
+    assert offered_tools(request, wire=codecs.GEMINI) == {"look", "find"}
+    assert offered_tools(request, wire=codecs.OPENAI_RESPONSES) is None
+    assert offered_tools(request) is None
 
 
 @pytest.mark.parametrize(("space", "name"), [("a" * 60, "find"), ("a" * 60, "fund"), ("odd space", "näme")])

@@ -332,7 +332,7 @@ class Attempt:
         extra = {"openai_chat": {"provider": candidate.model.provider}}
         self.spaces = spaces_of(request)
         self.units = WholeUnits(
-            offered=offered_tools(request),
+            offered=offered_tools(request, wire=candidate.provider.wire),
             custom=custom_tools(request),
             json=request.output is not None and plan.hold != "event",
             calls=plan.hold != "event",

@@ -70,6 +70,7 @@ def spaces_of(request: ChatRequest) -> dict[str, tuple[str, str]]:
         for tool in request.tools
         if isinstance(tool, Opaque) and is_namespace(tool)
         for space, inner in _inner(tool)
+        if inner.get("type") == "function"
     }
 
 

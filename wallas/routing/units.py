@@ -12,6 +12,7 @@ import msgspec
 from wallas.codecs.gemini_words import UNUSABLE
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.adapt import unwrapped
+from wallas.routing.namespaces import spaces_of
 from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
 
@@ -150,11 +151,15 @@ def shown(slot: Slot, part: ToolCall | Text) -> Iterator[Event]:
     yield PartEnded(index=index, choice=choice)
 
 
-def offered_tools(request: ChatRequest) -> frozenset[str] | None:
-    """Return the names a call may have, or None where a server's own tools could be called too."""
-    if any(isinstance(tool, Opaque) for tool in request.tools):
+def offered_tools(request: ChatRequest, *, wire: str | None = None) -> frozenset[str] | None:
+    """Return the names a call may have, or None where a server's own tools could be called too.
+
+    Those of other wires than the provider's own ``wire`` (None: not known) were not offered to it.
+    """
+    if any(isinstance(tool, Opaque) and wire in (None, tool.wire) for tool in request.tools):
         return None
-    return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool))
+    names = {tool.name for tool in request.tools if isinstance(tool, Tool)}
+    return frozenset(names | {name for _, name in spaces_of(request).values()})
 
 
 def custom_tools(request: ChatRequest) -> frozenset[str]:
