@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 POLLRDHUP = getattr(select, "POLLRDHUP", 0x2000)
 GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+GONE_HEAD = ("499 Client Closed Request", [("Content-Length", "0"), ("Connection", "close")])
+"""What WSGI is told of an answer whose client left before its head; nobody reads it."""
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PROBE_SECONDS = 1.0
 LOOK_SECONDS = 1.0
@@ -133,6 +135,8 @@ class Stream:
                         assert self.head is not None
                         self.start_response(*self.head)
                     yield data
+            if not started:
+                self.start_response(*GONE_HEAD)
         finally:
             self.close()
 
