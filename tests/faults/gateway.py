@@ -276,7 +276,7 @@ def serving(folder: Path, board: Board, *, config: str, **more: str) -> Iterator
     """Run the gateway from ``folder`` with this ``wallas.toml``; end it and its workers afterwards."""
     (folder / "wallas.toml").write_text(config)
     port = free_port()
-    variables = {"WALLAS_CONFIG": str(folder / "wallas.toml"), "WALLAS_WORKERS": "1", **more}
+    variables = {"WALLAS_CONFIG": str(folder / "wallas.toml"), "WALLAS_WORKERS": "1", "WALLAS_KEYLESS": "off", **more}
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
