@@ -64,6 +64,14 @@ def number(*values: Any) -> int | None:
     return None
 
 
+def text_of(entry: Json, key: str) -> str:
+    """Return a text of an entry; raise TypeError for anything else, as rubbish has it (U64)."""
+    value = entry[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is a {type(value).__name__}")
+    return value
+
+
 def dollars(value: Any, scale: float = 1.0) -> float | None:
     """Return a price as USD per million tokens; None for what is no price (-1: it varies)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -134,7 +142,7 @@ def entry_of(row: Row, id: str, kind: Kind, entry: Json, **said: Any) -> Model:
 
 def openai_entry(row: Row, entry: Json) -> Model | None:
     """Read OpenAI's shape with everything that its imitators add: windows, prices, modalities, features."""
-    id = str(entry["id"])
+    id = text_of(entry, "id")
     if entry.get("active") is False:
         return None
     inputs, outputs = modalities(entry)

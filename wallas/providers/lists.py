@@ -18,6 +18,7 @@ from wallas.providers.list_entries import (
     number,
     openai_entry,
     price_of,
+    text_of,
 )
 from wallas.providers.row import Row
 
@@ -80,7 +81,7 @@ def _llm7(row: Row, entry: Json) -> Model | None:
 
 def _gemini(row: Row, entry: Json) -> Model | None:
     """Read Gemini's native list: the methods tell the kind, modalities are not said."""
-    id = str(entry["name"]).removeprefix("models/")
+    id = text_of(entry, "name").removeprefix("models/")
     methods = set(entry.get("supportedGenerationMethods") or ())
     kind = kind_of(id)
     if "embedContent" in methods or "batchEmbedContents" in methods:
@@ -114,7 +115,7 @@ def _anthropic(row: Row, entry: Json) -> Model | None:
     retires = entry.get("retires_at")
     return entry_of(
         row,
-        str(entry["id"]),
+        text_of(entry, "id"),
         "chat",
         entry,
         context=number(entry.get("max_input_tokens")),
@@ -142,7 +143,7 @@ def _cohere(row: Row, entry: Json) -> Model | None:
     can = {COHERE_CAN[word] for word in features if word in COHERE_CAN}
     capabilities = frozenset({"chat"} | can) if kind == "chat" and features else frozenset()
     return entry_of(
-        row, str(entry["name"]), kind, entry, context=number(entry.get("context_length")), capabilities=capabilities
+        row, text_of(entry, "name"), kind, entry, context=number(entry.get("context_length")), capabilities=capabilities
     )
 
 
@@ -167,7 +168,7 @@ def _mistral(row: Row, entry: Json) -> Model | None:
     can = entry.get("capabilities") or {}
     kind = next((kind for flag, kind in MISTRAL_KINDS.items() if can.get(flag) is True), None)
     if kind is None:
-        kind = kind_of(str(entry["id"]))
+        kind = kind_of(text_of(entry, "id"))
     if kind is None or (kind == "chat" and can.get("completion_chat") is False):
         return None
     retires = entry.get("deprecation")
@@ -177,7 +178,7 @@ def _mistral(row: Row, entry: Json) -> Model | None:
     aliases = entry.get("aliases")
     return entry_of(
         row,
-        str(entry["id"]),
+        text_of(entry, "id"),
         kind,
         entry,
         context=number(entry.get("max_context_length")),
@@ -201,7 +202,7 @@ def _huggingface(row: Row, entry: Json) -> Model | None:
     """Read the router's list: what the best of a model's live hosts offers, at the lowest price."""
     hosts = [host for host in entry.get("providers") or () if host.get("status") == "live"]
     inputs, outputs = modalities(entry)
-    id = str(entry["id"])
+    id = text_of(entry, "id")
     kind = kind_by(id, inputs, outputs)
     if not hosts or kind is None:
         return None
@@ -266,10 +267,10 @@ def _github(row: Row, entry: Json) -> Model | None:
     limits = entry.get("limits") or {}
     can = {"chat"} | {INPUTS[word] for word in entry.get("supported_input_modalities") or () if word in INPUTS}
     can |= {"tools"} if "tool-calling" in (entry.get("capabilities") or ()) else set()
-    kind = kind_by(str(entry["id"]), set(), outputs)
+    kind = kind_by(text_of(entry, "id"), set(), outputs)
     return kind and entry_of(
         row,
-        str(entry["id"]),
+        text_of(entry, "id"),
         kind,
         entry,
         context=number(limits.get("max_input_tokens")),
