@@ -23,6 +23,7 @@ def create_app(settings: Settings | Mapping[str, str] | None = None, *, pace: Pa
         settings = load_settings(settings)
     app = Flask("wallas", static_folder=None)
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     app.extensions["wallas"] = Service(settings, pace=pace)
     guard.install(app, settings)
     for name in BLUEPRINTS:

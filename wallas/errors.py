@@ -146,11 +146,13 @@ class GatewayError(WallasError):
 
     ``param`` names the field at fault (``messages[2].content[0].type``),
     ``code`` is OpenAI's machine word, ``details`` rows that help (one an attempt).
+    ``request_id`` is set by whoever knows which request has ended so, for wires that tell it in the body.
     """
 
     status = 500
     type = "server_error"
     code: str | None = None
+    request_id: str | None = None
 
     def __init__(
         self,

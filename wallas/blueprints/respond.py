@@ -90,7 +90,10 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
 def error_response(error: GatewayError, codec: Codec) -> Response:
     """Return an error in one wire's form."""
     status = ANTHROPIC_DOWN if error.status == 503 and codec.WIRE == codecs.ANTHROPIC else error.status
-    headers = {"X-Request-Id": request_id(request)}
+    error.request_id = request_id(request)
+    headers = {"X-Request-Id": error.request_id}
+    if codec.WIRE == codecs.ANTHROPIC:
+        headers["request-id"] = error.request_id
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(int(error.retry_after), 1))
     if status < 429:
@@ -129,7 +132,8 @@ def on_http_error(error: HTTPException) -> Response:
     """Answer a routing error (no such path, wrong method) in the caller's protocol."""
     status = error.code or 500
     kind = {404: NotFound, 405: MethodNotAllowed}.get(status)
-    message = f"{request.method} {request.path[:200]}: {error.name.lower()}"
+    path = request.path[:200].encode("unicode_escape").decode()
+    message = f"{request.method} {path}: {error.name.lower()}"
     told = kind(message) if kind else BadRequest(message, status=status)
     response = on_gateway_error(told)
     if status == 405 and (allowed := error.get_response().headers.get("Allow")):

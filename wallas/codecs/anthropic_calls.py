@@ -55,7 +55,8 @@ def encode_request(
     body["stream"] = request.stream
     _add_own(body, request, lost)
     if dropped is not None:
-        dropped.extend(name for name in dict.fromkeys(lost) if name not in dropped)
+        known = set(dropped)
+        dropped.extend(name for name in dict.fromkeys(lost) if name not in known)
     return {name: value for name, value in body.items() if name != "model" or value}
 
 

@@ -70,14 +70,15 @@ def plain_words(text: str) -> str:
 
 
 def encode_error(error: GatewayError) -> dict[str, Any]:
-    """Return the error body for a client; the route adds ``request_id``. Attempts are listed in ``error.attempts``."""
+    """Return the error body for a client, with the request's id where it is known; ``error.attempts`` lists them."""
     message = error.message
     if error.param and error.param not in message:
         message = f"{error.param}: {message}"
     told: dict[str, Any] = {"type": error_type(error.status), "message": message}
     if error.details:
         told["attempts"] = error.details
-    return {"type": "error", "error": told}
+    body: dict[str, Any] = {"type": "error", "error": told}
+    return body if error.request_id is None else body | {"request_id": error.request_id}
 
 
 def error_type(status: int) -> str:

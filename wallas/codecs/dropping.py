@@ -44,11 +44,13 @@ class Dropped:
     def __init__(self, names: list[str] | None = None) -> None:
         """Add to ``names``; None collects for nobody."""
         self.names = [] if names is None else names
+        self.known = set(self.names)
 
     def add(self, *names: str) -> None:
         """Take names in."""
         for name in names:
-            if name not in self.names:
+            if name not in self.known:
+                self.known.add(name)
                 self.names.append(name)
 
 

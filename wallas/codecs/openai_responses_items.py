@@ -237,7 +237,8 @@ def encode_items(
     way = Writing(provider, [])
     items = [item for message in messages for item in encode_message(message, way)]
     if dropped is not None:
-        dropped += [name for name in dict.fromkeys(way.lost) if name not in dropped]
+        known = set(dropped)
+        dropped += [name for name in dict.fromkeys(way.lost) if name not in known]
     if stem is None:
         return items
     return [{"id": f"{prefix(item['type'])}_{MINTED}_{stem}_{place}"} | item for place, item in enumerate(items)]

@@ -169,7 +169,7 @@ def accepted(request: ChatRequest, row: Row, dropped: list[str]) -> ChatRequest:
     own = request.extra.get(row.wire)
     if not own:
         return request
-    refused = [key for key in own if not (key in row.accepts or key in NOTES or key.startswith("_"))]
+    refused = dict.fromkeys(key for key in own if not (key in row.accepts or key in NOTES or key.startswith("_")))
     if not refused:
         return request
     name_once(dropped, refused)
@@ -179,4 +179,5 @@ def accepted(request: ChatRequest, row: Row, dropped: list[str]) -> ChatRequest:
 
 def name_once(dropped: list[str], names: Iterable[str]) -> None:
     """Append the names that are not there yet."""
-    dropped.extend(name for name in dict.fromkeys(names) if name not in dropped)
+    known = set(dropped)
+    dropped.extend(name for name in dict.fromkeys(names) if name not in known)

@@ -113,11 +113,10 @@ MISTRAL_KEYS = {
 def strict_messages(body: Json, asked: Asked) -> Json:
     """Mistral answers 422 to any key of a message that it does not know, and has its own words for some parts."""
     messages = []
+    lost: dict[str, None] = {}
     for message in body["messages"]:
         known = MISTRAL_KEYS.get(message["role"], MISTRAL_KEYS["user"])
-        for key in message:
-            if key not in known and f"messages.{key}" not in asked.dropped and message[key] is not None:
-                asked.dropped.append(f"messages.{key}")
+        lost.update((f"messages.{key}", None) for key in message if key not in known and message[key] is not None)
         kept = {key: value for key, value in message.items() if key in known}
         content = kept.get("content")
         if isinstance(content, list):
@@ -125,6 +124,8 @@ def strict_messages(body: Json, asked: Asked) -> Json:
         elif content is None:
             kept["content"] = ""
         messages.append(kept)
+    told = set(asked.dropped)
+    asked.dropped.extend(name for name in lost if name not in told)
     return body | {"messages": messages}
 
 

@@ -39,6 +39,8 @@ REASONS = {
     529: "Overloaded",
 }
 ANTHROPIC_DOWN = 529
+NAMES_TOLD, NAME_CHARS = 100, 100
+"""How much a stream's last comment tells of what was dropped: a client may name anything."""
 
 
 class Head:
@@ -107,7 +109,7 @@ class Head:
             "model": last.model,
             "attempts": len(hops),
             "trail": trail(hops),
-            "dropped": attempts.dropped,
+            "dropped": [name[:NAME_CHARS] for name in attempts.dropped[:NAMES_TOLD]],
         }
         return "wallas " + json.dumps(news, separators=(",", ":"))
 

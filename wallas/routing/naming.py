@@ -26,6 +26,8 @@ BUILT_IN_ALIASES = (
 )
 """So that a tool's fixed model names work where no such provider is configured; the first pattern that fits."""
 ALIASES_DEEP = 5
+NAME_MOST = 300
+"""Characters of the longest name that is looked at: ids have at most 200, and suffixes are few."""
 _FOREIGN = re.compile(r"(claude|gpt|gemini)-")
 
 
@@ -65,7 +67,7 @@ class Names:
 
     def read(self, name: str) -> Asked:
         """Return what the name means; raise NotFound with the nearest names for one that means nothing."""
-        asked = self._read(name, 0)
+        asked = self._read(name, 0) if len(name) <= NAME_MOST else None
         if asked is None:
             raise self._unknown(name)
         return asked
@@ -158,7 +160,7 @@ class Names:
         said = name[:100].encode("unicode_escape").decode()
         near = [known for known in self.catalog.nearest(name[:100]) if known]
         hint = f"; near: {', '.join(near)}" if near else ""
-        provider = name.partition("/")[0]
+        provider = name[:100].partition("/")[0]
         if provider not in self.usable and self.catalog.of(provider):
             hint = f"; provider {provider!r} has no key here: set its key in instance/.env"
         return NotFound(f"the model '{said}' does not exist{hint}", param="model", code="model_not_found")
