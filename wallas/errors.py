@@ -238,6 +238,12 @@ class AllAttemptsFailed(GatewayError):
     status = 503
     code = "no_provider_available"
 
+    def __init__(self, message: str, **facts: Any) -> None:
+        """Keep what the client shall be told; a 429 has OpenAI's word for limits."""
+        super().__init__(message, **facts)
+        if self.status == 429:
+            self.type = "rate_limit_error"
+
 
 class StreamInterrupted(GatewayError):
     """A stream that already showed text broke off and nobody could continue it."""
