@@ -9,6 +9,7 @@ from wallas.health import (
     ANY,
     BLAMELESS,
     FREE,
+    LIFTED,
     LONGEST_REST,
     PAID,
     SOFT,
@@ -465,3 +466,31 @@ def test_what_others_learned_is_obeyed_and_not_told_on():
     assert not health.resting(HERE, free=True).breaker and left(health) == pytest.approx(90)
     health.learn(MODEL, seconds=-5.0, reason="server", breaker=True)
     assert left(health) == pytest.approx(90)
+
+
+def test_a_rest_that_a_success_disproved_is_told_as_lifted_and_lifted_elsewhere():
+    told = []
+    _, health = healthy()
+    health.news = lambda: told.append(True)
+    fail(health, FailureKind.SERVER, 5)
+    health.succeeded(HERE)
+    (_, opened), (place, lifted) = health.drain()[0]
+    assert opened.breaker and (place, lifted) == (MODEL, LIFTED) and len(told) == 2
+    _, other = healthy()
+    other.learn(MODEL, seconds=30, reason="server", breaker=True)
+    other.lift(MODEL)
+    other.lift(MODEL)
+    assert not left(other)
+
+
+def test_no_other_workers_success_lifts_a_limit():
+    _, health = healthy()
+    fail(health, FailureKind.MODEL_GONE)
+    health.lift(MODEL)
+    assert left(health) == 6 * HOUR
+
+
+def test_an_earlier_runs_speed_is_remembered():
+    _, health = healthy()
+    health.remember(HERE, latency=3.0, ttft=1.0, speed=50.0)
+    assert health.speed(HERE) == 50 and health.drain() == ([], [])

@@ -105,6 +105,8 @@ def test_a_file_in_the_working_directory_is_found(tmp_path, monkeypatch):
         ("[providers.acme]\nlimits = { rpm = 'x' }\n", ["[providers.acme]", "limits.rpm"]),
         ("[providers.acme]\nlimits = { rpm = -1 }\n", ["[providers.acme]", "limits.rpm"]),
         ("[providers.acme]\nlimits = { scope = 'city' }\n", ["[providers.acme]", "limits.scope"]),
+        ("[providers.acme]\nlimits = { reset = 'Mars/Phobos' }\n", ["[providers.acme]", "limits.reset", "Mars/Phobos"]),
+        ("[providers.acme]\nlimits = { reset = '../etc' }\n", ["[providers.acme]", "limits.reset"]),
         ("[providers.acme]\ntimeouts = { gap = 0 }\n", ["[providers.acme]", "timeouts.gap"]),
         ("[providers.acme]\nbase_url = 'acme'\n", ["[providers.acme]", "base_url"]),
         ("[providers.acme]\nheaders = { 'a b' = '1' }\n", ["[providers.acme]", "a b"]),

@@ -263,9 +263,11 @@ class Health:
             self._rest(place, self.clock() + seconds, reason, breaker=breaker, tell=False)
 
     def lift(self, place: Place) -> None:
-        """End a rest that another worker's success has disproved."""
+        """End a breaker's rest that another worker's success has disproved."""
         with self.lock:
-            self.rests.pop(place, None)
+            rest = self.rests.get(place)
+            if rest is not None and rest.breaker:
+                del self.rests[place]
 
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -213,7 +214,17 @@ def limits(table: LimitTable | None, where: str) -> LimitSettings | None:
     for name, value in values.items():
         if isinstance(value, int) and value < 0:
             raise SettingsError(f"{where} limits.{name}: {value} is negative")
+    if table.reset is not None and not is_zone(table.reset):
+        raise SettingsError(f"{where} limits.reset: {table.reset[:40]!r} is neither utc, rolling nor a time zone")
     return LimitSettings(**values)
+
+
+def is_zone(name: str) -> bool:
+    """Return whether a day can begin by this name: ``utc``, ``rolling``, or a time zone that is known here."""
+    try:
+        return name == "rolling" or name.lower() == "utc" or bool(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
 
 
 def profile(table: ProfileTable, where: str) -> ProfileSettings:

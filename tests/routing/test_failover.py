@@ -274,15 +274,19 @@ def test_the_same_model_elsewhere_continues_first():
     assert scene.words == TALE and asked_of(other) == []
 
 
-def test_a_refused_continuation_is_not_the_clients_fault():
-    scene = Scene(
-        ask(),
-        provider("one", broken()),
-        provider("two", refusal(400, "must end with a user message")),
-        provider("three", going_on(text(""))),
-    )
+@pytest.mark.parametrize("words", ["must end with a user message", "messages.2: something else"])
+def test_a_refused_continuation_is_not_the_clients_fault(words):
+    refused = refusal(400, words, type="invalid_request_error")
+    scene = Scene(ask(), provider("one", broken()), provider("two", refused), provider("three", going_on(text(""))))
     scene.play()
-    assert scene.words == TALE
+    assert scene.words == TALE and scene.outcomes == ["cut", "prefill", "ok"]
+
+
+def test_what_goes_wrong_behind_a_whole_answer_is_no_fault():
+    data = b"".join(frames(text(), wire="openai_chat")).replace(b"data: [DONE]", b"data: {broken\n\n" * 4)
+    scene = Scene(ask(), provider("one", ScriptedBody(data), wire="openai_chat"), provider("two"))
+    scene.play()
+    assert scene.words == TALE and scene.outcomes == ["ok"]
 
 
 @pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": 1}, {"modalities": ("text", "audio")}])

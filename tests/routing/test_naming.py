@@ -176,6 +176,11 @@ def test_an_ugly_name_is_told_escaped_and_short():
     assert "\x1b" not in caught.value.message and len(caught.value.message) < 500
 
 
+def test_a_name_longer_than_any_is_looked_at_no_further():
+    with pytest.raises(NotFound):
+        names().read("auto" + ":free" * 200)
+
+
 def test_a_profile_lists_ids_globs_and_everything_in_its_order():
     own = {"mine": ProfileSettings(models=("openai/gpt-4o", "groq/*", "*"), strategy="rapido")}
     asked = names(profiles=own).read("mine")
