@@ -63,6 +63,17 @@ def test_U03_an_unknown_name_is_passed_over(gateway: Gateway) -> None:
     passed_over(gateway, kind="connect", first=gateway.provider(kind="nameless"))
 
 
+def test_U03_when_no_name_is_known_the_gateways_own_resolver_is_to_blame(gateway: Gateway) -> None:
+    places = [gateway.provider(kind="nameless") for _ in range(4)]
+    for _ in range(3):
+        answer = gateway.ask(*places)
+        assert answer.status == 503
+        blamed = [outcome for _, outcome in gateway.attempts(answer)]
+        assert blamed[2:] == ["gateway", "gateway"]
+    assert [place.counts() for place in places] == [(0, 1), (0, 1), (0, 0), (0, 0)]
+    assert all(place.rest() is None for place in places)
+
+
 def test_U04_a_resolver_that_hangs_costs_its_limit(tmp_path: Path) -> None:
     asked: list[str] = []
     awake = threading.Event()

@@ -265,7 +265,8 @@ class Attempts:
     def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
         stale = error.code == "stale" and self.stale < MOST_ATTEMPTS
-        attempt.failed(error, count=not stale and error.code != OUT_OF_TIME)
+        local = self.desk.local.suspected(candidate.model.provider, error.code)
+        attempt.failed(error, count=not (stale or local) and error.code != OUT_OF_TIME, ours=local)
         if stale:
             self.stale += 1
             self.record.hops.pop()
@@ -366,6 +367,7 @@ class Attempt:
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
+        attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         attempts.first_head.note_send()
         return Reading(candidate.provider, attempts.body, fitted.request)
@@ -390,10 +392,11 @@ class Attempt:
         desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
         desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
 
-    def failed(self, error: ProviderError, *, count: bool = True) -> None:
-        """Book a failure where it belongs."""
+    def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
+        """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
         desk = self.attempts.desk
-        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else error.kind.name.lower())
+        kind = FailureKind.GATEWAY if ours else error.kind
+        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else kind.name.lower())
         self.hop.message, self.hop.status = error.message, error.status
         desk.ledger.settle(self.reservation, tokens=None)
         if not count:

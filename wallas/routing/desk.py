@@ -10,6 +10,7 @@ from wallas.quota.ledger import Ledger
 from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
+from wallas.routing.local import Local
 from wallas.routing.trail import Record
 from wallas.types.chat import ChatRequest, ChatResponse
 
@@ -84,6 +85,7 @@ class Desk:
         self.clock = clock
         self.ending = ending
         self.budget = RetryBudget(clock)
+        self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
 
