@@ -271,7 +271,8 @@ class Scene:
     @property
     def words(self) -> str:
         """Return the text that the client was shown."""
-        return "".join(part.text for part in fold(self.out.events).message.parts if isinstance(part, Text))
+        choices = fold(self.out.events).choices
+        return "".join(part.text for choice in choices[:1] for part in choice.message.parts if isinstance(part, Text))
 
     @property
     def error(self) -> dict[str, Any]:
