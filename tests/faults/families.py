@@ -30,7 +30,7 @@ FAULTS = ("reset", "end", "stall", "error event", "bad JSON", "reset inside", "e
 """Ways to break off before a chunk, or inside it; ``noise`` is a bad event between two good ones."""
 
 Script = Callable[[Voice], PlayedBody]
-Judge = Callable[[Play, Heard, str], str | None]
+Judge = Callable[[Play | None, Heard, str], str | None]
 """Returns what is wrong with an answer without an error, None when it is exact."""
 
 
@@ -66,7 +66,7 @@ def pieces(text: str) -> list[str]:
     return [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
 
 
-def exact_text(play: Play, heard: Heard, protocol: str) -> str | None:
+def exact_text(play: Play | None, heard: Heard, protocol: str) -> str | None:
     """Return what differs from the tale."""
     if heard.text != TALE:
         return f"text differs: ...{heard.text[-60:]!r}"
@@ -135,13 +135,13 @@ def _calling(text: str) -> tuple[Callable[[Voice], Voice], Mapping[str, tuple[Sc
     def tell(voice: Voice) -> Voice:
         return fragments(voice.say(*pieces(text)))
 
-    def judge(play: Play, heard: Heard, protocol: str) -> str | None:
+    def judge(play: Play | None, heard: Heard, protocol: str) -> str | None:
         said = [(name, json.loads(arguments)) for name, arguments in heard.calls]
         due = [(name, json.loads(arguments)) for name, arguments in CALLS]
         if heard.text != text:
             return f"text differs: {heard.text!r}"
-        if said != due and (said != due[:1] or len(play.outcomes) > 1):
-            return f"calls {said} after {play.outcomes}"
+        if said != due and (said != due[:1] or (play is not None and len(play.outcomes) > 1)):
+            return f"calls {said}"
         return complaint(heard, protocol, reason=CALLED[protocol])
 
     return tell, {"anchor": (lambda voice: fragments(_goes_on(voice, text=text)).whole(),)}, judge
@@ -188,7 +188,7 @@ def thinking(protocol: str) -> dict[str, Any]:
             return {"think": True}
 
 
-def _exact_json(play: Play, heard: Heard, protocol: str) -> str | None:
+def _exact_json(play: Play | None, heard: Heard, protocol: str) -> str | None:
     return f"text differs: {heard.text!r}" if heard.text != ANSWER else complaint(heard, protocol)
 
 

@@ -30,8 +30,6 @@ from wallas.storage.library import sqlite_module
 
 BASES = {"openai": "/v1", "responses": "/v1", "anthropic": "", "gemini": "/v1beta", "ollama": "", "cohere": ""}
 """The wires of ``wallas.toml``, and what stands behind a provider's address on each."""
-POOLS = {"openai": 300, "anthropic": 100, "gemini": 100, "ollama": 100, "cohere": 20, "responses": 20}
-"""How many fresh providers there are on each wire."""
 CANARY = "sk-canary"
 """How every key of the scripted providers begins; none may ever be seen."""
 SILENCE = 0.2
@@ -57,8 +55,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "steady": {"timeouts": PATIENT},
 }
 """Providers on the first wire that differ from the others in one thing."""
-SPECIALS = {"steady": 500}
 FEW = 24
+COUNTS = dict.fromkeys([*BASES, *SPECIAL], FEW) | {"openai": 300, "anthropic": 100, "gemini": 100, "ollama": 100}
+COUNTS |= {"steady": 500}
+"""How many fresh providers there are of each kind."""
 
 
 class Board(Server):
@@ -217,6 +217,15 @@ class Gateway:
             time.sleep(0.02)
         return None
 
+    def renew(self) -> None:
+        """Reload, so that a new worker serves, whose retry budget is full."""
+        before = self.workers()
+        self.process.send_signal(signal.SIGHUP)
+        limit = time.monotonic() + 30
+        while self.workers() & before and time.monotonic() < limit:
+            time.sleep(0.02)
+        _wait(self)
+
     def quiet(self, *, seconds: float = 2.0) -> bool:
         """Wait until no connection to any provider is open; return whether that came."""
         return self.board.wait_until(lambda: not self.board.open_connections, seconds)
@@ -254,17 +263,18 @@ def _value(value: Any) -> str:
     return json.dumps(value)
 
 
-def tables(board: Board, doors: Mapping[str, str] | None = None) -> str:
-    """Return a ``wallas.toml`` with all pools, and providers behind these closed doors."""
+def tables(board: Board, doors: Mapping[str, str] | None = None, *, counts: Mapping[str, int] | None = None) -> str:
+    """Return a ``wallas.toml`` with all pools, of these sizes, and providers behind these closed doors."""
+    sizes = COUNTS | dict(counts or {})
     rows = [
-        table(f"{wire}{number}", wire, f"{board.url}/{wire}{number}{BASES[wire]}")
-        for wire, count in POOLS.items()
-        for number in range(1, count + 1)
+        table(f"{wire}{number}", wire, f"{board.url}/{wire}{number}{base}")
+        for wire, base in BASES.items()
+        for number in range(1, sizes[wire] + 1)
     ]
     for kind, more in SPECIAL.items():
         rows += [
             table(f"{kind}{number}", "openai", f"{board.url}/{kind}{number}/v1", **more)
-            for number in range(1, SPECIALS.get(kind, FEW) + 1)
+            for number in range(1, sizes[kind] + 1)
         ]
     for kind, url in (doors or {}).items():
         rows += [table(f"{kind}{number}", "openai", f"{url}/v1") for number in range(1, FEW + 1)]

@@ -1,119 +1,127 @@
-"""Breaks answers off at every chunk, on every wire, in every way, for every kind of client, and compares each letter.
+"""The command for the whole matrix: ``python -m tests.faults.matrix --all``; its figures stand in docs/faults.md.
 
-``python -m tests.faults.matrix --all`` runs every case without sockets and a
-sample of them through a real gunicorn; its figures stand in docs/faults.md.
+Every case runs without sockets; a part of them, and clients that leave, also
+through a real gunicorn. Without ``--all`` it runs what CI runs.
 """
 
+import datetime
+import os
+import platform
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
-from tests.faults.clients import dishonest
+from tests.faults import leaving, over_sockets
+from tests.faults.cases import Case, Verdict, cases, run
 from tests.faults.families import FAMILIES
-from tests.faults.stage import WIRES, Play, Player, Voice
-from wallas.types.chat import ChatRequest, Message, Text
+from tests.faults.gateway import Board, Gateway, serving, tables
 
 SAMPLE = 29
-"""One case in so many is run where not all are; a prime, so that no fault or wire is passed over."""
+"""One case in so many is run in CI; a prime, so that no fault or wire is passed over."""
+SOCKETS = 17
+"""One in so many is run in CI over sockets."""
+DEPARTURES = 400
+CHUNK = 2000
+ROOM = {"openai": 900, "anthropic": 600, "gemini": 600, "ollama": 600, "cohere": 600, "responses": 600, "steady": 6000}
+
+Counts = dict[str, Counter[str]]
 
 
-@dataclass(frozen=True)
-class Case:
-    """One way in which an answer breaks off, and how those behave that are asked to go on."""
-
-    family: str
-    protocol: str
-    wire: str
-    fault: str
-    cut: int
-    later: str
-
-    def __str__(self) -> str:
-        """Return the case in words."""
-        return f"{self.family}, {self.wire} to {self.protocol}: {self.fault} at {self.cut}, then {self.later}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What came of a case: exact, honest (an error that docs/faults.md allows), or wrong and why."""
-
-    result: str
-    wrong: str = ""
+def numbered(part: tuple[int, int, int]) -> tuple[Counter[tuple[str, str]], list[str]]:
+    """Return what came of the cases from one number to another, every n-th of them, and what was wrong."""
+    first, last, step = part
+    results: Counter[tuple[str, str]] = Counter()
+    wrong: list[str] = []
+    for number, case in enumerate(cases()):
+        if number >= last:
+            break
+        if number >= first and number % step == 0:
+            verdict = run(case)
+            results[case.family, verdict.result] += 1
+            if verdict.wrong:
+                wrong.append(f"{case}: {verdict.wrong}")
+    return results, wrong
 
 
-def cases() -> Iterator[Case]:
-    """Yield every case: kinds of answers x clients x wires x faults x every chunk x later candidates."""
-    for name, family in FAMILIES.items():
-        for protocol in family.protocols:
-            for wire in WIRES:
-                for fault in family.faults:
-                    for cut in range(len(told(name, wire))):
-                        for later in family.later:
-                            yield Case(name, protocol, wire, fault, cut, later)
+def without_sockets(step: int) -> tuple[Counts, list[str]]:
+    """Run every n-th case, on all processors."""
+    count = sum(1 for _ in cases())
+    parts = [(start, start + CHUNK * step, step) for start in range(0, count, CHUNK * step)]
+    counts: Counts = {name: Counter() for name in FAMILIES}
+    wrong: list[str] = []
+    with ProcessPoolExecutor() as pool:
+        for results, said in pool.map(numbered, parts):
+            wrong += said
+            for (family, result), times in results.items():
+                counts[family][result] += times
+    return counts, wrong
 
 
-@cache
-def told(family: str, wire: str) -> tuple[str, ...]:
-    """Return the text that stands on a wire before each of its frames."""
-    asked = ChatRequest(
-        model="m", messages=(Message(role="user", parts=(Text(text="?"),)),), stream=FAMILIES[family].stream
-    )
-    voice = Voice(wire, asked)
-    FAMILIES[family].tell(voice)
-    return tuple(voice.texts)
+def with_sockets(gateway: Gateway, chosen: Iterable[Case]) -> tuple[Counter[str], list[str]]:
+    """Run these cases through a real gunicorn."""
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+
+    def tell(case: Case, verdict: Verdict) -> None:
+        counts[verdict.result] += 1
+        if verdict.wrong:
+            wrong.append(f"over sockets: {case}: {verdict.wrong}")
+
+    over_sockets.run_all(gateway, list(chosen), tell)
+    return counts, wrong
 
 
-def run(case: Case) -> Verdict:
-    """Run one case; compare every letter, mark and booking."""
-    family, wires = FAMILIES[case.family], list(WIRES)
-    players = [Player("one", case.wire, lambda voice: family.tell(voice).broken(fault=case.fault, cut=case.cut))]
-    for number, script in enumerate(family.later[case.later]):
-        wire = wires[(wires.index(case.wire) + 1 + number) % len(wires)]
-        players.append(Player(f"later{number}", wire, script))
-    body = family.body(case.protocol)
-    play = Play(case.protocol, players, stream=family.stream, body=body, **family.plan)
-    if untidy := play.untidy():
-        return Verdict("wrong", untidy)
-    heard = play.heard
-    if heard.error is None:
-        bad = family.judge(play, heard, case.protocol)
-        return Verdict("wrong", bad) if bad else Verdict("exact")
-    if not family.honest(told(case.family, case.wire)[case.cut]):
-        return Verdict("wrong", f"an error: {heard.error}")
-    bad = dishonest(heard) or ("" if family.text.startswith(heard.text) else f"no beginning: {heard.text!r}")
-    return Verdict("wrong", bad) if bad else Verdict("honest")
+def departures(gateway: Gateway, count: int) -> tuple[str, list[str]]:
+    """Let clients leave; return the figures, and those that were seen too late."""
+    gone = leaving.many(gateway, count)
+    late = [str(row) for row in gone if row.seconds is None or row.seconds >= leaving.KINDS[row.kind][2]]
+    took = sorted(row.seconds for row in gone if row.seconds is not None)
+    middle, most = took[len(took) // 2] * 1000, took[-1] * 1000
+    return f"{len(took)} of {count} seen, median {middle:.1f} ms, at most {most:.0f} ms", late
+
+
+def timed(work: Callable[[], tuple[object, list[str]]], say: Callable[[object], str]) -> list[str]:
+    """Do something, print its figures and the seconds it took; return what was wrong."""
+    began = time.monotonic()
+    found, wrong = work()
+    print(f"{say(found)} [{time.monotonic() - began:.0f} s]", flush=True)
+    return wrong
+
+
+def figures(counts: Counter[str]) -> str:
+    """Return one row of figures."""
+    said = f"{counts['exact']} exact, {counts['honest']} honest errors, {counts['wrong']} wrong"
+    return f"{counts.total()} runs, {said}"
+
+
+def table_of(counts: Counts) -> str:
+    """Return the figures of all families."""
+    rows = [f"without sockets: {figures(sum(counts.values(), Counter()))}"]
+    return "\n".join([*rows, *(f"  {name}: {figures(one)}" for name, one in counts.items())])
 
 
 def main() -> int:
     """Run the cases and print the figures; return 1 when any is wrong."""
-    step = 1 if "--all" in sys.argv else SAMPLE
-    began = time.monotonic()
-    results: Counter[str] = Counter()
-    kinds: dict[str, Counter[str]] = {name: Counter() for name in FAMILIES}
-    wrong: list[str] = []
-    for number, case in enumerate(cases()):
-        if number % step:
-            continue
-        verdict = run(case)
-        results[verdict.result] += 1
-        kinds[case.family][verdict.result] += 1
-        if verdict.wrong:
-            wrong.append(f"{case}: {verdict.wrong}")
-    print(line("in all", results), f"{time.monotonic() - began:.0f} s")
-    for name, counts in kinds.items():
-        print(line(name, counts))
+    everything = "--all" in sys.argv
+    print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} processors, {platform.python_version()}")
+    wrong = timed(lambda: without_sockets(1 if everything else SAMPLE), lambda found: table_of(found))  # type: ignore[arg-type]
+    chosen = list(over_sockets.sample(every=1 if everything else SOCKETS))
+    with tempfile.TemporaryDirectory() as folder, Board() as board:
+        config = tables(board, counts=ROOM if everything else None)
+        with serving(Path(folder), board, config=config) as gateway:
+            count = DEPARTURES if everything else 40
+            wrong += timed(lambda: departures(gateway, count), lambda found: f"clients that left: {found}")
+            wrong += timed(
+                lambda: with_sockets(gateway, chosen),
+                lambda found: f"over sockets: {figures(found)}",  # type: ignore[arg-type]
+            )
     for said in wrong[:60]:
         print(said[:400])
     return int(bool(wrong))
-
-
-def line(name: str, counts: Counter[str]) -> str:
-    """Return one row of figures."""
-    told_ = f"{counts['exact']} exact, {counts['honest']} honest errors, {counts['wrong']} wrong"
-    return f"{name}: {counts.total()} runs, {told_}"
 
 
 if __name__ == "__main__":
