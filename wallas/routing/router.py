@@ -1,6 +1,5 @@
 """Decides who answers: reads the model's name, finds the candidates, and makes the stream that tries them."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -12,6 +11,7 @@ from wallas.catalog.snapshot import Catalog
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, NotFound
+from wallas.ids import fresh
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Needs, Selection, Selector, Terms, needs_of, preferred
@@ -126,7 +126,7 @@ class Router:
             excluded=selection.excluded,
             codec=codec,
             out=out,
-            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + secrets.token_hex(14),
+            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),
             created=int(time.time()),
             asked=request.model[:200],
             profile=profile,
