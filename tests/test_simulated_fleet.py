@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.fakes import ask
-from wallas.simulated.fleet import LABEL, Fleet, answer_text
+from wallas.simulated.fleet import LABEL, Fleet, answer_text, example
 
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}}
 FUNCTION = {"type": "function", "function": {"name": "weather", "description": "w", "parameters": TOOL}}
@@ -79,10 +79,41 @@ def test_cues_for_slowness_tools_hanging_and_nonsense(fleet):
     assert ask(members.providers["steady"], body={"messages": [{"role": "user", "content": "cue:hang"}]})[0] == b""
 
 
+def test_the_fleet_gives_json_to_who_asks_for_it(fleet):
+    members, _ = fleet
+    count = {"type": "object", "properties": {"n": {"type": "integer"}, "all": {"enum": ["yes"]}}, "required": ["n"]}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": count}}
+    assert json.loads(chat(members, "steady", "count", response_format=form)[1]) == {"n": 1}
+    assert json.loads(chat(members, "slow", "count", response_format={"type": "json_object"})[1]) == {"simulated": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "array", "items": {"type": ["string", "null"]}}, [LABEL]),
+        ({"type": "object", "properties": {"a": {"const": 3}, "b": {"type": "boolean"}}}, {"a": 3, "b": True}),
+        ({"type": "number"}, 1.0),
+        (None, LABEL),
+    ],
+)
+def test_an_example_fits_its_schema(schema, value):
+    assert example(schema) == value
+
+
+def test_whoever_follows_a_failure_on_cue_answers_whatever_its_character(fleet):
+    members, _ = fleet
+    for name in ("steady", "limited", "fragile"):
+        chat(members, name, "other")
+    assert chat(members, "steady", "cue:429")[0] == 429
+    assert chat(members, "limited", "cue:429")[0] == 200
+    assert chat(members, "steady", "cue:die")[1] is None
+    assert chat(members, "fragile", "cue:die")[1].startswith(LABEL)
+
+
 def test_the_tool_caller_calls_once_and_then_talks(fleet):
     members, _ = fleet
     calls = chat(members, "tools", "weather?", tools=[FUNCTION])[1]
-    assert calls[0]["function"] == {"name": "weather", "arguments": "{}"}
+    assert calls[0]["function"] == {"name": "weather", "arguments": '{"city": "[simulated]"}'}
     turns = [{"role": "user", "content": "weather?"}, {"role": "tool", "content": "sunny", "tool_call_id": "x"}]
     assert chat(members, "tools", "", messages=turns, tools=[FUNCTION])[1].startswith(LABEL)
     assert chat(members, "tools", "no tools")[1].startswith(LABEL)

@@ -1,6 +1,7 @@
 """The demo: the gateway as it is, with a fleet of simulated providers instead of real ones."""
 
 from dataclasses import replace
+from typing import Any
 
 from wallas.routing.continuation import asked_anchor
 from wallas.settings import ModelSettings, ProviderSettings, Settings
@@ -8,6 +9,8 @@ from wallas.simulated.fleet import Fleet
 
 ABILITIES = ("chat", "tools", "parallel_tools", "json_object", "json_schema", "reasoning", "vision")
 CONTEXT = 131072
+NOWHERE = "http://127.0.0.1:9"
+"""Where nobody answers: a real Ollama's models are no part of the demo."""
 
 
 class Demo:
@@ -30,7 +33,8 @@ class Demo:
             )
             for name, url in self.urls.items()
         }
-        return replace(settings, providers=tables, keys={}, base_urls={}, profiles={}, aliases={})
+        nothing: dict[str, Any] = {"keys": {}, "base_urls": {}, "profiles": {}, "aliases": {}}
+        return replace(settings, providers=tables, ollama_upstream=NOWHERE, **nothing)
 
     def close(self) -> None:
         """Stop the fleet."""

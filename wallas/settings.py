@@ -116,13 +116,15 @@ def build(
     proxy_key = variables.secret("PROXY_API_KEY")
     if proxy_key is None and variables.text("PROXY_API_KEY"):
         warnings.append(f"{variables.where('PROXY_API_KEY')}: is a placeholder, so no client key is set")
+    demo = variables.switch("WALLAS_DEMO", False)
+    file = instance / ("demo.sqlite" if demo else "wallas.sqlite")  # what is simulated is kept apart
     return Settings(
         host=variables.text("WALLAS_HOST") or "127.0.0.1",
         port=port,
         workers=variables.number("WALLAS_WORKERS", 1, low=1, high=128),
         threads=variables.number("WALLAS_THREADS", 64, low=2, high=4096),
         instance=instance,
-        database_url=variables.text("WALLAS_DATABASE_URL") or f"sqlite:///{instance / 'wallas.sqlite'}",
+        database_url=variables.text("WALLAS_DATABASE_URL") or f"sqlite:///{file}",
         proxy_api_key=proxy_key,
         allow_paid=variables.switch("WALLAS_ALLOW_PAID", False),
         request_timeout=variables.seconds("WALLAS_REQUEST_TIMEOUT_SECONDS", 600, low=1, high=86400),
@@ -130,7 +132,7 @@ def build(
         allowed_hosts=variables.list("WALLAS_ALLOWED_HOSTS"),
         allowed_origins=variables.list("WALLAS_ALLOWED_ORIGINS"),
         trusted_proxies=variables.list("WALLAS_TRUSTED_PROXIES"),
-        demo=variables.switch("WALLAS_DEMO", False),
+        demo=demo,
         allow_anon=variables.switch("WALLAS_ALLOW_ANON", False),
         probes=variables.switch("WALLAS_PROBES", False),
         keyless=variables.switch("WALLAS_KEYLESS", True),

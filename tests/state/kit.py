@@ -39,18 +39,18 @@ class Told(dict[str, Any]):
 
 
 class Line:
-    """A kept-alive connection to one worker; ``pid`` is the worker's."""
+    """A connection to one worker, kept alive; ``pid`` is the worker's."""
 
     def __init__(self, gateway: "Gateway") -> None:
-        """Connect, and see which worker took the connection."""
+        """Connect."""
         self.gateway = gateway
         self.connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
-        self.connection.request("GET", "/health")
+        self.connection.connect()
 
     @cached_property
     def pid(self) -> int:
-        """The number of the worker that took this connection, 0 for one that is about to end."""
-        answer = self.connection.getresponse()
+        """The number of the worker that took this connection, 0 if it does not keep it open."""
+        answer = self.request("GET", "/health")
         answer.read()
         if answer.headers.get("Connection") == "close":
             return 0
@@ -183,6 +183,13 @@ class Gateway:
     def line(self) -> Line:
         """Return a new connection to whichever worker takes it."""
         return self.lines(1)[0]
+
+    @contextlib.contextmanager
+    def visit(self) -> Iterator[Line]:
+        """Yield a connection to any worker, and close it; workers keep few idle ones open."""
+        line = Line(self)
+        yield line
+        line.close()
 
     def lines(self, count: int = 2) -> list[Line]:
         """Return one connection to each of ``count`` workers."""

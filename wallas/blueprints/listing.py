@@ -126,30 +126,43 @@ def openai_row(name: str, model: Model | None) -> dict[str, Any]:
     }
     if model is None:
         aliases = sorted(alias for alias, target in PROFILE_ALIASES.items() if target == name)
-        return row | {"virtual": True, "aliases": aliases, "free": True, "capabilities": ["chat"]}
+        return row | {"virtual": True, "aliases": aliases, "free": True, "capabilities": ["chat"]} | _simulated()
     circuit = router().desk.health
     price = model.price
-    return row | {
-        "name": model.id,
-        "provider": model.provider,
-        "kind": model.kind,
-        "context_length": model.context,
-        "max_output_tokens": model.max_output,
-        "capabilities": sorted(model.capabilities),
-        "modalities": {"input": inputs(model), "output": outputs(model)},
-        "pricing": {"input": price.input, "output": price.output} if price else None,
-        "free": model.free,
-        "status": model.status,
-        "retires_on": model.retires_on,
-        "missing_since": model.missing_since,
-        "limits": limits(model),
-        "quality": model.quality,
-        "trains_on_data": model.trains_on_data,
-        "guessed": sorted(model.guessed),
-        "source": model.source,
-        "date": model.date,
-        "latency_ms": latency(circuit.circuits, model),
-    }
+    return (
+        row
+        | {
+            "name": model.id,
+            "provider": model.provider,
+            "kind": model.kind,
+            "context_length": model.context,
+            "max_output_tokens": model.max_output,
+            "capabilities": sorted(model.capabilities),
+            "modalities": {"input": inputs(model), "output": outputs(model)},
+            "pricing": {"input": price.input, "output": price.output} if price else None,
+            "free": model.free,
+            "status": model.status,
+            "retires_on": model.retires_on,
+            "missing_since": model.missing_since,
+            "limits": limits(model),
+            "quality": model.quality,
+            "trains_on_data": model.trains_on_data,
+            "guessed": sorted(model.guessed),
+            "source": model.source,
+            "date": model.date,
+            "latency_ms": latency(circuit.circuits, model),
+        }
+        | _simulated()
+    )
+
+
+def _simulated() -> dict[str, Any]:
+    """Return the mark that every row has in the demo, and no row otherwise."""
+    return {"simulated": True} if router().settings.demo else {}
+
+
+def _shown(name: str) -> str:
+    return f"{name} (simulated)" if router().settings.demo else name
 
 
 def latency(circuits: dict[Place, Any], model: Model) -> float | None:
@@ -184,7 +197,7 @@ def outputs(model: Model) -> list[str]:
 def anthropic_row(name: str, model: Model | None) -> dict[str, Any]:
     """Return one row of Anthropic's list."""
     date = model.date if model and len(model.date) == 10 else EPOCH
-    row: dict[str, Any] = {"type": "model", "id": name, "display_name": name, "created_at": f"{date}T00:00:00Z"}
+    row: dict[str, Any] = {"type": "model", "id": name, "display_name": _shown(name), "created_at": f"{date}T00:00:00Z"}
     if model is not None:
         row |= {"max_input_tokens": model.context, "max_tokens": model.max_output}
     return row
@@ -192,7 +205,7 @@ def anthropic_row(name: str, model: Model | None) -> dict[str, Any]:
 
 def gemini_row(name: str, model: Model | None) -> dict[str, Any]:
     """Return one row of Gemini's list."""
-    row: dict[str, Any] = {"name": f"models/{name}", "displayName": name, "version": "1"}
+    row: dict[str, Any] = {"name": f"models/{name}", "displayName": _shown(name), "version": "1"}
     row["supportedGenerationMethods"] = METHODS.get(model.kind if model else "chat", [])
     if model is not None and model.context:
         row["inputTokenLimit"] = model.context

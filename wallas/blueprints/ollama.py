@@ -152,7 +152,7 @@ def _loaded(name: str, said: dict[str, Any]) -> Response:
 def _tag(name: str, model: Model | None) -> dict[str, Any]:
     details = {
         "format": "",
-        "family": model.provider if model else "wallas",
+        "family": "simulated" if router().settings.demo else model.provider if model else "wallas",
         "parameter_size": "",
         "quantization_level": "",
     }

@@ -4,6 +4,7 @@ Every answer begins with "[simulated]". All members tell the same words for
 the same prompt, so that one can go on where another broke off.
 """
 
+import json
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -96,7 +97,7 @@ class Fleet:
             return ()
         cue, always = match[1].lower(), match[2] == "!"
         if cue not in ("slow", "tool") and not always and self._had(prompt):
-            return ()
+            return _steady(self, request, prompt)
         if cue.isdigit():
             return (status(int(cue), None, {"Retry-After": "5"} if cue == "429" else {}),)
         steps = _CUES.get(cue)
@@ -126,6 +127,10 @@ class Fleet:
         text = answer_text(prompt)
         return say(text[: len(text) // 2], size=PIECE, gap=self.pace, finish=None)
 
+    def json(self, value: object) -> Step:
+        """Return a JSON answer as a step."""
+        return say(json.dumps(value), size=PIECE, gap=self.pace)
+
 
 def _first_prompt(request: Request) -> str:
     """Return the user's own prompt, before the half answer and the request to go on."""
@@ -140,7 +145,8 @@ def _first_prompt(request: Request) -> str:
 
 
 def _steady(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
-    return (fleet.tale(prompt),)
+    value = _wanted_json(request)
+    return (fleet.tale(prompt) if value is None else fleet.json(value),)
 
 
 def _dying(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
@@ -162,16 +168,19 @@ def _limited(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
 
 
 def _slow(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
-    return (flush, pause(100 * fleet.pace), say(answer_text(prompt), size=PIECE, gap=6 * fleet.pace))
+    value = _wanted_json(request)
+    text = answer_text(prompt) if value is None else json.dumps(value)
+    return (flush, pause(100 * fleet.pace), say(text, size=PIECE, gap=6 * fleet.pace))
 
 
 def _tools(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
     """Call the first tool on offer, once a conversation; without tools, or with a result, talk."""
     body = request.json if isinstance(request.json, dict) else {}
-    name = _tool_name(body.get("tools"))
+    name, schema = _first_tool(body.get("tools"))
     if name is None or "tool" in str([turn.get("role") for turn in _turns(body)]) or _has_result(body):
         return _steady(fleet, request, prompt)
-    return (call(name, "{", "}"),)
+    arguments = json.dumps(example(schema))
+    return (call(name, arguments[:1], arguments[1:]),)
 
 
 def _turns(body: dict[str, object]) -> list[dict[str, object]]:
@@ -183,15 +192,44 @@ def _has_result(body: dict[str, object]) -> bool:
     return any(word in str(_turns(body)) for word in ("tool_result", "functionResponse", "function_call_output"))
 
 
-def _tool_name(tools: object) -> str | None:
-    """Return the first tool's name, in whichever wire's form."""
+def _first_tool(tools: object) -> tuple[str | None, object]:
+    """Return the first tool's name and schema, in whichever wire's form."""
     first = tools[0] if isinstance(tools, list) and tools else None
     while isinstance(first, dict):
         if isinstance(first.get("name"), str):
-            return str(first["name"])
+            schemas = (first.get(key) for key in ("parameters", "input_schema", "parametersJsonSchema"))
+            return str(first["name"]), next((schema for schema in schemas if schema), None)
         inner = first.get("function") or first.get("functionDeclarations")
         first = inner[0] if isinstance(inner, list) and inner else inner
-    return None
+    return None, None
+
+
+def example(schema: object, depth: int = 0) -> object:
+    """Return a value that fits a JSON schema, as far as types, choices and required properties go."""
+    if not isinstance(schema, dict) or depth > 8:
+        return LABEL
+    choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    if choices:
+        return choices[0]
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) and kind else kind
+    if kind == "object" or "properties" in schema:
+        said = schema.get("properties")
+        inside = said if isinstance(said, dict) else {}
+        wanted = schema.get("required") or list(inside)
+        return {str(name): example(inside.get(name), depth + 1) for name in wanted}
+    if kind == "array":
+        return [example(schema.get("items"), depth + 1)]
+    return {"integer": 1, "number": 1.0, "boolean": True, "null": None}.get(str(kind), LABEL)
+
+
+def _wanted_json(request: Request) -> object:
+    """Return what a request for JSON is answered with, None where it asks for none (on the OpenAI wire)."""
+    form = request.json.get("response_format") if isinstance(request.json, dict) else None
+    if not isinstance(form, dict) or form.get("type") not in ("json_object", "json_schema"):
+        return None
+    schema = form.get("json_schema")
+    return example(schema.get("schema")) if isinstance(schema, dict) else {"simulated": True}
 
 
 def _hanging(fleet: Fleet, request: Request, prompt: str) -> Sequence[Step]:
