@@ -10,8 +10,14 @@ from wallas.quota.ledger import Ledger
 from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
+<<<<<<< HEAD
 from wallas.routing.local import Local
+=======
+from wallas.routing.selector import Quota
+from wallas.routing.sessions import Sessions
+>>>>>>> 032afd0 (Hold requests until somebody comes back; walk ranked lists only as far as they matter)
 from wallas.routing.trail import Record
+from wallas.routing.waiting import WaitingRoom
 from wallas.types.chat import ChatRequest, ChatResponse
 
 RETRY_SHARE = 0.2
@@ -75,6 +81,7 @@ class Desk:
         health: Health,
         ledger: Ledger,
         journal: Journal,
+        quota: Quota | None = None,
         clock: Callable[[], float] = time.monotonic,
         ending: Callable[[], float | None] = lambda: None,
     ) -> None:
@@ -83,6 +90,9 @@ class Desk:
         self.ledger = ledger
         self.journal = journal
         self.clock = clock
+        self.quota = quota
+        self.sessions = Sessions(clock)
+        self.room = WaitingRoom()
         self.ending = ending
         self.budget = RetryBudget(clock)
         self.local = Local(clock)

@@ -9,7 +9,12 @@ from wallas.catalog.entries import Model
 from wallas.errors import FailureKind, GatewayError, NotFound, ProviderError
 from wallas.routing import outcome
 from wallas.routing.attempts import MOST_ATTEMPTS
+<<<<<<< HEAD
 from wallas.routing.candidates import BYTES_PER_TOKEN, Candidate, Needs, Selection
+=======
+from wallas.routing.candidates import Candidate, Excluded
+from wallas.routing.needs import BYTES_PER_TOKEN
+>>>>>>> 032afd0 (Hold requests until somebody comes back; walk ranked lists only as far as they matter)
 from wallas.routing.router import Options, Router
 from wallas.routing.trail import Hop, Record
 from wallas.transport import Body

@@ -5,6 +5,7 @@ one from the top, adds its own terms, and stops when no later model can win.
 """
 
 import time
+from bisect import insort
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -20,8 +21,6 @@ from wallas.types.chat import ChatRequest
 RANKED_SECONDS = 0.25
 ENOUGH = 8
 """Candidates after which a walk may stop: twice the attempts that one request may make."""
-ADJUSTMENT_MOST = 13.0
-"""Seconds that a request's own terms can speak for a model: a doubled warm cache, and exploration."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
@@ -120,38 +119,17 @@ class Selector:
 
         Unless ``full``, a group's walk stops once no later model can be among the first.
         """
-        chosen: list[Candidate] = []
-        excluded: list[Excluded] = []
-        seen: set[str] = set()
+        walk = _Walk(self, needs, terms, session=session, full=full)
         for group in groups:
-            found: list[Candidate] = []
-            for total, model, parts in group.ranked:
-                if not full and len(found) >= ENOUGH and (not group.moves or self._settled(found, total)):
-                    break
-                if model.key in seen:
-                    continue
-                seen.add(model.key)
-                reason = self._reason(model, needs, terms, group.roomy)
-                if reason is not None:
-                    excluded.append(Excluded(model, None, reason))
-                    continue
-                own = parts
-                if group.moves and session is not None and session.model == model.key:
-                    own = own._replace(session=-session.seconds * group.sticky)
-                if group.moves and self._explores(model):
-                    own = own._replace(exploration=-EXPLORE_SECONDS)
-                found.extend(self._open(model, own, needs, excluded))
-            if group.moves:
-                found.sort(key=lambda candidate: candidate.parts.total)
-            chosen.extend(found)
-        if not chosen:
-            chosen = self._panic(excluded)
-        return Selection(chosen, excluded)
+            walk.through(group)
+        if not walk.chosen:
+            walk.chosen.extend(self._panic(walk.excluded))
+        return Selection(walk.chosen, walk.excluded)
 
     def reasons(self, models: Container[str], needs: Needs, terms: Terms) -> list[Excluded]:
         """Return why each model whose key is not among ``models`` was not even ranked: for an error that explains."""
         others = (model for model in self.models if model.key not in models)
-        told = ((model, self._reason(model, needs, terms, 1.0)) for model in others)
+        told = ((model, self.reason(model, needs, terms, 1.0)) for model in others)
         return [Excluded(model, None, reason) for model, reason in told if reason is not None]
 
     def _owned(self, row: Ranked) -> Ranked:
@@ -161,12 +139,8 @@ class Selector:
         parts = row.parts._replace(scarcity=row.parts.scarcity + SHARED_SECONDS)
         return Ranked(row.total + SHARED_SECONDS, row.model, parts)
 
-    def _settled(self, found: Sequence[Candidate], total: float) -> bool:
-        worst = max(candidate.parts.total for candidate in found[:ENOUGH])
-        return total - ADJUSTMENT_MOST > worst
-
-    def _open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
-        """Yield the candidates that a model's keys make; exclude those that rest or have nothing left."""
+    def open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
+        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
         provider = self.providers[model.provider]
         for key in self._keys(model):
             place = Place(model.provider, model.id, key.id)
@@ -185,11 +159,10 @@ class Selector:
                 own = parts._replace(scarcity=parts.scarcity + scarce)
             yield Candidate(model, provider, key, own)
 
-    def _explores(self, model: Model) -> bool:
-        """Return whether this request may find out how a model does that nobody has asked for long."""
-        if self.served % EXPLORE_EVERY != EXPLORE_EVERY - 1:
-            return False
-        return self.health.idle(model.provider, model.id) > EXPLORE_IDLE
+    @property
+    def exploring(self) -> bool:
+        """Return whether this request may find out how models do that nobody has asked for long."""
+        return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
 
     def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
         """Return the first that rests only for its failures, when nobody else is left: better tried than refused."""
@@ -198,7 +171,8 @@ class Selector:
                 return [Candidate(row.model, self.providers[row.model.provider], row.key)]
         return []
 
-    def _reason(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
+    def reason(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
+        """Return why a model may not answer whatever its keys, None when it may."""
         provider = model.provider
         if provider in terms.ignore or (terms.only and provider not in terms.only):
             return "provider not allowed by the request"
@@ -224,6 +198,66 @@ class Selector:
             return keys
         turn = self.served % len(keys)
         return keys[turn:] + keys[:turn]
+
+
+class _Walk:
+    """One request's way down ranked lists."""
+
+    def __init__(self, selector: Selector, needs: Needs, terms: Terms, *, session: Session | None, full: bool) -> None:
+        self.selector = selector
+        self.needs = needs
+        self.terms = terms
+        self.session = session
+        self.full = full
+        self.exploring = selector.exploring
+        self.chosen: list[Candidate] = []
+        self.excluded: list[Excluded] = []
+        self.seen: set[str] = set()
+
+    def through(self, group: Group) -> None:
+        """Add a group's candidates, best first; what the session met last is looked at first."""
+        found: list[Candidate] = []
+        best: list[float] = []
+        slack = EXPLORE_SECONDS if self.exploring else 0.0
+        if group.moves and self.session is not None and (known := self._known(group, self.session.model)):
+            self._take(known, group, found, best)
+        for row in group.ranked:
+            if not self.full and len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
+                break
+            self._take(row, group, found, best)
+        if group.moves:
+            found.sort(key=_cost)
+        self.chosen.extend(found)
+
+    def _take(self, row: Ranked, group: Group, found: list[Candidate], best: list[float]) -> None:
+        _, model, parts = row
+        if model.key in self.seen:
+            return
+        self.seen.add(model.key)
+        reason = self.selector.reason(model, self.needs, self.terms, group.roomy)
+        if reason is not None:
+            self.excluded.append(Excluded(model, None, reason))
+            return
+        if group.moves:
+            parts = self._own(model, parts, group)
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
+            found.append(candidate)
+            insort(best, candidate.parts.total)
+
+    def _own(self, model: Model, parts: Parts, group: Group) -> Parts:
+        """Return a model's cost with what this request alone knows of it."""
+        if self.session is not None and self.session.model == model.key:
+            parts = parts._replace(session=-self.session.seconds * group.sticky)
+        if self.exploring and self.selector.health.idle(model.provider, model.id) > EXPLORE_IDLE:
+            parts = parts._replace(exploration=-EXPLORE_SECONDS)
+        return parts
+
+    def _known(self, group: Group, key: str) -> Ranked | None:
+        return next((row for row in group.ranked if row.model.key == key), None)
+
+
+def _cost(candidate: Candidate) -> float:
+    return candidate.parts.total
 
 
 def _total(row: Ranked) -> float:

@@ -1,4 +1,4 @@
-"""Ranks models for each virtual model: a cost in seconds with named parts, one row a profile, one function a strategy."""
+"""Ranks models for each virtual model: one cost in seconds with named parts, a row a profile, a function a strategy."""
 
 import math
 from collections.abc import Callable, Sequence
