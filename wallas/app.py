@@ -14,7 +14,7 @@ from wallas.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
-BLUEPRINTS = ("openai", "responses", "anthropic", "gemini", "ollama", "listing", "gateway")
+BLUEPRINTS = ("openai", "responses", "anthropic", "gemini", "ollama", "listing", "gateway", "explain")
 
 
 def create_app(settings: Settings | Mapping[str, str] | None = None, *, pace: Pace | None = None) -> Flask:
