@@ -14,9 +14,9 @@ from wallas.routing.candidates import Selection, Terms, preferred
 from wallas.routing.difficulty import level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
-from wallas.routing.selector import Group, Selector, Session
+from wallas.routing.selector import Group, Ranking, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILES, STRATEGIES, Ranked
+from wallas.routing.strategies import PROFILES, STRATEGIES
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
@@ -111,7 +111,7 @@ class Chooser:
         selection = self.selector.select(groups, needs, choice.terms, session=session, full=full)
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
-            ranked = {row.model.key for group in groups for row in group.ranked}
+            ranked = {key for group in groups for key in group.ranking.by_key}
             selection.excluded.extend(self.selector.reasons(ranked, wanted, choice.terms))
         issuers = frozenset(
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
@@ -168,14 +168,18 @@ class Chooser:
             return self._profiled(request, asked.profile, needs, kind)
         strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         moves = "floor" not in asked.suffixes
-        exact = self.selector.rank(strategy, request, asked.models)
+        kept, ids = self.selector.kept, (tuple(map(id, asked.models)), asked.suffixes)
+        exact = kept(ids, lambda: self.selector.rank(strategy, request, asked.models))
         if asked.exact:
             return [Group(exact, moves=moves)]
-        same = (other for model in asked.models for other in self.catalog.same(model))
-        near = [model for model in dict.fromkeys(same) if model.provider in self.providers]
-        elsewhere = self.selector.rank(strategy, request, near)
-        kin = self._kin(request, exact[0].model, needs)
+        elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
+        kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
+
+    def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
+        """Return these models at the other providers that have them."""
+        same = {other.key: other for model in models for other in self.catalog.same(model)}
+        return [model for model in same.values() if model.provider in self.providers]
 
     def _profiled(self, request: ChatRequest, name: str, needs: Needs, kind: str | None) -> list[Group]:
         profile = PROFILES[name]
@@ -185,15 +189,18 @@ class Chooser:
         group = Group(ranked, roomy=profile.roomy, sticky=profile.sticky)
         return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
 
-    def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> list[Ranked]:
+    def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
-        able = [row for row in self.selector.best("standard", request, needs.capabilities) if row.model.free]
-        return sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN]
+        able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
+        return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
 
     def _able_of_n(self, groups: Iterable[Group], request: ChatRequest) -> list[Group]:
         """Return the groups without those models whose provider gives one answer only."""
-        able = [group._replace(ranked=[row for row in group.ranked if self._gives_n(row.model)]) for group in groups]
-        if not any(group.ranked for group in able):
+        able = [
+            group._replace(ranking=Ranking([row for row in group.ranking.rows if self._gives_n(row.model)]))
+            for group in groups
+        ]
+        if not any(group.ranking.rows for group in able):
             raise BadRequest(f"n: no model here gives {request.n} answers at once", param="n")
         return able
 

@@ -90,8 +90,8 @@ class Router:
         request_id: str,
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
-        request = enrich(request, self.memory)
-        plan = self.plan(request, options, codec=codec, out=out, request_id=request_id)
+        plan = self.plan(enrich(request, self.memory), options, codec=codec, out=out, request_id=request_id)
+        plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
 

@@ -6,7 +6,7 @@ one from the top, adds its own terms, and stops when no later model can win.
 
 import time
 from bisect import insort
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from wallas.catalog.entries import Model
@@ -19,6 +19,7 @@ from wallas.settings import Key
 from wallas.types.chat import ChatRequest
 
 RANKED_SECONDS = 0.25
+RANKED_MOST = 1000
 ENOUGH = 8
 """Candidates after which a walk may stop: twice the attempts that one request may make."""
 SHARED_SECONDS = 30.0
@@ -47,10 +48,19 @@ class Quota(Protocol):
         """Return whether one more call of so many tokens fits. Costs a microsecond, never blocks."""
 
 
+class Ranking:
+    """Ranked models, best first, and each of them by its key."""
+
+    def __init__(self, rows: Sequence[Ranked]) -> None:
+        """Hold rows that are ranked already."""
+        self.rows = rows
+        self.by_key = {row.model.key: row for row in rows}
+
+
 class Group(NamedTuple):
     """Models that one name means, ranked; ``moves`` says whether a request's own terms may reorder them."""
 
-    ranked: Sequence[Ranked]
+    ranking: Ranking
     moves: bool = True
     roomy: float = 1.0
     sticky: float = 1.0
@@ -85,28 +95,35 @@ class Selector:
         self.health = health
         self.quota = quota
         self.clock = clock
-        self.kept: dict[tuple[str, int, frozenset[str]], tuple[float, Sequence[Ranked]]] = {}
+        self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
-    def best(
-        self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1
-    ) -> Sequence[Ranked]:
+    def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1) -> Ranking:
         """Return all models that have the capabilities, as the profile ranks them now; ``level`` is ``auto``'s."""
-        now = self.clock()
-        known = self.kept.get((profile, level, capabilities))
-        if known is not None and now - known[0] < RANKED_SECONDS:
-            return known[1]
+        return self.kept((profile, level, capabilities), lambda: self._best(profile, request, capabilities, level))
+
+    def _best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int) -> Ranking:
         able = [model for model in self.models if model.capabilities >= capabilities]
         strategy = STRATEGIES[profile] if level < 0 else BY_LEVEL[level]
-        ranked = sorted((self._owned(row) for row in strategy(request, able, self.health)), key=_total)
-        self.kept[profile, level, capabilities] = (now, ranked)
-        return ranked
+        return Ranking(sorted((self._owned(row) for row in strategy(request, able, self.health)), key=_total))
 
-    def rank(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Sequence[Ranked]:
+    def kept(self, what: Hashable, rank: Callable[[], Ranking]) -> Ranking:
+        """Return the ranking that ``rank`` makes, or the one known as ``what`` if that was made just now."""
+        now = self.clock()
+        known = self.rankings.get(what)
+        if known is not None and now - known[0] < RANKED_SECONDS:
+            return known[1]
+        if len(self.rankings) >= RANKED_MOST:
+            self.rankings.clear()
+        ranking = rank()
+        self.rankings[what] = (now, ranking)
+        return ranking
+
+    def rank(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Ranking:
         """Return the given models as a strategy ranks them now."""
-        return strategy(request, models, self.health)
+        return Ranking(strategy(request, models, self.health))
 
     def advance(self) -> None:
         """Count a real request: whose turn it is among keys, and when to explore, moves on."""
@@ -219,9 +236,9 @@ class _Walk:
         found: list[Candidate] = []
         best: list[float] = []
         slack = EXPLORE_SECONDS if self.exploring else 0.0
-        if group.moves and self.session is not None and (known := self._known(group, self.session.model)):
+        if group.moves and self.session is not None and (known := group.ranking.by_key.get(self.session.model)):
             self._take(known, group, found, best)
-        for row in group.ranked:
+        for row in group.ranking.rows:
             if not self.full and len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
                 break
             self._take(row, group, found, best)
@@ -251,9 +268,6 @@ class _Walk:
         if self.exploring and self.selector.health.idle(model.provider, model.id) > EXPLORE_IDLE:
             parts = parts._replace(exploration=-EXPLORE_SECONDS)
         return parts
-
-    def _known(self, group: Group, key: str) -> Ranked | None:
-        return next((row for row in group.ranked if row.model.key == key), None)
 
 
 def _cost(candidate: Candidate) -> float:
