@@ -22,11 +22,8 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
-<<<<<<< HEAD
 from wallas.routing.namespaces import restored, spaces_of
-=======
 from wallas.routing.needs import Needs
->>>>>>> 032afd0 (Hold requests until somebody comes back; walk ranked lists only as far as they matter)
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown

@@ -92,8 +92,8 @@ class Chooser:
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
         profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
         return Choice(
-            groups=[group for one in asked for group in self._groups(request, one, needs, kind)],
-            terms=self._terms(asked, options, suffixes),
+            groups=[group for one in asked for group in self._groups(request, one, needs, kind, alone=len(asked) == 1)],
+            terms=self.terms(asked, options),
             order=options.order,
             session=session_key(request, options.session),
             profile=asked[0].profile,
@@ -140,7 +140,9 @@ class Chooser:
                 raise
         return self.names().read(name)
 
-    def _terms(self, asked: Sequence[Asked], options: Options, suffixes: frozenset[str]) -> Terms:
+    def terms(self, asked: Sequence[Asked], options: Options) -> Terms:
+        """Return what the caller allows, in the options and in the suffixes of the names."""
+        suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
         if options.provider and options.provider not in self.providers:
             raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
         only = options.only | ({options.provider} if options.provider else frozenset())
@@ -157,8 +159,13 @@ class Chooser:
             private=options.private or "private" in suffixes,
         )
 
-    def _groups(self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None) -> list[Group]:
-        """Return the models that one name means, ranked: one group, or those asked for and then their kin."""
+    def _groups(
+        self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool
+    ) -> list[Group]:
+        """Return the models that one name means, ranked: one group, or those asked for and who may stand in.
+
+        The kin of one that is ``alone`` may; a caller's list has its own order.
+        """
         if asked.strategy is not None:
             if asked.strategy not in STRATEGIES:
                 raise BadRequest(f"profile {asked.profile!r}: no strategy {asked.strategy!r}", param="model")
@@ -173,6 +180,8 @@ class Chooser:
         if asked.exact:
             return [Group(exact, moves=moves)]
         elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
+        if not alone:
+            return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
         kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
 

@@ -84,15 +84,11 @@ class Head:
     def _told(self, *, answered: bool, settled: bool) -> list[tuple[str, str]]:
         attempts = self.attempts
         hops = attempts.record.hops
-<<<<<<< HEAD
         told = [("X-Request-Id", attempts.plan.id)]
         if attempts.plan.codec.WIRE == "anthropic":
             told.append(("request-id", attempts.plan.id))
-=======
-        told = [("X-Request-Id", attempts.plan.id), ("X-Wallas-Attempts", str(len(hops)))]
         if attempts.plan.auxiliary:
             told.append(("X-Wallas-Class", "auxiliary"))
->>>>>>> 032afd0 (Hold requests until somebody comes back; walk ranked lists only as far as they matter)
         if attempts.plan.profile:
             told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
         if self.overhead is not None:

@@ -10,12 +10,9 @@ from wallas.quota.ledger import Ledger
 from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
-<<<<<<< HEAD
 from wallas.routing.local import Local
-=======
 from wallas.routing.selector import Quota
 from wallas.routing.sessions import Sessions
->>>>>>> 032afd0 (Hold requests until somebody comes back; walk ranked lists only as far as they matter)
 from wallas.routing.trail import Record
 from wallas.routing.waiting import WaitingRoom
 from wallas.types.chat import ChatRequest, ChatResponse

@@ -121,7 +121,7 @@ class Selector:
         self.rankings[what] = (now, ranking)
         return ranking
 
-    def rank(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Ranking:
+    def rank(self, strategy: Strategy, request: ChatRequest | None, models: Sequence[Model]) -> Ranking:
         """Return the given models as a strategy ranks them now."""
         return Ranking(strategy(request, models, self.health))
 

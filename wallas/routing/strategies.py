@@ -103,7 +103,7 @@ class Ranked(NamedTuple):
     parts: Parts
 
 
-Strategy = Callable[[ChatRequest, Sequence[Model], Health], Sequence[Ranked]]
+Strategy = Callable[[ChatRequest | None, Sequence[Model], Health], Sequence[Ranked]]
 
 
 def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quality") -> Parts:
@@ -123,7 +123,7 @@ def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quali
 def by_cost(profile: Profile, *, weight: float) -> Strategy:
     """Return the strategy that ranks able models by cost, at this many seconds a point of quality."""
 
-    def ranked(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+    def ranked(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
         able = (model for model in models if model.capabilities >= profile.needs and model.quality >= profile.floor)
         costs = ((model, parts_of(model, health, weight=weight, prior=profile.prior)) for model in able)
         return sorted((Ranked(parts.total, model, parts) for model, parts in costs), key=_by_total)
@@ -131,17 +131,17 @@ def by_cost(profile: Profile, *, weight: float) -> Strategy:
     return ranked
 
 
-def in_order(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+def in_order(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank as listed: the list is the order."""
     return [Ranked(float(place), model, Parts()) for place, model in enumerate(models)]
 
 
-def by_price(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+def by_price(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank what costs least first; an unknown price comes last."""
     return sorted((Ranked(_price(model), model, Parts()) for model in models), key=_by_total)
 
 
-def for_auxiliary(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+def for_auxiliary(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank the smallest models first, and none whose day is short: for titles, tags and pings."""
     roomy = (model for model in models if not _scarce(model))
     costs = ((model, parts_of(model, health, weight=-0.02)) for model in roomy)
