@@ -72,7 +72,7 @@ class Router:
             providers=self.providers,
             selector=self.selector,
             sessions=self.desk.sessions,
-            discover=self.discover,
+            discover=lambda name: self.discover(name),
             names=lambda: self.names,
         )
 
