@@ -8,7 +8,7 @@ import pytest
 from wallas.settings import ROOT
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "settings", "version", "grace"}),
+    frozenset({"types", "errors", "settings", "version", "grace", "ids"}),
     frozenset({"codecs", "transport", "models", "storage"}),
     frozenset({"catalog", "quota", "health"}),
     frozenset({"providers", "content", "integrations"}),

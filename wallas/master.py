@@ -6,16 +6,21 @@ take as long as a request may, the master stays awake, and a stop is
 bounded all the same. Why: docs/decisions/0002-reload-and-stop.md.
 """
 
+import errno
 import logging
 import os
 import resource
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from wallas import grace, welcome
 from wallas.errors import WallasError
+from wallas.master_check import check_tables
 from wallas.pidfile import remove_pid, write_pid
 from wallas.settings import ROOT, Settings, SettingsError, check_bind, load_settings
 from wallas.storage.file import HEAD, StorageError, check_database, is_sqlite, sqlite_path, sqlite_revision
@@ -87,8 +92,10 @@ def prepare(server: Any) -> None:
     for warning in settings.warnings:
         server.log.warning("%s", warning)
     try:
+        if settings.config_file is not None:
+            check_tables(settings)
         prepare_database(settings)
-    except StorageError as error:
+    except (SettingsError, StorageError) as error:
         print(f"wallas: {error}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_CONFIG) from None
     _Reload(server).install()
@@ -143,10 +150,26 @@ def forked(server: Any, worker: Any) -> None:
 
 
 def initialised(worker: Any) -> None:
-    """Let the worker's jobs see when it is told to end, as at a reload: another then takes their office over."""
+    """Prepare a worker for its end: its listeners may be closed by the master, its jobs go to another worker."""
+    accept = getattr(worker, "accept", None)
+    if accept is not None:
+        worker.accept = _accept_until_closed(accept)
     service = app_service(worker)
     if service is not None:
         service.jobs.leaving = lambda: not worker.alive
+
+
+def _accept_until_closed(accept: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return gthread's ``accept`` without its fault at a listener that the master has shut down: EINVAL."""
+
+    def accept_or_leave(listener: Any) -> None:
+        try:
+            accept(listener)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+
+    return accept_or_leave
 
 
 def app_service(worker: Any) -> Any:
@@ -180,7 +203,9 @@ class _Reload:
     def reload(self) -> None:
         """Start workers with new settings and let the old ones finish; keep all as it is if the settings are wrong."""
         try:
-            check_bind(load_settings())
+            settings = load_settings()
+            check_bind(settings)
+            check_tables(settings)
         except WallasError as error:
             self.server.log.error("Not reloaded, the old settings stay: %s", error)
             return
@@ -195,9 +220,22 @@ class _Reload:
         self.server.cfg.set("graceful_timeout", 0)
 
     def stop(self, graceful: bool = True) -> None:
-        """Tell all workers when they must have ended, then stop as gunicorn does."""
+        """Tell all workers when they must have ended, refuse new connections, then stop as gunicorn does."""
         grace.announce_end(STOP_SECONDS if graceful else 0)
+        self._refuse()
         self.gunicorn_stop(graceful)
+
+    def _refuse(self) -> None:
+        """Shut the listeners down for all workers at once: while streams end, none of them would accept any more.
+
+        Not those that another program serves on: systemd's, or a new master's after USR2.
+        """
+        server = self.server
+        if server.systemd or server.reexec_pid or server.master_pid:
+            return
+        for listener in server.LISTENERS:
+            with suppress(OSError):
+                listener.sock.shutdown(socket.SHUT_RDWR)
 
     def ended(self, pid: int) -> None:
         """Replace a new worker that died while old ones still finish: gunicorn counts those as enough."""

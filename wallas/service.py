@@ -29,9 +29,9 @@ from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
-from wallas.storage.file import check_database
+from wallas.storage.file import StorageError, check_database, is_sqlite
 from wallas.storage.leader import Lease
-from wallas.storage.model_lists import load_models, save_models
+from wallas.storage.model_lists import StoredModels, load_models, save_models
 from wallas.storage.prune import prune
 from wallas.storage.responses import delete_response
 from wallas.storage.writer import Writer
@@ -102,9 +102,14 @@ class Service:
     def _database(self) -> Engine:
         self.settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         url = self.settings.database_url
-        if not migrate.is_current(url):
-            check_database(url)
-            migrate.upgrade(url)
+        try:
+            if not migrate.is_current(url):
+                check_database(url)
+                migrate.upgrade(url)
+        except StorageError as error:
+            if is_sqlite(url):
+                raise
+            log.error("this worker starts without its database: %s", error)  # the master has checked it at its start
         return open_database(url)
 
     def _jobs(self) -> list[Job]:
@@ -115,7 +120,7 @@ class Service:
 
     def catalog(self) -> Catalog:
         """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
-        rows = load_models(self.engine)
+        rows = self._stored_lists()
         self.stamps = {row.provider: row.fetched_at for row in rows}
         listings = [Listing.parse(msgspec.json.decode(row.models)) for row in rows]
         listings = [self.unsaved.get(listing.provider, listing) for listing in listings]
@@ -125,6 +130,13 @@ class Service:
             providers=self.settings.providers, listings=listings, terms=provider_terms(self.settings, self.providers)
         )
 
+    def _stored_lists(self) -> list[StoredModels]:
+        try:
+            return load_models(self.engine)
+        except SQLAlchemyError as error:
+            log.warning("no stored model lists, the database does not answer: %s", type(error).__name__)
+            return []
+
     def refresh(self) -> None:
         """Ask every provider that can be used for its list; keep the old one of whoever does not answer."""
         self._fetch_lists(self.providers)
@@ -132,7 +144,7 @@ class Service:
     def _fetch_lists(self, providers: Mapping[str, Provider]) -> None:
         from wallas.catalog.refresh import refresh
 
-        before = {row.provider: row.models for row in load_models(self.engine)}
+        before = {row.provider: row.models for row in self._stored_lists()}
 
         def store(provider: str, listing: Listing) -> None:
             old = before.get(provider)

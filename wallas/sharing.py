@@ -46,8 +46,8 @@ class HealthSharing:
         """Why workers do not hear of each other at the moment; None while they do."""
         self.news = threading.Event()
         self.stopping = threading.Event()
-        self._remember()
-        self.take_in()
+        self._guarded(self._remember)
+        self._guarded(self.take_in)
         self.health.news = self.news.set
         self.thread = threading.Thread(target=self._run, name="wallas-health", daemon=True)
         self.thread.start()

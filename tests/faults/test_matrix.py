@@ -4,10 +4,12 @@ import pytest
 
 from tests.faults import over_sockets
 from tests.faults.cases import cases, run
-from tests.faults.families import FAMILIES, TALE, VISIBLE
+from tests.faults.families import FAMILIES, TALE, VISIBLE, tools
 from tests.faults.gateway import Gateway
 from tests.faults.matrix import SAMPLE, SOCKETS
 from tests.faults.stage import Play, Player, Voice
+
+HALF = ("weather", '{"city":', '"Li')
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -89,3 +91,22 @@ def test_a_text_that_may_not_be_continued_ends_honestly(body: dict[str, object],
     assert play.heard.error is not None and not play.heard.ends
     assert second.asked == []
     assert play.untidy() is None
+
+
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "responses"])
+def test_half_a_call_that_was_shown_on_demand_ends_honestly(protocol: str) -> None:
+    first = Player("one", "openai", lambda voice: voice.call(*HALF).broken(fault="reset", cut=10**6))
+    second = Player("two", "openai", tells)
+    play = Play(protocol, [first, second], body=tools(protocol), hold="event")
+    assert play.heard.error is not None and not play.heard.ends
+    assert second.asked == []
+
+
+def test_a_policy_that_refuses_to_go_on_ends_the_answer_honestly() -> None:
+    policy = "Your request was flagged by our moderation policy"
+    first = Player("one", "openai", lambda voice: voice.say(TALE[:90]).broken(fault="reset", cut=10**6))
+    second = Player("two", "openai", lambda voice: voice.refused(400, policy))
+    third = Player("three", "openai", tells)
+    play = Play("openai", [first, second, third])
+    assert play.heard.error is not None and not play.heard.ends
+    assert play.outcomes == ["cut", "content_filter"] and third.asked == []

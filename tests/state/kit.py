@@ -49,8 +49,11 @@ class Line:
 
     @cached_property
     def pid(self) -> int:
-        """The number of the worker that took this connection."""
-        self.connection.getresponse().read()
+        """The number of the worker that took this connection, 0 for one that is about to end."""
+        answer = self.connection.getresponse()
+        answer.read()
+        if answer.headers.get("Connection") == "close":
+            return 0
         return holder(self.connection.sock.getsockname()[1], self.gateway)
 
     def request(
@@ -94,8 +97,9 @@ class Line:
 class Gateway:
     """A running gunicorn with the whole gateway; ``restart`` begins another one on the same database."""
 
-    def __init__(self, folder: Path, url: str, *, app: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, url: str, *, app: str, conf: Path, variables: Mapping[str, str]) -> None:
         """Prepare; ``start`` runs it."""
+        self.conf = conf
         self.folder = folder
         self.url = url
         self.app = app
@@ -108,15 +112,28 @@ class Gateway:
 
     def start(self) -> "Gateway":
         """Start it and wait until it answers."""
-        variables = {"WALLAS_CONFIG": str(self.folder / "wallas.toml"), "WALLAS_KEYLESS": "false", **self.variables}
-        environ = environment(self.folder, self.port, variables) | {"WALLAS_DATABASE_URL": self.url}
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), self.app]
+        environ = self.environ()
+        command = [sys.executable, "-m", "gunicorn", "-c", str(self.conf), self.app]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self.wait_until(self.answers, seconds=30)
         return self
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment that it runs in."""
+        variables = {"WALLAS_CONFIG": str(self.folder / "wallas.toml"), "WALLAS_KEYLESS": "false", **self.variables}
+        return environment(self.folder, self.port, variables) | {"WALLAS_DATABASE_URL": self.url}
+
+    def configure(self, config: str) -> None:
+        """Write another ``wallas.toml``."""
+        (self.folder / "wallas.toml").write_text(config)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the `wallas` command in this gateway's environment."""
+        command = [sys.executable, "-m", "wallas", *words]
+        return subprocess.run(command, cwd=ROOT, env=self.environ(), capture_output=True, text=True, check=False)
 
     def answers(self) -> bool:
         """Return whether it serves; raise with what it wrote if it has ended."""
@@ -146,6 +163,7 @@ class Gateway:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait()
+        (ROOT / "instance" / f"wallas-{self.port}.pid").unlink(missing_ok=True)
         wait_until(lambda: not any(alive(number) for number in numbers), seconds=5)
         self.process = None
         self.seen.clear()
@@ -172,7 +190,7 @@ class Gateway:
         limit = time.monotonic() + 15
         while len(found) < count and time.monotonic() < limit:
             for line in [Line(self) for _ in range(4)]:  # several at once: a lone one always meets the same worker
-                if found.setdefault(line.pid, line) is not line:
+                if line.pid == 0 or found.setdefault(line.pid, line) is not line:
                     line.close()
         self.opened += found.values()
         assert len(found) >= count
@@ -247,11 +265,17 @@ def profile(*models: str, name: str = "mine") -> str:
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, url: str, config: str, *, app: str = "tests.state.app:app", **variables: str
+    folder: Path,
+    url: str,
+    config: str,
+    *,
+    app: str = "tests.state.app:app",
+    conf: Path = ROOT / "gunicorn.conf.py",
+    **variables: str,
 ) -> Iterator[Gateway]:
     """Run a gateway with two workers; end all its processes afterwards."""
     (folder / "wallas.toml").write_text(config)
-    running = Gateway(folder, url, app=app, variables={"WALLAS_WORKERS": "2"} | variables)
+    running = Gateway(folder, url, app=app, conf=conf, variables={"WALLAS_WORKERS": "2"} | variables)
     try:
         yield running.start()
     finally:

@@ -1,6 +1,5 @@
 """Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from wallas import codecs
 from wallas.codecs import Codec
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
+from wallas.ids import fresh
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest, ChatResponse, Reasoning
@@ -49,7 +49,7 @@ def router() -> Router:
 def request_id(incoming: Request) -> str:
     """Return the id that the client gave this request, if it is usable, else a new one."""
     said = incoming.environ.get("HTTP_X_REQUEST_ID", "")
-    return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else secrets.token_hex(12)
+    return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else fresh()
 
 
 def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:

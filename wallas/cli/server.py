@@ -11,6 +11,7 @@ from typing import IO
 
 from wallas.cli.http import address, answers
 from wallas.master import STOP_SECONDS, prepare_database
+from wallas.master_check import check_tables
 from wallas.pidfile import CONFIG, running_pid
 from wallas.settings import ROOT, Settings, check_bind
 
@@ -90,6 +91,7 @@ def restart(settings: Settings, options: argparse.Namespace) -> int:
 def reload(settings: Settings, options: argparse.Namespace) -> int:
     """Have the server read its settings again; refuse here already if they are wrong."""
     check_bind(settings)
+    check_tables(settings)
     pid = running_pid(settings)
     if pid is None:
         print("Wallas is not running.")

@@ -30,6 +30,9 @@ NAME_MOST = 300
 """Characters of the longest name that is looked at: ids have at most 200, and suffixes are few."""
 _FOREIGN = re.compile(r"(claude|gpt|gemini)-")
 
+KNOWN_MOST = 1000
+"""How many names' meanings are kept; clients use few, and a new catalog begins anew."""
+
 
 class Asked(NamedTuple):
     """What a model name means: a ``profile`` to choose by, or ``models`` to use in this order.
@@ -64,12 +67,15 @@ class Names:
         self.usable = usable
         self.aliases = aliases
         self.profiles = profiles
+        self.known: dict[str, Asked] = {}
 
     def read(self, name: str) -> Asked:
         """Return what the name means; raise NotFound with the nearest names for one that means nothing."""
-        asked = self._read(name, 0) if len(name) <= NAME_MOST else None
+        asked = self.known.get(name) or (self._read(name, 0) if len(name) <= NAME_MOST else None)
         if asked is None:
             raise self._unknown(name)
+        if len(self.known) < KNOWN_MOST:
+            self.known[name] = asked
         return asked
 
     def _read(self, name: str, depth: int) -> Asked | None:

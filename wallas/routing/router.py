@@ -1,6 +1,5 @@
 """Decides who answers: reads the model's name, finds the candidates, and makes the stream that tries them."""
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,6 +10,7 @@ from wallas import codecs
 from wallas.catalog.snapshot import Catalog
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
+from wallas.ids import fresh
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.choice import Chooser, Options
@@ -121,7 +121,7 @@ class Router:
             again=partial(chooser.select, request, choice, needs),
             codec=codec,
             out=out,
-            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + secrets.token_hex(14),
+            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),
             created=int(time.time()),
             asked=request.model[:200],
             profile=choice.profile,

@@ -83,7 +83,10 @@ class Stream:
         return (head[0], head[1] + self.extra_headers) if head else None
 
     def step(self) -> bytes:
-        """Advance to the next wait and return what the client gets now."""
+        """Advance to the next wait and return what the client gets now; a body whose time is over is not read on."""
+        body, deadlines = self.body, self.attempts.deadlines
+        if body is not None and body.failed is None and deadlines.overdue:
+            body.failed = deadlines.lateness(deadlines.clock())
         out: list[bytes] = []
         try:
             while True:

@@ -66,6 +66,7 @@ def _open_sqlite(url: str) -> Engine:
         module=module,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         pool_size=4,
+        pool_use_lifo=True,  # the connection used last: what it keeps of the file is still true
         max_overflow=28,
         pool_timeout=BUSY_SECONDS,
     )

@@ -31,4 +31,6 @@ def fitted(table: Table, rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 def text(value: str, length: int | None = None) -> str:
     """Return ``value`` without NUL and lone surrogates, cut to ``length`` characters."""
-    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:length]
+    if not value.isascii() or "\0" in value:
+        value = value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return value[:length]

@@ -71,7 +71,8 @@ class Writer:
                 self.dropped += 1
             self._items.append(Item(save, row))
             waiting = len(self._items)
-            self._idle.clear()
+            if waiting == 1:
+                self._idle.clear()
         if waiting == 1:
             self._come.set()
         if waiting == self.batch:

@@ -1,0 +1,175 @@
+"""What a request and a chunk may cost: counted in function calls, which are exact where times are noise.
+
+The figures are those measured on 2026-11-21 (docs/performance.md) with a tenth more. Whoever needs more changes the
+figure in the same commit, and says there what it buys.
+"""
+
+import io
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import event
+
+from tests.fakes import FakeProvider, say
+from tests.routing.scenes import frames, text
+from tests.routing.scripted import ScriptedProvider, ask, candidate, stream_of
+from wallas import create_app
+from wallas.settings import load_settings
+from wallas.transport import Body, Transport
+from wallas.transport_http import split_url
+
+CHUNK_CALLS = {"openai_chat": 117, "anthropic": 117, "gemini": 141, "ollama": 114}
+"""For one chunk from a provider of each wire to a client of the OpenAI chat wire, waiting for it included."""
+PLAIN_CALLS = 1296
+"""For one plain request from WSGI's environ to the last byte of the answer, Flask included."""
+MARGIN = 1.1
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+WARM_UP = 8
+
+
+def calls(action: Callable[[], object]) -> Counter[str]:
+    """Return how often each Python and C function is called by an action in this thread."""
+    counts: Counter[str] = Counter()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "call":
+            counts[frame.f_code.co_qualname] += 1
+        elif event == "c_call":
+            counts[argument.__qualname__] += 1
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return counts
+
+
+class SocketProvider(ScriptedProvider):
+    """A provider at the other end of a socket pair; what it sends is written by the test."""
+
+    def __init__(self, wire: str) -> None:
+        super().__init__("p", wire)
+        self.here, self.there = socket.socketpair()
+        self.here.setblocking(False)
+
+    def chat(self, request: Any, *, key: Any, dropped: Any = None) -> Any:
+        return Body(Transport(), self.here, split_url("http://p/"), "POST", reused=False, whole=True)
+
+    def send(self, frame: bytes) -> None:
+        self.there.sendall(b"%x\r\n%b\r\n" % (len(frame), frame))
+
+
+@pytest.fixture
+def chunk_by_chunk() -> Iterator[Callable[[str], Iterator[Counter[str]]]]:
+    """Return a function that yields, chunk by chunk, the calls that a stream of a provider's wire takes."""
+    opened: list[SocketProvider] = []
+
+    def counted(wire: str) -> Iterator[Counter[str]]:
+        provider = SocketProvider(wire)
+        opened.append(provider)
+        stream = stream_of(ask(), [candidate(provider)], wire="openai_chat")
+        told = [frame for frame in frames(text("word " * 200), wire=wire, size=5) if frame]
+        provider.there.sendall(HEAD)
+        iterator = iter(stream.bind(lambda *head: None, None))
+        for frame in told[:WARM_UP]:
+            provider.send(frame)
+        next(iterator)
+        for frame in told[WARM_UP:-WARM_UP]:
+            provider.send(frame)
+            yield calls(lambda: next(iterator))
+        stream.close()
+
+    yield counted
+    for provider in opened:
+        provider.here.close()
+        provider.there.close()
+
+
+@pytest.mark.parametrize("wire", CHUNK_CALLS)
+def test_a_chunk_takes_no_more_calls_than_it_did(chunk_by_chunk, wire):
+    each = [counts.total() for counts in chunk_by_chunk(wire)]
+    assert len(each) > 100
+    usual = sorted(each)[len(each) // 2]
+    assert usual <= CHUNK_CALLS[wire] * MARGIN, usual
+
+
+def test_no_chunk_makes_a_poll_object_a_fault_or_a_log_line(chunk_by_chunk):
+    seen: Counter[str] = sum(chunk_by_chunk("openai_chat"), Counter())
+    assert seen["poll.poll"] > 100
+    assert not {"poll", "ProviderError.__init__", "Logger._log"} & seen.keys()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[tuple[Any, FakeProvider]]:
+    """Return the app with one scripted provider."""
+    with FakeProvider() as provider:
+        config = tmp_path / "wallas.toml"
+        table = {"base_url": f"{provider.url}/v1", "api_key": "sk-x", "discover": False}
+        lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in table.items()]
+        config.write_text("\n".join(["[providers.openai]", *lines]))
+        settings = {
+            "WALLAS_DATABASE_URL": f"sqlite:///{tmp_path / 'wallas.sqlite'}",
+            "WALLAS_CONFIG": str(config),
+            "WALLAS_KEYLESS": "off",
+            "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
+        }
+        app = create_app(load_settings(settings, directory=tmp_path))
+        yield app, provider
+        app.extensions["wallas"].close()
+
+
+def post(app: Any, **fields: Any) -> bytes:
+    """Return the app's answer to a chat request, as a WSGI server gets it."""
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How are you? " * 40}]
+    data = msgspec.json.encode({"model": "openai/gpt-4o-mini", "messages": messages, "temperature": 0.5} | fields)
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/v1/chat/completions",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8001",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "127.0.0.1:8001",
+        "CONTENT_LENGTH": str(len(data)),
+        "wsgi.input": io.BytesIO(data),
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": "http",
+    }
+    return b"".join(app(environ, lambda status, headers: None))
+
+
+def test_a_plain_request_takes_no_more_calls_than_it_did(gateway):
+    app, provider = gateway
+    for _ in range(5):
+        provider.will(say("Well, thank you."))
+    for _ in range(3):
+        assert b"Well, thank you." in post(app)
+    totals = [calls(lambda: post(app)).total() for _ in range(2)]
+    assert min(totals) <= PLAIN_CALLS * MARGIN, totals
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_thread_that_answers_asks_the_database_nothing(gateway, stream):
+    app, provider = gateway
+    statements: list[str] = []
+
+    @event.listens_for(app.extensions["wallas"].engine, "before_cursor_execute")
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            statements.append(statement)
+
+    for _ in range(2):
+        provider.will(say("Well, thank you."))
+    assert b"finish_reason" in post(app, stream=stream) and b"finish_reason" in post(app, stream=stream)
+    assert statements == []
+    assert app.extensions["wallas"].writer.flush()
