@@ -68,6 +68,7 @@ class ScriptedProvider:
         self.requests: list[ChatRequest] = []
         self.bodies: list[ScriptedBody] = []
         self.timeouts = Timeouts()
+        self.never_rest = False
         self.keys = (Key(secret=Secret("k"), account="acc", id="k1"),)
 
     def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> ScriptedBody:

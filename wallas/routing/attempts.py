@@ -6,6 +6,7 @@ step that may block. Nothing bound to a thread lives across a yield.
 """
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,6 +17,7 @@ import msgspec
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
 from wallas.routing.candidates import Candidate, Excluded, Selection
@@ -93,6 +95,7 @@ class Attempts:
         self.excluded = list(plan.excluded)
         self.last_name = ""
         self.repeating = False
+        self.tried: set[Place] = set()
         self.attempt: Attempt | None = None
         self.lessons: Lessons | None = None
         self.stale = 0
@@ -170,23 +173,28 @@ class Attempts:
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
-        again = self.plan.again
-        if again is None or self.shown.started or self.empty or len(self.record.hops) >= MOST_ATTEMPTS:
+        if not self._may_wait() or self.plan.again is None:
             return False
-        if any(error.verdict.status != 429 for error in self.failures):
-            return False
-        selection = again()
-        soonest = min(
-            (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker), default=None
-        )
-        left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
-        if not selection.candidates:
-            if soonest is None or soonest > left or not self.desk.room.enter():
+        selection = self.plan.again()
+        back = [one for one in selection.candidates if one.place not in self.tried]
+        if not back:
+            times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
+            soonest = min(times, default=math.inf)
+            left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
+            if soonest > left or not self.desk.room.enter():
                 return False
             yield from self._pause(soonest)
-            selection = again()
-        self.queue, self.excluded = Queue(selection.candidates), selection.excluded
-        return bool(selection.candidates) and left > 0
+            selection = self.plan.again()
+            back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
+        self.queue, self.excluded = Queue(back), selection.excluded
+        return bool(back)
+
+    def _may_wait(self) -> bool:
+        """Return whether waiting could help: nothing was shown, and nothing but limits stood in the way."""
+        hops = len(self.record.hops)
+        if self.shown.started or self.empty or self.queue.waiting or hops >= MOST_ATTEMPTS:
+            return False
+        return (self.plan.fallback or not hops) and all(error.verdict.status == 429 for error in self.failures)
 
     def _pause(self, seconds: float) -> Iterator[bytes | Want]:
         pause = self.body = Pause()
@@ -240,6 +248,7 @@ class Attempts:
         mode = self.shown.mode(self.request)
         attempt = self.attempt = Attempt(self, candidate, mode)
         self.last_name = candidate.model.name
+        self.tried.add(candidate.place)
         yield BLOCK
         reading = attempt.send()
         held = attempt.held
