@@ -22,6 +22,7 @@ json_values = st.recursive(
 objects = st.dictionaries(st.text(LETTERS, min_size=1, max_size=5), json_values, max_size=3)
 cache = st.just({"cache_control": {"type": "ephemeral"}})
 unknown = objects.map(lambda data: data | {"type": "novelty"})
+unread = objects.map(lambda data: data | {"type": "search_result"})
 citation = st.builds(
     lambda text, title: {"type": "char_location", "cited_text": text, "document_title": title, "document_index": 0},
     words,
@@ -48,7 +49,7 @@ document = block(
 result = block(
     "tool_result",
     tool_use_id=ids,
-    content=words | st.lists(text() | image | document | unknown, min_size=1, max_size=2),
+    content=words | st.lists(text() | image | document | unread, min_size=1, max_size=2),
     is_error=st.booleans(),
 )
 call = block("tool_use", id=ids, name=ids, input=objects)
@@ -56,7 +57,7 @@ thinking = block("thinking", thinking=st.text(max_size=5).filter(lambda t: "\0" 
 redacted = block("redacted_thinking", data=ids)
 server = block("server_tool_use", id=ids, name=ids, input=objects)
 
-said_by_user = words | st.lists(text() | image | document | result | unknown, min_size=1, max_size=4)
+said_by_user = words | st.lists(text() | image | document | result | unread, min_size=1, max_size=4)
 said_by_model = words | st.lists(text() | thinking | redacted | call | server | unknown, min_size=1, max_size=4)
 message = (
     st.builds(lambda content: {"role": "user", "content": content}, said_by_user)

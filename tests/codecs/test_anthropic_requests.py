@@ -196,16 +196,39 @@ def test_white_space_in_base64_is_taken_out():
 @pytest.mark.parametrize(
     "block",
     [
-        {"type": "hologram", "data": [1, {"a": None}]},
-        {"type": "image", "source": {"type": "satellite", "orbit": 3}},
+        {"type": "search_result", "data": [1, {"a": None}]},
+        {"type": "web_search_tool_result", "tool_use_id": "x", "content": []},
         {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}, image()]}},
-        {"type": "image", "source": {"type": "text", "data": "x"}},
     ],
 )
-def test_blocks_not_known_here_are_carried_unread(block):
+def test_blocks_not_read_here_are_carried_unread(block):
     request = anthropic.decode_request(saying(block))
     assert request.messages[0].parts[1] == Opaque(wire="anthropic", data=block)
     assert anthropic.encode_request(request)["messages"][0]["content"][1] == block
+
+
+@pytest.mark.parametrize(
+    ("block", "param"),
+    [
+        ({"type": "hologram", "data": 1}, "messages[1].content[0].type"),
+        ({"type": "image", "source": {"type": "satellite"}}, "messages[1].content[0].source.type"),
+        ({"type": "image", "source": {"type": "text", "data": "x"}}, "messages[1].content[0].source.type"),
+        (
+            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "tool_use", "id": "x"}]},
+            "messages[1].content[0].content[0].type",
+        ),
+    ],
+)
+def test_blocks_that_nobody_knows_are_refused_from_a_user(block, param):
+    with pytest.raises(BadRequest) as caught:
+        anthropic.decode_request(saying(block))
+    assert caught.value.param == param
+
+
+def test_blocks_that_nobody_knows_are_carried_in_the_models_own_turn():
+    block = {"type": "hologram", "data": [1, {"a": None}]}
+    request = anthropic.decode_request(saying(block, role="assistant"))
+    assert request.messages[1].parts[0] == Opaque(wire="anthropic", data=block)
 
 
 def test_unknown_keys_of_a_source_go_back_with_it():
@@ -231,7 +254,7 @@ def test_a_document_given_as_text_has_its_text(source, text):
 
 def test_tool_results_hold_texts_and_images_and_carry_the_rest_unread():
     reference = {"type": "tool_reference", "tool_name": "g"}
-    inner = [{"type": "text", "text": "a"}, image(), reference, {"type": "tool_use", "id": "x"}]
+    inner = [{"type": "text", "text": "a"}, image(), reference, {"type": "search_result", "title": "x"}]
     given = {"type": "tool_result", "tool_use_id": "t", "content": inner, "toolset_name": "s"}
     part = anthropic.decode_request(saying(given)).messages[0].parts[0]
     assert isinstance(part, ToolResult)

@@ -141,7 +141,7 @@ requests = fields(
         {
             "functionCallingConfig": fields(
                 {},
-                mode=st.sampled_from(["AUTO", "any", "NONE", "VALIDATED", "NEW"]),
+                mode=st.sampled_from(["AUTO", "any", "NONE", "VALIDATED", "MODE_UNSPECIFIED"]),
                 allowedFunctionNames=st.lists(names, max_size=2),
             )
         }

@@ -9,6 +9,7 @@ import msgspec
 
 from wallas.codecs.fields import convert, join, leftover
 from wallas.codecs.framing import encode
+from wallas.codecs.limits import MEDIA_BYTES
 from wallas.errors import BadRequest
 from wallas.types.chat import (
     Citation,
@@ -109,18 +110,30 @@ class Block(NamedTuple):
 def read_block(block: dict[str, Any], *, at: str = "", role: str | None = None) -> Part:
     """Return a block as a part; one of a type not known here is Opaque. ``at`` is its path in the request.
 
-    With ``role``, a block that only another role may have is a BadRequest.
+    With ``role``, a block that only another role may have is a BadRequest, and
+    so is one of a type that nobody knows, unless the model itself may have said it.
     """
     kind = block.get("type")
     if not isinstance(kind, str):
         raise BadRequest(f"{join(at, 'type')}: expected `str`", param=join(at, "type"))
     known = BLOCKS.get(kind)
     if known is None:
+        if role not in (None, "assistant") and not carried(kind):
+            raise _unknown(join(at, "type"), kind)
         return Opaque(wire=WIRE, data=block)
     if role is not None and known.role not in (None, role):
         param = join(at, "type")
         raise BadRequest(f"{param}: `{kind}` belongs in a message of role `{known.role}`", param=param)
     return known.read(convert(block, known.shape, at=at), own(block, known.shape), at, block)
+
+
+def carried(kind: str) -> bool:
+    """Return whether a user's or a system turn may hold blocks of this type, which are carried unread."""
+    return kind in CARRIED or kind.endswith("_tool_result")
+
+
+def _unknown(param: str, kind: str) -> BadRequest:
+    return BadRequest(f"{param}: no content of type {kind[:100]!r} is known here", param=param)
 
 
 def own(block: dict[str, Any], shape: type[msgspec.Struct]) -> Extra:
@@ -185,8 +198,11 @@ def _read_media(kind: MediaKind, block: MediaIn, *, extra: Extra, at: str, raw: 
         case "content" if kind == "document" and (text := words_of(source.content)) is not None:
             mine = extra.get(WIRE, {}) | {"source": block.source}
             return msgspec.structs.replace(media, text=clean(text), extra={WIRE: mine})
-        case _:
+        case "content" if kind == "document":
             return Opaque(wire=WIRE, data=raw)
+        case _:
+            param = join(at, "type")
+            raise BadRequest(f"{param}: no {kind} comes from a source of type {source.type[:100]!r}", param=param)
 
 
 def words_of(content: str | Blocks | None) -> str | None:
@@ -209,6 +225,9 @@ def present(value: str | None, *, at: str, name: str) -> str:
 def checked_data(kind: MediaKind, source: SourceIn, *, at: str) -> str:
     """Return base64 without white space; raise BadRequest when it is none, or not of an image where one is due."""
     data = present(source.data, at=at, name="data")
+    if len(data) > MEDIA_BYTES * 4 // 3 + 4:
+        param = join(at, "data")
+        raise BadRequest(f"{param}: more than {MEDIA_BYTES} bytes", param=param)
     if kind == "image" and not (source.media_type or "").startswith("image/"):
         param = join(at, "media_type")
         raise BadRequest(f"{param}: expected an image type such as image/png", param=param)
@@ -243,7 +262,24 @@ BLOCKS: dict[str, Block] = {
     "redacted_thinking": Block(RedactedIn, _read_redacted, "assistant"),
 }
 
+CARRIED = frozenset(
+    {
+        "advisor_redacted_result",
+        "compaction",
+        "container_upload",
+        "fallback",
+        "mcp_tool_listing",
+        "mcp_tool_use",
+        "search_result",
+        "server_tool_use",
+        "tool_addition",
+        "tool_removal",
+    }
+)
+"""Types beside ``..._tool_result`` that Anthropic's SDK (2026-11) lets a client send."""
 INSIDE_RESULTS = frozenset({"text", "image", "document"})
+CARRIED_INSIDE = frozenset({"search_result", "tool_reference", "browser_state"})
+"""Types that a tool's result may hold and that are carried unread."""
 
 
 def read_content(
@@ -251,7 +287,7 @@ def read_content(
 ) -> tuple[Part, ...]:
     """Return a message's or a tool result's content as parts, empty texts left out (the wire refuses them).
 
-    With ``kinds``, blocks of other types are carried unread.
+    With ``kinds`` (inside a tool's result), other blocks are carried unread if the wire has them there.
     """
     if isinstance(content, str):
         text = clean(content)
@@ -259,6 +295,8 @@ def read_content(
     parts: list[Part] = []
     for number, block in enumerate(content):
         if kinds is not None and isinstance(kind := block.get("type"), str) and kind not in kinds:
+            if kind not in CARRIED_INSIDE:
+                raise _unknown(f"{at}[{number}].type", kind)
             parts.append(Opaque(wire=WIRE, data=block))
         else:
             parts.append(read_block(block, at=f"{at}[{number}]", role=role))

@@ -34,7 +34,7 @@ DYNAMIC = -1
 """The thinking budget that means: as much as the model sees fit (``adaptive``)."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class BodyIn(msgspec.Struct):

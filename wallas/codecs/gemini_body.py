@@ -9,6 +9,7 @@ from wallas.codecs.limits import Name
 Json: TypeAlias = dict[str, Any]
 Id: TypeAlias = Annotated[str, Meta(pattern=r"^[^\x00]*\Z")]
 Fraction: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Whole: TypeAlias = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 
 
@@ -110,7 +111,7 @@ class ThinkingConfig(Struct):
     """How hard to think."""
 
     includeThoughts: bool | None = None
-    thinkingBudget: int | None = None
+    thinkingBudget: Whole | None = None
     thinkingLevel: str | None = None
 
 
@@ -137,11 +138,11 @@ class Config(Struct):
 
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     topP: Fraction | None = None
-    topK: Annotated[float, Meta(ge=0)] | None = None
+    topK: Annotated[float, Meta(ge=0, le=2**53)] | None = None
     candidateCount: Annotated[int, Meta(ge=1, le=8)] | None = None
-    maxOutputTokens: Annotated[int, Meta(ge=1)] | None = None
+    maxOutputTokens: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     stopSequences: list[str] | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     presencePenalty: Penalty | None = None
     frequencyPenalty: Penalty | None = None
     responseLogprobs: bool | None = None

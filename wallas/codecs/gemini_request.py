@@ -49,6 +49,26 @@ _MODES: dict[str, Literal["auto", "none", "required"]] = {
 }
 
 _SIGNS = frozenset({"thought", "thoughtSignature"})
+_KINDS = frozenset(
+    {
+        "audioMetadata",
+        "audioTranscription",
+        "codeExecutionResult",
+        "documentMetadata",
+        "executableCode",
+        "fileData",
+        "inlineData",
+        "mediaProcessing",
+        "mediaResolution",
+        "partMetadata",
+        "speechMetadata",
+        "spreadsheetMetadata",
+        "toolCall",
+        "toolResponse",
+        "videoMetadata",
+    }
+)
+"""What a user's part may be beside text and results, as Google's SDK (2026-11) has it; a model's may be anything."""
 _RESPONSE = ("responseMimeType", "responseSchema", "responseJsonSchema")
 _READ = ("contents", "model", "stream", "systemInstruction", "tools", "toolConfig", "generationConfig")
 
@@ -193,6 +213,9 @@ def _part(part: Json, *, at: str, calls: Calls, role: str | None) -> Part:
         _checked(part["inlineData"], at=f"{at}.inlineData")
     if not part.keys() - _SIGNS:
         return Text(text="", seal=seal)
+    if role != "model" and not part.keys() & _KINDS:
+        kinds = ", ".join(sorted(part.keys()))[:100]
+        raise BadRequest(f"{at}: no part of kind {kinds!r} is known here", param=at)
     return part_of(part, id="", seal=seal)
 
 
@@ -246,6 +269,9 @@ def _choice(config: Json) -> tuple[Json, Json]:
     calling = config.get("functionCallingConfig", {})
     word = str(calling.get("mode", "")).upper()
     allowed = tuple(calling.get("allowedFunctionNames", ()))
+    if word not in ("", "MODE_UNSPECIFIED", *_MODES):
+        param = "toolConfig.functionCallingConfig.mode"
+        raise BadRequest(f"{param}: expected one of {', '.join(_MODES)}", param=param)
     mode = _MODES.get(word) or ("auto" if allowed else None)
     left = leftover(calling, Calling)
     if word == "VALIDATED" and not allowed:

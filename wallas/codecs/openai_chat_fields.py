@@ -8,7 +8,8 @@ from wallas.codecs.limits import Name
 
 WIRE = "openai_chat"
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 
 
@@ -244,7 +245,7 @@ class ReasoningField(msgspec.Struct):
     """OpenRouter's control of reasoning."""
 
     effort: str | None = None
-    max_tokens: int | None = None
+    max_tokens: Seed | None = None
     exclude: bool | None = None
     enabled: bool | None = None
 
@@ -278,7 +279,7 @@ class Request(msgspec.Struct, kw_only=True):
     stop: str | list[str] | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
     logit_bias: dict[str, float] | None = None

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from wallas.codecs.fields import leftover
-from wallas.codecs.limits import image_type, without_nul
+from wallas.codecs.limits import MEDIA_BYTES, image_type, without_nul
 from wallas.codecs.openai_chat_fields import (
     WIRE,
     AudioPart,
@@ -107,6 +107,8 @@ def sniffed(data: str) -> str | None:
 def base64_text(text: str, at: str) -> str:
     """Return base64 without white space; raise BadRequest when it is empty or something else."""
     data = text if text.isascii() and not re.search(r"\s", text) else "".join(text.split())
+    if len(data) > MEDIA_BYTES * 4 // 3 + 4:
+        raise BadRequest(f"{at}: more than {MEDIA_BYTES} bytes", param=at)
     try:
         whole = binascii.a2b_base64(data, strict_mode=True)
     except ValueError as error:

@@ -24,6 +24,7 @@ from wallas.codecs.openai_chat_fields import (
     ReasoningField,
     Request,
     ResponseFormat,
+    Seed,
     StreamOptions,
     ToolMessage,
 )
@@ -106,8 +107,7 @@ def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
 
 
 def _top_k(more: dict[str, Any]) -> int | None:
-    value = more.get("top_k")
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return None if more.get("top_k") is None else convert(more["top_k"], Seed, at="top_k")
 
 
 def _logprobs(asked: Request) -> int | None:

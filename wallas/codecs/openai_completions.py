@@ -10,7 +10,7 @@ from wallas.codecs.fields import convert, leftover
 from wallas.codecs.framing import comment, encode, sse
 from wallas.codecs.limits import Name, without_nul
 from wallas.codecs.openai_chat_encoder import DONE, KEEP_ALIVE
-from wallas.codecs.openai_chat_fields import Count, Penalty, StreamOptions
+from wallas.codecs.openai_chat_fields import Count, Penalty, Seed, StreamOptions
 from wallas.codecs.openai_chat_words import encode_stopped, encode_usage
 from wallas.codecs.openai_errors import decode_error, encode_error
 from wallas.errors import BadRequest, GatewayError
@@ -42,7 +42,7 @@ class Request(msgspec.Struct, kw_only=True):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: dict[str, float] | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     user: str | None = None
 
 
