@@ -102,6 +102,7 @@ class Breaker(msgspec.Struct):
     at: float = 0.0
     ttft: float | None = None
     ttft_at: float = 0.0
+    speed: float | None = None
     probing: bool = False
 
 
@@ -178,7 +179,9 @@ class Health:
             circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
             if tokens and latency is not None and latency - (ttft or 0) > 0.01:
-                circuit.speed = _average(circuit.speed, tokens / (latency - (ttft or 0)))
+                speed = tokens / (latency - (ttft or 0))
+                circuit.speed = _average(circuit.speed, speed)
+                breaker.speed = _average(breaker.speed, speed)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -240,6 +243,16 @@ class Health:
         """Return the observed output tokens per second, or None."""
         circuit = self.circuits.get(place)
         return circuit.speed if circuit else None
+
+    def generation_speed(self, provider: str, model: str, prior: float) -> float:
+        """Return the expected output tokens per second of a model, whichever key is used."""
+        breaker = self.breakers.get(Place(provider, model))
+        return prior if breaker is None or breaker.speed is None else breaker.speed
+
+    def idle(self, provider: str, model: str) -> float:
+        """Return the seconds since a model was last heard of; infinite if it never was."""
+        breaker = self.breakers.get(Place(provider, model))
+        return math.inf if breaker is None else self.clock() - breaker.at
 
     def drain(self) -> tuple[list[tuple[Place, Rest]], list[Circuit]]:
         """Return what is new since the last call: rests that opened or were lifted, copies of circuits that changed."""

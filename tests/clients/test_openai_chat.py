@@ -215,9 +215,9 @@ def test_a_model_that_nobody_knows_is_a_404_with_the_nearest_names(client: OpenA
 
 
 def test_the_final_error_names_each_attempt_and_when_to_come_again(client: OpenAI, fleet: Fleet) -> None:
-    fleet.one.will(status(429, {"error": {"message": "slow"}}, {"Retry-After": "7"}))
-    fleet.two.will(status(429, {"error": {"message": "slow"}}, {"Retry-After": "3"}))
+    fleet.one.will(status(429, {"error": {"message": "slow"}}, {"Retry-After": "70"}))
+    fleet.two.will(status(429, {"error": {"message": "slow"}}, {"Retry-After": "30"}))
     with pytest.raises(openai.RateLimitError) as caught:
         client.chat.completions.create(model="openai-anthropic", messages=HELLO)
-    assert caught.value.response.headers["retry-after"] == "3"
+    assert caught.value.response.headers["retry-after"] == "30"
     assert [row["provider"] for row in caught.value.body["attempts"]] == ["one-openai", "two-anthropic"]

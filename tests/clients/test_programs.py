@@ -85,11 +85,11 @@ def test_others_get_none_of_them_and_the_client_is_told(url: str, fleet: Fleet) 
 def test_claude_code_is_told_when_to_come_again(code: int, url: str, fleet: Fleet) -> None:
     """It honours Retry-After and comes three times."""
     for provider in (fleet.one, fleet.two, fleet.two):
-        provider.will(status(code, {"error": {"message": "later"}}, {"Retry-After": "4"}))
+        provider.will(status(code, {"error": {"message": "later"}}, {"Retry-After": "40"}))
     answered = send(url + CLAUDE, bodies.claude_code("openai-anthropic"), bodies.CLAUDE_HEADERS)
     assert answered.status == (429 if code == 429 else 529)
     assert answered.json["error"]["type"] == ("rate_limit_error" if code == 429 else "overloaded_error")
-    assert answered.headers["retry-after"] == "4"
+    assert answered.headers["retry-after"] == "40"
     assert "x-should-retry" not in answered.headers
 
 

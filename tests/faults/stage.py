@@ -21,9 +21,10 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import BLAMELESS, Health
 from wallas.quota.ledger import Ledger
 from wallas.routing.attempts import Attempts, Plan
-from wallas.routing.candidates import Candidate, needs_of
+from wallas.routing.candidates import Candidate
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
+from wallas.routing.needs import needs_of
 from wallas.routing.stream import Stream
 from wallas.settings import Key, Secret, Timeouts
 from wallas.simulated import wires

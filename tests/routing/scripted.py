@@ -10,9 +10,10 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
 from wallas.routing.attempts import Attempts, Plan
-from wallas.routing.candidates import Candidate, needs_of
+from wallas.routing.candidates import Candidate
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
+from wallas.routing.needs import needs_of
 from wallas.routing.stream import Stream
 from wallas.settings import Key, Secret, Timeouts
 from wallas.types.chat import ChatRequest, Message, Text
@@ -67,6 +68,7 @@ class ScriptedProvider:
         self.requests: list[ChatRequest] = []
         self.bodies: list[ScriptedBody] = []
         self.timeouts = Timeouts()
+        self.never_rest = False
         self.keys = (Key(secret=Secret("k"), account="acc", id="k1"),)
 
     def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> ScriptedBody:

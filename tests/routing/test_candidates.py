@@ -5,17 +5,10 @@ from tests.routing.scripted import ask
 from tests.routing.stations import Station, many_parts, model
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health, Place
-from wallas.routing.candidates import (
-    MARGIN,
-    TOKENS_PER_MEDIA,
-    Excluded,
-    Needs,
-    Selector,
-    Terms,
-    is_shared,
-    needs_of,
-    preferred,
-)
+from wallas.routing.candidates import Excluded, Terms, is_shared, preferred
+from wallas.routing.needs import MARGIN, TOKENS_PER_MEDIA, Needs, needs_of
+from wallas.routing.selector import Group, Selector
+from wallas.routing.strategies import in_order
 from wallas.settings import Key, Secret
 from wallas.types.chat import Message, Opaque
 
@@ -27,7 +20,11 @@ def chosen(models, *, needs=CHAT, terms=None, stations=None, health=None, roomy=
     health = health or Health(jitter=lambda: 0.5)
     selector = Selector(models, {one.name: one for one in stations}, health)
     selector.windows = windows or {}
-    return selector.select(models, needs, terms or Terms(), roomy=roomy)
+    return selector.select(groups(selector, models, roomy=roomy), needs, terms or Terms())
+
+
+def groups(selector, models, *, roomy=1.0):
+    return [Group(selector.rank(in_order, None, models), moves=False, roomy=roomy)]
 
 
 def reasons(selection):
@@ -154,10 +151,11 @@ def test_keys_take_turns_for_each_model():
     stations = [Station("a", keys=3)]
     selector = Selector([], {"a": stations[0]}, Health())
     models = [model("a", "m"), model("a", "n")]
-    first = [
-        {one.model.id: one.key.id for one in reversed(selector.select(models, CHAT, Terms()).candidates)}
-        for _ in range(4)
-    ]
+    first = []
+    for _ in range(4):
+        found = selector.select(groups(selector, models), CHAT, Terms()).candidates
+        first.append({one.model.id: one.key.id for one in reversed(found)})
+        selector.advance()
     assert [turn["m"] for turn in first] == ["k0", "k1", "k2", "k0"]
     assert [turn["n"] for turn in first] == ["k0", "k1", "k2", "k0"]
 
@@ -169,13 +167,13 @@ def test_the_best_are_ranked_anew_after_a_quarter_of_a_second():
     selector = Selector(models, {"a": Station("a"), "b": Station("b")}, health, clock=clock)
     able = frozenset({"chat"})
     first = selector.best("standard", ask(), able)
-    assert [one.key for one in first] == ["a/m", "b/m"]
+    assert list(first.by_key) == ["a/m", "b/m"]
     for _ in range(5):
         health.succeeded(Place("a", "m", "k0"), ttft=60.0)
     assert selector.best("standard", ask(), able) is first
     clock.now += 0.3
-    assert [one.key for one in selector.best("standard", ask(), able)] == ["b/m", "a/m"]
-    assert selector.best("standard", ask(), able | {"vision"}) == []
+    assert list(selector.best("standard", ask(), able).by_key) == ["b/m", "a/m"]
+    assert selector.best("standard", ask(), able | {"vision"}).rows == []
 
 
 def test_models_of_no_provider_here_or_of_another_kind_are_not_ranked():
@@ -189,7 +187,7 @@ def test_what_strangers_share_comes_last():
     own = Station("b")
     assert is_shared(shared) and not is_shared(own) and not is_shared(Station("c", keyless=True, opt_in=True))
     selector = Selector([model("a", "m", quality=100), model("b", "m", quality=10)], {"a": shared, "b": own}, Health())
-    assert [one.key for one in selector.best("standard", ask(), frozenset({"chat"}))] == ["b/m", "a/m"]
+    assert list(selector.best("standard", ask(), frozenset({"chat"})).by_key) == ["b/m", "a/m"]
 
 
 def test_the_callers_order_and_the_seals_home_come_first():

@@ -9,7 +9,7 @@ from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES, pro
 
 
 def ranked(strategy, *models, health=None):
-    return [one.id for one in STRATEGIES[strategy](ask(), models, health or Health())]
+    return [row.model.id for row in STRATEGIES[strategy](ask(), models, health or Health())]
 
 
 def test_every_profile_has_its_strategy_and_every_alias_its_profile():

@@ -3,7 +3,7 @@ import pytest
 from tests.routing.scenes import pieces, text
 from tests.routing.scripted import ScriptedProvider, ask, candidate
 from wallas.catalog.entries import Price
-from wallas.routing.candidates import needs_of
+from wallas.routing.needs import needs_of
 from wallas.routing.tally import Tally, price, tokens_in
 from wallas.routing.trail import Hop
 from wallas.types.chat import Usage

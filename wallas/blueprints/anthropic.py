@@ -9,7 +9,7 @@ from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
 from wallas.codecs import anthropic
 from wallas.errors import NotFound
-from wallas.routing.candidates import MARGIN, needs_of
+from wallas.routing.needs import MARGIN, needs_of
 from wallas.routing.router import Options
 
 bp = Blueprint("anthropic", __name__, url_prefix="/v1/messages")

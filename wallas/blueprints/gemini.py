@@ -11,7 +11,7 @@ from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
 from wallas.codecs import gemini
 from wallas.errors import BadRequest, NotFound
-from wallas.routing.candidates import MARGIN, needs_of
+from wallas.routing.needs import MARGIN, needs_of
 
 bp = Blueprint("gemini", __name__)
 

@@ -39,6 +39,10 @@ def _seconds(value: Any, name: str) -> float:
     return seconds
 
 
+def _patience(value: Any, name: str) -> float:
+    return 0.0 if str(value) == "0" else _seconds(value, name)
+
+
 def _switch(value: Any, name: str) -> bool:
     said = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}.get(str(value).lower())
     if said is None:
@@ -54,6 +58,8 @@ READERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "hold": ("X-Wallas-Hold", _one_of(HOLDS)),
     "fallback": ("X-Wallas-Fallback", _switch),
     "timeout": ("X-Wallas-Timeout", _seconds),
+    "wait": ("X-Wallas-Wait", _patience),
+    "session": ("X-Session-Id", _text),
 }
 """Field of the ``wallas`` object: its header, and how its value is read."""
 

@@ -12,8 +12,8 @@ from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
 from wallas.codecs import openai_responses
 from wallas.errors import BadRequest, NotFound
-from wallas.routing.candidates import MARGIN, needs_of
 from wallas.routing.enrich import enrich
+from wallas.routing.needs import MARGIN, needs_of
 from wallas.types.chat import ChatRequest, ChatResponse
 
 bp = Blueprint("responses", __name__, url_prefix="/v1/responses")

@@ -6,9 +6,10 @@ step that may block. Nothing bound to a thread lives across a yield.
 """
 
 import logging
+import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,19 +17,22 @@ import msgspec
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
-from wallas.routing.candidates import Candidate, Excluded, Needs
+from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
 from wallas.routing.namespaces import restored, spaces_of
+from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown
 from wallas.routing.tally import Tally, price
 from wallas.routing.trail import Hop, Record
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
+from wallas.routing.waiting import Pause
 from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
@@ -55,10 +59,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     answer_id: str
     created: int
     asked: str
+    again: Callable[[], Selection] | None = None
     profile: str | None = None
+    auxiliary: str | None = None
+    session: str = ""
     hold: str = "part"
     fallback: bool = True
     total: float = 600.0
+    wait: float = 0.0
     keep_response: bool = False
     previous_id: str | None = None
     keep_seals: bool = False
@@ -87,6 +95,7 @@ class Attempts:
         self.excluded = list(plan.excluded)
         self.last_name = ""
         self.repeating = False
+        self.tried: set[Place] = set()
         self.attempt: Attempt | None = None
         self.lessons: Lessons | None = None
         self.stale = 0
@@ -139,25 +148,64 @@ class Attempts:
             self.closing.book("cancelled", 499)
 
     def _moves(self) -> Iterator[bytes | Want]:
-        while (candidate := self._next()) is not None:
-            try:
-                yield from self._answer(candidate)
-                return
-            except ProviderError as error:
-                self._failed(candidate, error)
-            if self.shown.mode(self.request) is Mode.OVER:
-                ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
-                yield from self.closing.finish(ending, candidate.model)
-                return
-            if self.pause:
-                yield BLOCK
-                time.sleep(self.pause)
+        while True:
+            while (candidate := self._next()) is not None:
+                try:
+                    yield from self._answer(candidate)
+                    return
+                except ProviderError as error:
+                    self._failed(candidate, error)
+                if self.shown.mode(self.request) is Mode.OVER:
+                    ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
+                    yield from self.closing.finish(ending, candidate.model)
+                    return
+                if self.pause:
+                    yield BLOCK
+                    time.sleep(self.pause)
+            if not (yield from self._held()):
+                break
         if self.empty and not self.shown.started:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             began = isinstance(self.empty[0], Started)
             yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
             return
         yield self._error(self._final_error())
+
+    def _held(self) -> Generator[bytes | Want, None, bool]:
+        """Wait until somebody may be called again, if that is soon; return whether to go on."""
+        if not self._may_wait() or self.plan.again is None:
+            return False
+        selection = self.plan.again()
+        back = [one for one in selection.candidates if one.place not in self.tried]
+        if not back:
+            times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
+            soonest = min(times, default=math.inf)
+            left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
+            if soonest > left or not self.desk.room.enter():
+                return False
+            yield from self._pause(soonest)
+            selection = self.plan.again()
+            back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
+        self.queue, self.excluded = Queue(back), selection.excluded
+        return bool(back)
+
+    def _may_wait(self) -> bool:
+        """Return whether waiting could help: nothing was shown, and nothing but limits stood in the way."""
+        hops = len(self.record.hops)
+        if self.shown.started or self.empty or self.queue.waiting or hops >= MOST_ATTEMPTS:
+            return False
+        return (self.plan.fallback or not hops) and all(error.verdict.status == 429 for error in self.failures)
+
+    def _pause(self, seconds: float) -> Iterator[bytes | Want]:
+        pause = self.body = Pause()
+        try:
+            self.deadlines.wake(seconds)
+            while pause.failed is None:
+                yield READ
+        finally:
+            self.desk.room.leave()
+            pause.abort()
+            self.body = None
 
     def _next(self) -> Candidate | None:
         """Return whom to try next, if anyone may be tried still."""
@@ -200,6 +248,7 @@ class Attempts:
         mode = self.shown.mode(self.request)
         attempt = self.attempt = Attempt(self, candidate, mode)
         self.last_name = candidate.model.name
+        self.tried.add(candidate.place)
         yield BLOCK
         reading = attempt.send()
         held = attempt.held
@@ -391,6 +440,7 @@ class Attempt:
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
         desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
         desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
+        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

@@ -87,6 +87,8 @@ class Head:
         told = [("X-Request-Id", attempts.plan.id)]
         if attempts.plan.codec.WIRE == "anthropic":
             told.append(("request-id", attempts.plan.id))
+        if attempts.plan.auxiliary:
+            told.append(("X-Wallas-Class", "auxiliary"))
         if attempts.plan.profile:
             told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
         if self.overhead is not None:

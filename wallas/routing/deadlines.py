@@ -58,6 +58,10 @@ class Deadlines:
         """Wait no longer than a moment for what may follow a whole answer."""
         self._due(LINGER_SECONDS, NO_END)
 
+    def wake(self, seconds: float) -> None:
+        """Wait for nothing but the clock."""
+        self._due(seconds, (FailureKind.TIMEOUT, "the wait is over"))
+
     def sent(self) -> None:
         """Note that the client got something: the next sign of life is due later."""
         self.ping_at = self.clock() + PING_SECONDS

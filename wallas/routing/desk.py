@@ -11,7 +11,10 @@ from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
 from wallas.routing.local import Local
+from wallas.routing.selector import Quota
+from wallas.routing.sessions import Sessions
 from wallas.routing.trail import Record
+from wallas.routing.waiting import WaitingRoom
 from wallas.types.chat import ChatRequest, ChatResponse
 
 RETRY_SHARE = 0.2
@@ -75,6 +78,7 @@ class Desk:
         health: Health,
         ledger: Ledger,
         journal: Journal,
+        quota: Quota | None = None,
         clock: Callable[[], float] = time.monotonic,
         ending: Callable[[], float | None] = lambda: None,
     ) -> None:
@@ -83,6 +87,9 @@ class Desk:
         self.ledger = ledger
         self.journal = journal
         self.clock = clock
+        self.quota = quota
+        self.sessions = Sessions(clock)
+        self.room = WaitingRoom()
         self.ending = ending
         self.budget = RetryBudget(clock)
         self.local = Local(clock)

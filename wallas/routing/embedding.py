@@ -9,8 +9,11 @@ from wallas.catalog.entries import Model
 from wallas.errors import FailureKind, GatewayError, NotFound, ProviderError
 from wallas.routing import outcome
 from wallas.routing.attempts import MOST_ATTEMPTS
-from wallas.routing.candidates import BYTES_PER_TOKEN, Candidate, Needs, Selection
+from wallas.routing.candidates import Candidate, Selection
+from wallas.routing.needs import BYTES_PER_TOKEN, Needs
 from wallas.routing.router import Options, Router
+from wallas.routing.selector import Group
+from wallas.routing.strategies import in_order
 from wallas.routing.trail import Hop, Record
 from wallas.transport import Body
 from wallas.types.chat import Usage
@@ -45,7 +48,9 @@ def _selection(router: Router, name: str, options: Options) -> Selection:
     if not exact:
         raise NotFound(f"{name[:100]!r} is no embedding model here", param="model", code="model_not_found")
     models = {model.key: model for model in (*exact, *(() if asked.exact else _elsewhere(router, exact)))}
-    return router.selector.select(models.values(), Needs(frozenset(), 0, 0), router.terms([asked], options))
+    ranking = router.selector.rank(in_order, None, list(models.values()))
+    terms = router.chooser.terms([asked], options)
+    return router.selector.select([Group(ranking, moves=False)], Needs(frozenset(), 0, 0), terms, full=True)
 
 
 def _elsewhere(router: Router, exact: Iterable[Model]) -> list[Model]:

@@ -1,36 +1,47 @@
-"""Ranks models for each virtual model: one cost in seconds, one row a profile, one function a strategy."""
+"""Ranks models for each virtual model: one cost in seconds with named parts, a row a profile, a function a strategy."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from wallas.catalog.entries import Model
 from wallas.health import Health
+from wallas.routing.difficulty import LEVELS
 from wallas.types.chat import ChatRequest
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a virtual model cares for: ``quality`` is the seconds that one point of quality is worth."""
+    """What a virtual model cares for.
 
-    quality: float
+    ``quality`` is the seconds that one point of quality is worth (None: by
+    the request's difficulty), ``sticky`` how much a warm cache counts, ``roomy``
+    how many times the estimated tokens the window shall hold.
+    """
+
+    quality: float | None
+    about: str
     needs: frozenset[str] = frozenset()
     floor: float = 0.0
     hold: str = "part"
     prior: str = "quality"
-    roomy: float = 1.0  # how many times the estimated tokens the window shall hold
+    roomy: float = 1.0
+    sticky: float = 1.0
 
 
 PROFILES: dict[str, Profile] = {
-    "auto": Profile(quality=0.1),
-    "rapido": Profile(quality=0.01, floor=35),
-    "standard": Profile(quality=0.08),
-    "razonamiento": Profile(quality=0.5, needs=frozenset({"reasoning"})),
-    "agentico": Profile(quality=0.3, needs=frozenset({"tools"}), hold="turn"),
-    "codigo": Profile(quality=0.3, prior="coding"),
-    "vista": Profile(quality=0.1, needs=frozenset({"vision"})),
-    "multimodal": Profile(quality=0.1),
-    "contexto-largo": Profile(quality=0.1, roomy=2.0),
+    "auto": Profile(quality=None, about="good and quick; hard requests go to better models"),
+    "rapido": Profile(quality=0.01, floor=35, about="the first word soonest"),
+    "standard": Profile(quality=0.08, about="between speed and quality"),
+    "razonamiento": Profile(quality=0.5, needs=frozenset({"reasoning"}), about="models that think"),
+    "agentico": Profile(
+        quality=0.3, needs=frozenset({"tools"}), hold="turn", sticky=2.0, about="tool callers; every failover is exact"
+    ),
+    "codigo": Profile(quality=0.3, prior="coding", about="quality at code"),
+    "vista": Profile(quality=0.1, needs=frozenset({"vision"}), about="models that see"),
+    "multimodal": Profile(quality=0.1, about="models that take the request's media as they are"),
+    "contexto-largo": Profile(quality=0.1, roomy=2.0, about="a window of twice the estimate"),
 }
 
 PROFILE_ALIASES = {
@@ -61,56 +72,111 @@ USUAL_SPEED = 60.0
 USUAL_OUTPUT = 400
 FAILURE_SECONDS = 3.0
 BEST_QUALITY = 100.0
+AUXILIARY_REQUESTS = 100
+"""A day's limit up to this many requests is too scarce for auxiliary calls."""
 
-Strategy = Callable[[ChatRequest, Sequence[Model], Health], Sequence[Model]]
+
+class Parts(NamedTuple):
+    """What a candidate is expected to cost the caller, in seconds; a negative part speaks for it."""
+
+    first_token: float = 0.0
+    generation: float = 0.0
+    failure: float = 0.0
+    quality: float = 0.0
+    scarcity: float = 0.0
+    wait: float = 0.0
+    price: float = 0.0
+    session: float = 0.0
+    exploration: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return the sum: what candidates are ranked by."""
+        return sum(self)
 
 
-def cost(model: Model, health: Health, *, weight: float, prior: str = "quality") -> float:
-    """Return what calling this model is expected to cost the caller, in seconds (routing.md 1)."""
+class Ranked(NamedTuple):
+    """A model with what it costs, before the request's own terms; ``total`` is kept because it is sorted by often."""
+
+    total: float
+    model: Model
+    parts: Parts
+
+
+Strategy = Callable[[ChatRequest | None, Sequence[Model], Health], Sequence[Ranked]]
+
+
+def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quality") -> Parts:
+    """Return what calling this model is expected to cost, whatever is asked (routing.md 1)."""
     first = health.first_token(model.provider, model.id, FIRST_TOKEN.get(model.provider, USUAL_FIRST_TOKEN))
-    speed = SPEED.get(model.provider, USUAL_SPEED)
+    speed = health.generation_speed(model.provider, model.id, SPEED.get(model.provider, USUAL_SPEED))
     success = health.probability(model.provider, model.id)
-    failure = (1.0 - success) / success * FAILURE_SECONDS
     quality = model.coding if prior == "coding" else model.quality
-    return first + USUAL_OUTPUT / speed + failure + weight * (BEST_QUALITY - quality)
+    return Parts(
+        first_token=first,
+        generation=USUAL_OUTPUT / max(speed, 1.0),
+        failure=(1.0 - success) / success * FAILURE_SECONDS,
+        quality=weight * (BEST_QUALITY - quality),
+    )
 
 
-def by_cost(profile: Profile) -> Strategy:
-    """Return the strategy that ranks able models by cost, as one profile weighs it."""
+def by_cost(profile: Profile, *, weight: float) -> Strategy:
+    """Return the strategy that ranks able models by cost, at this many seconds a point of quality."""
 
-    def ranked(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Model]:
-        able = [model for model in models if model.capabilities >= profile.needs and model.quality >= profile.floor]
-        return sorted(
-            able, key=lambda model: (cost(model, health, weight=profile.quality, prior=profile.prior), model.key)
-        )
+    def ranked(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+        able = (model for model in models if model.capabilities >= profile.needs and model.quality >= profile.floor)
+        costs = ((model, parts_of(model, health, weight=weight, prior=profile.prior)) for model in able)
+        return sorted((Ranked(parts.total, model, parts) for model, parts in costs), key=_by_total)
 
     return ranked
 
 
-def in_order(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Model]:
+def in_order(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank as listed: the list is the order."""
-    return models
+    return [Ranked(float(place), model, Parts()) for place, model in enumerate(models)]
 
 
-def by_price(request: ChatRequest, models: Sequence[Model], health: Health) -> Sequence[Model]:
+def by_price(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank what costs least first; an unknown price comes last."""
-    return sorted(models, key=_price)
+    return sorted((Ranked(_price(model), model, Parts()) for model in models), key=_by_total)
 
 
-def _price(model: Model) -> tuple[float, str]:
+def for_auxiliary(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
+    """Rank the smallest models first, and none whose day is short: for titles, tags and pings."""
+    roomy = (model for model in models if not _scarce(model))
+    costs = ((model, parts_of(model, health, weight=-0.02)) for model in roomy)
+    return sorted((Ranked(parts.total, model, parts) for model, parts in costs), key=_by_total)
+
+
+def _by_total(ranked: Ranked) -> tuple[float, str]:
+    return ranked.total, ranked.model.key
+
+
+def _price(model: Model) -> float:
     known = model.price
     if model.free:
-        return 0.0, model.key
+        return 0.0
     if known is None or known.input is None or known.output is None:
-        return math.inf, model.key
-    return known.input + known.output, model.key
+        return math.inf
+    return known.input + known.output
+
+
+def _scarce(model: Model) -> bool:
+    limits = model.limits
+    return limits is not None and any(n is not None and n <= AUXILIARY_REQUESTS for n in (limits.rpd, limits.rpmonth))
 
 
 STRATEGIES: dict[str, Strategy] = {
-    **{name: by_cost(profile) for name, profile in PROFILES.items()},
+    **{
+        name: by_cost(profile, weight=LEVELS[1] if profile.quality is None else profile.quality)
+        for name, profile in PROFILES.items()
+    },
     "order": in_order,
     "price": by_price,
+    "auxiliary": for_auxiliary,
 }
+BY_LEVEL: tuple[Strategy, ...] = tuple(by_cost(PROFILES["auto"], weight=weight) for weight in LEVELS)
+"""``auto`` by the difficulty of the request."""
 
 
 def profile_name(name: str) -> str | None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from wallas.catalog.entries import Model
-from wallas.routing.candidates import BYTES_PER_TOKEN, Needs
+from wallas.routing.needs import BYTES_PER_TOKEN, Needs
 from wallas.routing.trail import Hop
 from wallas.types.chat import Usage
 from wallas.types.events import Event, Finished, PartDelta

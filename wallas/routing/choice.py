@@ -1,0 +1,218 @@
+"""Turns a caller's words into groups of ranked models and the terms they are under."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from wallas import codecs
+from wallas.catalog.entries import Model
+from wallas.catalog.snapshot import Catalog
+from wallas.errors import BadRequest, NotFound
+from wallas.providers.base import Provider
+from wallas.routing.auxiliary import auxiliary
+from wallas.routing.candidates import Selection, Terms, preferred
+from wallas.routing.difficulty import level
+from wallas.routing.naming import Asked, Names
+from wallas.routing.needs import Needs
+from wallas.routing.selector import Group, Ranking, Selector, Session
+from wallas.routing.sessions import Sessions, session_key
+from wallas.routing.strategies import PROFILES, STRATEGIES
+from wallas.settings import Settings
+from wallas.types.chat import ChatRequest
+
+N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
+KIN = 6
+BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
+NO_EFFECT = frozenset({"online"})
+"""Suffixes that are read, and named as dropped: there is no web search here yet."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller said beside the request, in headers or in the body's ``wallas`` object (surface 4)."""
+
+    tier: str | None = None
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    provider: str | None = None
+    cost_mode: str | None = None
+    hold: str | None = None
+    fallback: bool = True
+    timeout: float | None = None
+    wait: float | None = None
+    session: str | None = None
+    only: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    private: bool = False
+    store: bool = False
+    dropped: tuple[str, ...] = ()
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, read against one catalog: who may be meant, in groups, and on what terms."""
+
+    groups: Sequence[Group]
+    terms: Terms
+    order: tuple[str, ...]
+    session: str
+    profile: str | None
+    auxiliary: str | None
+    hold: str
+    needs: frozenset[str]
+    dropped: tuple[str, ...] = ()
+
+
+class Chooser:
+    """Reads requests against one snapshot of catalog and providers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        catalog: Catalog,
+        providers: Mapping[str, Provider],
+        selector: Selector,
+        sessions: Sessions,
+        discover: Callable[[str], bool],
+        names: Callable[[], Names],
+    ) -> None:
+        """Choose among usable ``providers``; ``discover`` may make ``names`` return newer ones."""
+        self.settings = settings
+        self.catalog = catalog
+        self.providers = providers
+        self.selector = selector
+        self.sessions = sessions
+        self.discover = discover
+        self.names = names
+
+    def choose(self, request: ChatRequest, options: Options, needs: Needs) -> Choice:
+        """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing."""
+        asked = self.read(request.model, options)
+        kind = auxiliary(request) if self.settings.auxiliary and asked[0].profile in PROFILES else None
+        suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
+        return Choice(
+            groups=[group for one in asked for group in self._groups(request, one, needs, kind, alone=len(asked) == 1)],
+            terms=self.terms(asked, options),
+            order=options.order,
+            session=session_key(request, options.session),
+            profile=asked[0].profile,
+            auxiliary=kind,
+            hold=options.hold or (profiles[0].hold if profiles else "part"),
+            needs=frozenset[str]().union(*(profile.needs for profile in profiles)),
+            dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
+        )
+
+    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
+        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
+        groups = self._able_of_n(choice.groups, request) if (request.n or 1) > 1 else choice.groups
+        bonus = self.sessions.bonus(choice.session, needs.tokens)
+        session = Session(*bonus) if bonus else None
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full)
+        if not selection.candidates or full:
+            wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
+            ranked = {key for group in groups for key in group.ranking.by_key}
+            selection.excluded.extend(self.selector.reasons(ranked, wanted, choice.terms))
+        issuers = frozenset(
+            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
+        )
+        return Selection(preferred(selection.candidates, order=choice.order, issuers=issuers), selection.excluded)
+
+    def read(self, model: str, options: Options) -> list[Asked]:
+        """Return what the caller's model names mean, in order: header before body before the model field."""
+        if options.tier is not None:
+            asked = self._named(options.tier)
+            if asked.profile is None:
+                raise BadRequest(f"X-Willaku-Tier: {options.tier[:100]!r} is no virtual model", param="X-Willaku-Tier")
+            return [asked]
+        first = options.model or model
+        names = list(dict.fromkeys([first, *options.models])) if first else list(options.models)
+        if not names:
+            raise BadRequest("model is missing", param="model", code="missing_required_parameter")
+        return [self._named(name) for name in names]
+
+    def _named(self, name: str) -> Asked:
+        """Return what a name means, after a look at the provider that may have it if nobody here knows it."""
+        try:
+            return self.names().read(name)
+        except NotFound:
+            if not self.discover(name):
+                raise
+        return self.names().read(name)
+
+    def terms(self, asked: Sequence[Asked], options: Options) -> Terms:
+        """Return what the caller allows, in the options and in the suffixes of the names."""
+        suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        if options.provider and options.provider not in self.providers:
+            raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
+        only = options.only | ({options.provider} if options.provider else frozenset())
+        if contradiction := only & options.ignore:
+            name = min(contradiction)
+            raise BadRequest(f"provider.only and provider.ignore both name {name[:100]!r}", param="provider.ignore")
+        pays = options.cost_mode != "free_only" and "free" not in suffixes
+        return Terms(
+            allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
+            may_pay=pays,
+            named=frozenset(key for one in asked for key in one.named),
+            only=only,
+            ignore=options.ignore,
+            private=options.private or "private" in suffixes,
+        )
+
+    def _groups(
+        self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool
+    ) -> list[Group]:
+        """Return the models that one name means, ranked: one group, or those asked for and who may stand in.
+
+        The kin of one that is ``alone`` may; a caller's list has its own order.
+        """
+        if asked.strategy is not None:
+            if asked.strategy not in STRATEGIES:
+                raise BadRequest(f"profile {asked.profile!r}: no strategy {asked.strategy!r}", param="model")
+            ranked = self.selector.rank(STRATEGIES[asked.strategy], request, asked.models)
+            return [Group(ranked, moves=asked.strategy in PROFILES)]
+        if asked.profile is not None:
+            return self._profiled(request, asked.profile, needs, kind)
+        strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
+        moves = "floor" not in asked.suffixes
+        kept, ids = self.selector.kept, (tuple(map(id, asked.models)), asked.suffixes)
+        exact = kept(ids, lambda: self.selector.rank(strategy, request, asked.models))
+        if asked.exact:
+            return [Group(exact, moves=moves)]
+        elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
+        if not alone:
+            return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
+        kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
+        return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
+
+    def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
+        """Return these models at the other providers that have them."""
+        same = {other.key: other for model in models for other in self.catalog.same(model)}
+        return [model for model in same.values() if model.provider in self.providers]
+
+    def _profiled(self, request: ChatRequest, name: str, needs: Needs, kind: str | None) -> list[Group]:
+        profile = PROFILES[name]
+        wanted = needs.capabilities | profile.needs
+        hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
+        ranked = self.selector.best(name, request, wanted, level=hard)
+        group = Group(ranked, roomy=profile.roomy, sticky=profile.sticky)
+        return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
+
+    def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
+        """Return the free models nearest in quality to one that was asked for by a bare id."""
+        able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
+        return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
+
+    def _able_of_n(self, groups: Iterable[Group], request: ChatRequest) -> list[Group]:
+        """Return the groups without those models whose provider gives one answer only."""
+        able = [
+            group._replace(ranking=Ranking([row for row in group.ranking.rows if self._gives_n(row.model)]))
+            for group in groups
+        ]
+        if not any(group.ranking.rows for group in able):
+            raise BadRequest(f"n: no model here gives {request.n} answers at once", param="n")
+        return able
+
+    def _gives_n(self, model: Model) -> bool:
+        provider = self.providers[model.provider]
+        return provider.wire in N_WIRES and "n" not in provider.row.drops

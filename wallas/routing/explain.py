@@ -1,0 +1,123 @@
+"""Tells a decision without making the call: the same choosing, with every part of it named."""
+
+from typing import Any
+
+from wallas.errors import GatewayError, ProviderError
+from wallas.routing.adapt import adapt
+from wallas.routing.candidates import Candidate, Selection
+from wallas.routing.choice import Choice, Options
+from wallas.routing.difficulty import LEVELS, features, level
+from wallas.routing.needs import Needs, needs_of
+from wallas.routing.router import Router
+from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
+from wallas.routing.tally import price
+from wallas.types.chat import ChatRequest
+
+TOLD = 50
+"""Candidates that are told one by one; the exclusions are told all."""
+FITTED = 5
+"""Candidates for which the request is fitted, to tell what would be left out."""
+
+
+def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
+    """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
+    needs = needs_of(request)
+    choice = router.chooser.choose(request, options, needs)
+    selection = router.chooser.select(request, choice, needs, full=True)
+    told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
+    for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
+        row["dropped"] = _dropped(router, request, candidate, wire)
+    return {
+        "object": "route.explanation",
+        "model": request.model,
+        "profile": choice.profile,
+        "class": "auxiliary" if choice.auxiliary else "ordinary",
+        "hold": choice.hold,
+        "needs": _needs(request, choice, needs),
+        "candidates": told,
+        "excluded": _excluded(selection),
+        "decision": told[0]["id"] if told else None,
+    }
+
+
+def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]:
+    model, parts = candidate.model, candidate.parts
+    output = needs.output or USUAL_OUTPUT
+    return {
+        "rank": place,
+        "id": model.key,
+        "provider": model.provider,
+        "model": model.id,
+        "key": candidate.key.id,
+        "score": round(parts.total, 4),
+        "parts": {name: round(value, 4) for name, value in parts._asdict().items() if value},
+        "expected_seconds": round(parts.first_token + parts.generation + parts.wait, 3),
+        "expected_tokens": {"input": needs.tokens, "output": output},
+        "expected_cost": price(model, needs.tokens, output),
+        "free": model.free,
+        "quality": model.quality,
+        "context_length": model.context,
+    }
+
+
+def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: str) -> list[str]:
+    provider = candidate.provider
+    fitted = adapt(
+        request,
+        model=candidate.model,
+        wire=provider.wire,
+        issuer=candidate.issuer,
+        asked_on=wire,
+        lessons=router.desk.lessons_of(candidate),
+    )
+    body = getattr(provider, "body", None)
+    if body is not None:
+        try:
+            body(fitted.request, fitted.dropped)
+        except (ProviderError, GatewayError) as error:
+            fitted.dropped.append(f"refused: {error}")
+    return list(dict.fromkeys(fitted.dropped))
+
+
+def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "capabilities": sorted(needs.capabilities | choice.needs),
+        "input_tokens": needs.tokens,
+        "output_tokens": needs.output or None,
+    }
+    profile = PROFILES.get(choice.profile or "")
+    if profile is not None and profile.quality is None:
+        hard = level(request, tokens=needs.tokens)
+        seen = features(request, tokens=needs.tokens)
+        told["difficulty"] = {
+            "level": hard,
+            "seconds_per_point": LEVELS[hard],
+            "points": {name: round(getattr(seen, name), 3) for name in seen.__struct_fields__ if getattr(seen, name)},
+        }
+    return told
+
+
+def _excluded(selection: Selection) -> list[dict[str, Any]]:
+    return [{"id": row.model.key, "key": row.key.id if row.key else None, **row.row()} for row in selection.excluded]
+
+
+def profiles(own: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the virtual models with what each cares for; ``own`` are the user's."""
+    return [_profile(name, profile) for name, profile in PROFILES.items()] + [
+        {"id": name, "own": True, **facts} for name, facts in own.items()
+    ]
+
+
+def _profile(name: str, profile: Profile) -> dict[str, Any]:
+    return {
+        "id": name,
+        "own": False,
+        "about": profile.about,
+        "seconds_per_point": list(LEVELS) if profile.quality is None else profile.quality,
+        "needs": sorted(profile.needs),
+        "quality_floor": profile.floor,
+        "hold": profile.hold,
+        "prior": profile.prior,
+        "window_factor": profile.roomy,
+        "session_factor": profile.sticky,
+    }

@@ -1,0 +1,278 @@
+"""Finds who may answer a request, best first, and says of everyone else why not and until when.
+
+Ranked lists are kept per profile for a quarter of a second. A request walks
+one from the top, adds its own terms, and stops when no later model can win.
+"""
+
+import time
+from bisect import insort
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from wallas.catalog.entries import Model
+from wallas.health import Health, Place
+from wallas.providers.base import Provider
+from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.needs import MARGIN, Needs
+from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
+from wallas.settings import Key
+from wallas.types.chat import ChatRequest
+
+RANKED_SECONDS = 0.25
+RANKED_MOST = 1000
+ENOUGH = 8
+"""Candidates after which a walk may stop: twice the attempts that one request may make."""
+SHARED_SECONDS = 30.0
+"""What the few calls of a provider that serves strangers are worth."""
+SCARCITY_SECONDS = 0.05
+EXPLORE_EVERY = 50
+EXPLORE_IDLE = 300.0
+EXPLORE_SECONDS = 1.0
+
+
+class Room(NamedTuple):
+    """What a quota says of one more call: seconds until it fits (0: now), and the share that is free, 0 to 1."""
+
+    seconds: float = 0.0
+    headroom: float = 1.0
+    reason: str = ""
+
+
+AMPLE = Room()
+
+
+class Quota(Protocol):
+    """What is left of a candidate's limits."""
+
+    def room(self, place: Place, *, account: str, tokens: int) -> Room:
+        """Return whether one more call of so many tokens fits. Costs a microsecond, never blocks."""
+
+
+class Ranking:
+    """Ranked models, best first, and each of them by its key."""
+
+    def __init__(self, rows: Sequence[Ranked]) -> None:
+        """Hold rows that are ranked already."""
+        self.rows = rows
+        self.by_key = {row.model.key: row for row in rows}
+
+
+class Group(NamedTuple):
+    """Models that one name means, ranked; ``moves`` says whether a request's own terms may reorder them."""
+
+    ranking: Ranking
+    moves: bool = True
+    roomy: float = 1.0
+    sticky: float = 1.0
+
+
+class Session(NamedTuple):
+    """The model that has a conversation's beginning in its cache, and the seconds that saves."""
+
+    model: str
+    seconds: float
+
+
+class Selector:
+    """Chooses candidates from one catalog snapshot."""
+
+    def __init__(
+        self,
+        models: Iterable[Model],
+        providers: dict[str, Provider],
+        health: Health,
+        *,
+        quota: Quota | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Choose among the ``models`` of usable ``providers``."""
+        self.models = [
+            model
+            for model in models
+            if model.provider in providers and model.kind == "chat" and not model.missing_since
+        ]
+        self.providers = providers
+        self.health = health
+        self.quota = quota
+        self.clock = clock
+        self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
+        self.windows: dict[tuple[str, str], int] = {}
+        self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
+        self.served = 0
+
+    def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1) -> Ranking:
+        """Return all models that have the capabilities, as the profile ranks them now; ``level`` is ``auto``'s."""
+        return self.kept((profile, level, capabilities), lambda: self._best(profile, request, capabilities, level))
+
+    def _best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int) -> Ranking:
+        able = [model for model in self.models if model.capabilities >= capabilities]
+        strategy = STRATEGIES[profile] if level < 0 else BY_LEVEL[level]
+        return Ranking(sorted((self._owned(row) for row in strategy(request, able, self.health)), key=_total))
+
+    def kept(self, what: Hashable, rank: Callable[[], Ranking]) -> Ranking:
+        """Return the ranking that ``rank`` makes, or the one known as ``what`` if that was made just now."""
+        now = self.clock()
+        known = self.rankings.get(what)
+        if known is not None and now - known[0] < RANKED_SECONDS:
+            return known[1]
+        if len(self.rankings) >= RANKED_MOST:
+            self.rankings.clear()
+        ranking = rank()
+        self.rankings[what] = (now, ranking)
+        return ranking
+
+    def rank(self, strategy: Strategy, request: ChatRequest | None, models: Sequence[Model]) -> Ranking:
+        """Return the given models as a strategy ranks them now."""
+        return Ranking(strategy(request, models, self.health))
+
+    def advance(self) -> None:
+        """Count a real request: whose turn it is among keys, and when to explore, moves on."""
+        self.served += 1
+
+    def select(
+        self, groups: Iterable[Group], needs: Needs, terms: Terms, *, session: Session | None = None, full: bool = False
+    ) -> Selection:
+        """Return who of these groups, one after the other, may answer, with each key, and who may not.
+
+        Unless ``full``, a group's walk stops once no later model can be among the first.
+        """
+        walk = _Walk(self, needs, terms, session=session, full=full)
+        for group in groups:
+            walk.through(group)
+        if not walk.chosen:
+            walk.chosen.extend(self._panic(walk.excluded))
+        return Selection(walk.chosen, walk.excluded)
+
+    def reasons(self, models: Container[str], needs: Needs, terms: Terms) -> list[Excluded]:
+        """Return why each model whose key is not among ``models`` was not even ranked: for an error that explains."""
+        others = (model for model in self.models if model.key not in models)
+        told = ((model, self.reason(model, needs, terms, 1.0)) for model in others)
+        return [Excluded(model, None, reason) for model, reason in told if reason is not None]
+
+    def _owned(self, row: Ranked) -> Ranked:
+        """Return a ranked model with what strangers' calls make of its provider's."""
+        if row.model.provider not in self.shared:
+            return row
+        parts = row.parts._replace(scarcity=row.parts.scarcity + SHARED_SECONDS)
+        return Ranked(row.total + SHARED_SECONDS, row.model, parts)
+
+    def open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
+        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
+        provider = self.providers[model.provider]
+        for key in self._keys(model):
+            place = Place(model.provider, model.id, key.id)
+            rest = self.health.resting(place, free=model.free)
+            if rest is not None:
+                left = rest.until - self.health.clock()
+                excluded.append(Excluded(model, key, f"resting: {rest.reason}", left, rest.breaker))
+                continue
+            own = parts
+            if self.quota is not None:
+                room = self.quota.room(place, account=key.account, tokens=needs.tokens)
+                if room.seconds > 0:
+                    excluded.append(Excluded(model, key, f"quota: {room.reason}", room.seconds))
+                    continue
+                scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
+                own = parts._replace(scarcity=parts.scarcity + scarce)
+            yield Candidate(model, provider, key, own)
+
+    @property
+    def exploring(self) -> bool:
+        """Return whether this request may find out how models do that nobody has asked for long."""
+        return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
+
+    def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
+        """Return the first that rests only for its failures, when nobody else is left: better tried than refused."""
+        for row in excluded:
+            if row.breaker and row.key is not None:
+                return [Candidate(row.model, self.providers[row.model.provider], row.key)]
+        return []
+
+    def reason(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
+        """Return why a model may not answer whatever its keys, None when it may."""
+        provider = model.provider
+        if provider in terms.ignore or (terms.only and provider not in terms.only):
+            return "provider not allowed by the request"
+        if model.status == "retired":
+            return "retired"
+        trusted = model.key in terms.named and "capabilities" in model.guessed
+        if not trusted and not needs.capabilities <= model.capabilities:
+            return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
+        if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
+            return "costs money"
+        if terms.private and model.trains_on_data is not False and provider != "ollama":
+            return "may train on prompts"
+        window = self.windows.get((provider, model.id)) or model.context
+        output = min(needs.output, model.max_output or needs.output)
+        if window and needs.tokens * MARGIN * roomy + output > window:
+            return f"context of {window} tokens is too small"
+        return None
+
+    def _keys(self, model: Model) -> Sequence[Key]:
+        """Return a model's keys, a different one first each time."""
+        keys = self.providers[model.provider].keys
+        if len(keys) < 2:
+            return keys
+        turn = self.served % len(keys)
+        return keys[turn:] + keys[:turn]
+
+
+class _Walk:
+    """One request's way down ranked lists."""
+
+    def __init__(self, selector: Selector, needs: Needs, terms: Terms, *, session: Session | None, full: bool) -> None:
+        self.selector = selector
+        self.needs = needs
+        self.terms = terms
+        self.session = session
+        self.full = full
+        self.exploring = selector.exploring
+        self.chosen: list[Candidate] = []
+        self.excluded: list[Excluded] = []
+        self.seen: set[str] = set()
+
+    def through(self, group: Group) -> None:
+        """Add a group's candidates, best first; what the session met last is looked at first."""
+        found: list[Candidate] = []
+        best: list[float] = []
+        slack = EXPLORE_SECONDS if self.exploring else 0.0
+        if group.moves and self.session is not None and (known := group.ranking.by_key.get(self.session.model)):
+            self._take(known, group, found, best)
+        for row in group.ranking.rows:
+            if not self.full and len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
+                break
+            self._take(row, group, found, best)
+        if group.moves:
+            found.sort(key=_cost)
+        self.chosen.extend(found)
+
+    def _take(self, row: Ranked, group: Group, found: list[Candidate], best: list[float]) -> None:
+        _, model, parts = row
+        if model.key in self.seen:
+            return
+        self.seen.add(model.key)
+        reason = self.selector.reason(model, self.needs, self.terms, group.roomy)
+        if reason is not None:
+            self.excluded.append(Excluded(model, None, reason))
+            return
+        if group.moves:
+            parts = self._own(model, parts, group)
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
+            found.append(candidate)
+            insort(best, candidate.parts.total)
+
+    def _own(self, model: Model, parts: Parts, group: Group) -> Parts:
+        """Return a model's cost with what this request alone knows of it."""
+        if self.session is not None and self.session.model == model.key:
+            parts = parts._replace(session=-self.session.seconds * group.sticky)
+        if self.exploring and self.selector.health.idle(model.provider, model.id) > EXPLORE_IDLE:
+            parts = parts._replace(exploration=-EXPLORE_SECONDS)
+        return parts
+
+
+def _cost(candidate: Candidate) -> float:
+    return candidate.parts.total
+
+
+def _total(row: Ranked) -> float:
+    return row.total

@@ -1,0 +1,67 @@
+"""Remembers which model a conversation met last, because its beginning may still be cached there."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from wallas.types.chat import ChatRequest, Text
+
+SESSION_SECONDS = 600.0
+SESSIONS_MOST = 20_000
+PREFILL_SPEED = 4000.0
+"""Tokens a second that a provider reads without its cache (own estimate, 2026-11)."""
+BONUS_MOST = 6.0
+LEAST_TOKENS = 512
+
+
+class Met(NamedTuple):
+    """A model that a session met: its key, the tokens of the prompt, and when."""
+
+    model: str
+    tokens: int
+    at: float
+
+
+class Sessions:
+    """The sessions of one worker, the oldest forgotten first."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without any."""
+        self.clock = clock
+        self.met: OrderedDict[str, Met] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def remember(self, key: str, model: str, tokens: int) -> None:
+        """Note that a session's last answer came from a model."""
+        with self.lock:
+            self.met[key] = Met(model, tokens, self.clock())
+            self.met.move_to_end(key)
+            if len(self.met) > SESSIONS_MOST:
+                self.met.popitem(last=False)
+
+    def bonus(self, key: str, tokens: int) -> tuple[str, float] | None:
+        """Return the model that has this session's beginning, and the seconds that its cache saves; None without."""
+        met = self.met.get(key)
+        if met is None or self.clock() - met.at > SESSION_SECONDS:
+            return None
+        shared = min(met.tokens, tokens)
+        return (met.model, min(shared / PREFILL_SPEED, BONUS_MOST)) if shared >= LEAST_TOKENS else None
+
+
+def session_key(request: ChatRequest, named: str | None) -> str:
+    """Return what names a conversation: the caller's own name for it, else a print of how it begins."""
+    if named:
+        return f"named:{named}"
+    for value in (request.extra.get("openai_chat", {}), request.extra.get("openai_responses", {})):
+        if isinstance(key := value.get("prompt_cache_key"), str) and key:
+            return f"cache:{key}"
+    parts = [request.model]
+    for message in request.messages:
+        parts += [part.text for part in message.parts if isinstance(part, Text)]
+        if message.role == "user":
+            break
+    said = request.user or str((request.metadata or {}).get("user_id", ""))
+    return hashlib.blake2b("\0".join([said, *parts]).encode("utf-8", "replace"), digest_size=16).hexdigest()
