@@ -5,7 +5,6 @@ from typing import Any
 
 from wallas.routing.continuation import asked_anchor
 from wallas.settings import ModelSettings, ProviderSettings, Settings
-from wallas.simulated.fleet import Fleet
 
 ABILITIES = ("chat", "tools", "parallel_tools", "json_object", "json_schema", "reasoning", "vision")
 CONTEXT = 131072
@@ -17,7 +16,9 @@ class Demo:
     """A running fleet; every model's id and every answer says that it is simulated."""
 
     def __init__(self) -> None:
-        """Start the fleet on ports of its own."""
+        """Start the fleet on ports of its own; its code is loaded for a demo only."""
+        from wallas.simulated.fleet import Fleet
+
         self.fleet = Fleet(anchor=asked_anchor)
         self.urls = self.fleet.start()
 

@@ -135,6 +135,7 @@ def greeting(settings: Settings) -> list[str]:
 
     with_key = [row.label for row in ROWS if row.status != "retired" and settings.keys_for(row.keys)]
     without = [row.label for row in ROWS if row.keyless and not (row.local or row.opt_in) and row.status == "working"]
+    without = without if settings.keyless else []
     own = [name for name in settings.providers if name not in {row.name for row in ROWS}]
     return welcome.greeting(settings, keyed=[*own, *with_key], keyless=without)
 
