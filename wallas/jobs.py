@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
+FIRST_SECONDS = 0.5
+"""The scheduler's code is loaded once a worker serves, not while it starts."""
 
 
 class Job(NamedTuple):
@@ -61,6 +63,8 @@ class Jobs:
 
     def _run(self) -> None:
         try:
+            if self._stopping.wait(min(FIRST_SECONDS, self.renew)):
+                return
             while True:
                 self._stand()
                 if self._stopping.wait(self.renew):

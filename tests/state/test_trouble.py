@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -235,7 +237,7 @@ def switch(url: str, statement: str) -> None:
         )
 
 
-def test_a_server_that_has_gone_costs_no_answer(tmp_path):
+def test_a_server_that_has_gone_costs_no_answer_not_even_to_a_worker_that_starts_meanwhile(tmp_path):
     from tests.postgres import running as postgres_running
 
     with postgres_running() as server:
@@ -251,9 +253,14 @@ def test_a_server_that_has_gone_costs_no_answer(tmp_path):
                 running.wait_until(lambda: not healthy(line))
                 seconds, told = timed(line.respond)
                 assert (told["store"], seconds < 3.5) == (False, True)
+                os.kill(line.pid, signal.SIGKILL)
+                new = running.wait_until(lambda: running.workers() - {line.pid})
+                line = running.line()
+                assert line.pid in new
+                assert chats(line, 5) < 2 * NORMAL
                 missing = line.get("/v1/responses/resp_x")
                 assert (missing.status, missing["error"]["code"]) == (503, "storage_unavailable")
             finally:
                 server.begin()
-            running.wait_until(lambda: recorded(running) == 7, seconds=15)
+            running.wait_until(lambda: recorded(running) == 6, seconds=15)
             running.wait_until(lambda: healthy(line))
