@@ -53,11 +53,12 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "large": {"model": {"context": 1_000_000}},
     "thinker": {"model": {"capabilities": [*ABILITIES, "reasoning"]}},
     "steady": {"timeouts": PATIENT},
+    "tireless": {"timeouts": PATIENT, "never_rest": True},
 }
 """Providers on the first wire that differ from the others in one thing."""
 FEW = 24
 COUNTS = dict.fromkeys([*BASES, *SPECIAL], FEW) | {"openai": 300, "anthropic": 100, "gemini": 100, "ollama": 100}
-COUNTS |= {"steady": 500}
+COUNTS |= {"steady": 900}
 """How many fresh providers there are of each kind."""
 
 
@@ -263,18 +264,18 @@ def _value(value: Any) -> str:
     return json.dumps(value)
 
 
-def tables(board: Board, doors: Mapping[str, str] | None = None, *, counts: Mapping[str, int] | None = None) -> str:
-    """Return a ``wallas.toml`` with all pools, of these sizes, and providers behind these closed doors."""
-    sizes = COUNTS | dict(counts or {})
+def tables(board: Board, doors: Mapping[str, str] | None = None) -> str:
+    """Return a ``wallas.toml`` with all pools, one provider a wire that never rests, and those behind closed doors."""
     rows = [
         table(f"{wire}{number}", wire, f"{board.url}/{wire}{number}{base}")
         for wire, base in BASES.items()
-        for number in range(1, sizes[wire] + 1)
+        for number in range(1, COUNTS[wire] + 1)
     ]
+    rows += [table(f"{wire}x", wire, f"{board.url}/{wire}x{base}", never_rest=True) for wire, base in BASES.items()]
     for kind, more in SPECIAL.items():
         rows += [
             table(f"{kind}{number}", "openai", f"{board.url}/{kind}{number}/v1", **more)
-            for number in range(1, sizes[kind] + 1)
+            for number in range(1, COUNTS[kind] + 1)
         ]
     for kind, url in (doors or {}).items():
         rows += [table(f"{kind}{number}", "openai", f"{url}/v1") for number in range(1, FEW + 1)]

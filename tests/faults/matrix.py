@@ -1,7 +1,8 @@
 """The command for the whole matrix: ``python -m tests.faults.matrix --all``; its figures stand in docs/faults.md.
 
 Every case runs without sockets; a part of them, and clients that leave, also
-through a real gunicorn. Without ``--all`` it runs what CI runs.
+through a real gunicorn. Without ``--all`` it runs what CI runs; with
+``--sockets`` only the part that needs them.
 """
 
 import datetime
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tests.faults import leaving, over_sockets
 from tests.faults.cases import Case, Verdict, cases, run
@@ -26,9 +28,9 @@ SOCKETS = 17
 """One in so many is run in CI over sockets."""
 DEPARTURES = 400
 CHUNK = 2000
-ROOM = {"openai": 900, "anthropic": 600, "gemini": 600, "ollama": 600, "cohere": 600, "responses": 600, "steady": 6000}
 
 Counts = dict[str, Counter[str]]
+Found = TypeVar("Found")
 
 
 def numbered(part: tuple[int, int, int]) -> tuple[Counter[tuple[str, str]], list[str]]:
@@ -84,7 +86,7 @@ def departures(gateway: Gateway, count: int) -> tuple[str, list[str]]:
     return f"{len(took)} of {count} seen, median {middle:.1f} ms, at most {most:.0f} ms", late
 
 
-def timed(work: Callable[[], tuple[object, list[str]]], say: Callable[[object], str]) -> list[str]:
+def timed(work: Callable[[], tuple[Found, list[str]]], say: Callable[[Found], str]) -> list[str]:
     """Do something, print its figures and the seconds it took; return what was wrong."""
     began = time.monotonic()
     found, wrong = work()
@@ -108,17 +110,18 @@ def main() -> int:
     """Run the cases and print the figures; return 1 when any is wrong."""
     everything = "--all" in sys.argv
     print(f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} processors, {platform.python_version()}")
-    wrong = timed(lambda: without_sockets(1 if everything else SAMPLE), lambda found: table_of(found))  # type: ignore[arg-type]
+    wrong: list[str] = []
+    if "--sockets" not in sys.argv:
+        wrong += timed(lambda: without_sockets(1 if everything else SAMPLE), table_of)
     chosen = list(over_sockets.sample(every=1 if everything else SOCKETS))
-    with tempfile.TemporaryDirectory() as folder, Board() as board:
-        config = tables(board, counts=ROOM if everything else None)
-        with serving(Path(folder), board, config=config) as gateway:
-            count = DEPARTURES if everything else 40
-            wrong += timed(lambda: departures(gateway, count), lambda found: f"clients that left: {found}")
-            wrong += timed(
-                lambda: with_sockets(gateway, chosen),
-                lambda found: f"over sockets: {figures(found)}",  # type: ignore[arg-type]
-            )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Board() as board,
+        serving(Path(folder), board, config=tables(board)) as gateway,
+    ):
+        count = DEPARTURES if everything else 48
+        wrong += timed(lambda: departures(gateway, count), lambda found: f"clients that left: {found}")
+        wrong += timed(lambda: with_sockets(gateway, chosen), lambda found: f"over sockets: {figures(found)}")
     for said in wrong[:60]:
         print(said[:400])
     return int(bool(wrong))

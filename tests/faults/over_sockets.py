@@ -7,9 +7,10 @@ from itertools import product
 from tests.faults.cases import Case, Verdict, told
 from tests.faults.clients import PROTOCOLS, dishonest
 from tests.faults.families import FAMILIES, Script
-from tests.faults.gateway import Gateway
+from tests.faults.gateway import Gateway, Place
 from tests.faults.stage import WIRES, PlayedBody, Voice
 from wallas import codecs
+from wallas.journal import UNCOUNTED
 from wallas.simulated.script import Request, Step, hang_up
 from wallas.simulated.server import Exchange
 from wallas.types.chat import ChatRequest
@@ -66,22 +67,24 @@ def run(gateway: Gateway, case: Case) -> Verdict:
     def breaks(voice: Voice) -> PlayedBody:
         return family.tell(voice).broken(fault=case.fault, cut=case.cut)
 
-    first = gateway.provider(case.wire)
-    first.will(played(case.wire, breaks))
-    places = [first]
-    for script in family.later[case.later]:
-        place = gateway.provider(kind="steady")
-        place.will(played("openai", script))
-        places.append(place)
+    scripts = [(case.wire, breaks), *(("openai", script) for script in family.later[case.later])]
+    names = [f"{case.wire}x", *(f"tireless{number}" for number in range(1, len(scripts)))]
+    places = [Place(gateway, name) for name in names]
+    for place, (wire, script) in zip(places, scripts, strict=True):
+        gateway.board.queues[place.name].clear()
+        place.will(played(wire, script))
+    before = [(len(place.requests), place.counts()) for place in places]
     answer = gateway.ask(*places, protocol=case.protocol, body=family.body(case.protocol))
     if answer.cut or answer.status != 200:
         return Verdict("wrong", f"status {answer.status}, cut {answer.cut}")
     attempts = gateway.attempts(answer)
-    calls = [sum(name == place.name for name, _ in attempts) for place in places]
-    if calls != [len(place.requests) for place in places]:
-        return Verdict("wrong", f"{attempts} booked of {calls}")
-    if [place.counts()[0] for place in places] != [attempts.count((place.name, "ok")) for place in places]:
-        return Verdict("wrong", "successes are counted other than once")
+    for place, (requests, (good, bad)) in zip(places, before, strict=True):
+        outcomes = [outcome for name, outcome in attempts if name == place.name]
+        if len(outcomes) != len(place.requests) - requests:
+            return Verdict("wrong", f"{outcomes} booked of {len(place.requests) - requests} calls")
+        failures = [outcome for outcome in outcomes if outcome != "ok" and outcome not in UNCOUNTED]
+        if place.counts() != (good + outcomes.count("ok"), bad + len(failures)):
+            return Verdict("wrong", f"{place.counts()} counted behind {(good, bad)} for {outcomes}")
     if not gateway.quiet():
         return Verdict("wrong", f"{gateway.board.open_connections} connections are open")
     if answer.error is not None:
