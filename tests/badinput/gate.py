@@ -22,6 +22,10 @@ NOBODY = {f"{name}_BASE_URL": "http://127.0.0.1:1/v1" for name in ("KILO", "OVHC
 """Providers that serve anybody are moved to where nobody listens: no test leaves this machine."""
 
 
+ABILITIES = """["chat", "tools", "parallel_tools", "vision", "audio", "video", "pdf",
+    "json_object", "json_schema", "reasoning", "logprobs"]"""
+
+
 class Refusal(NamedTuple):
     """A 4xx: its status, what it says, and how long it took."""
 
@@ -100,7 +104,7 @@ never_rest = true
 id = "m"
 context = 400000
 max_output = 200000
-capabilities = ["chat", "tools", "parallel_tools", "vision", "audio", "pdf", "json_object", "json_schema", "reasoning"]
+capabilities = {ABILITIES}
 [[providers.{name}.models]]
 id = "vectors"
 kind = "embedding"

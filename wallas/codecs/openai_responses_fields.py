@@ -114,12 +114,33 @@ class ReasoningItem(msgspec.Struct):
     id: Id | None = None
 
 
+class Annotation(msgspec.Struct):
+    """A source of an answer's text, given back."""
+
+    type: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+    url: str | None = None
+    title: str | None = None
+    filename: str | None = None
+    cited_text: str | None = None
+
+
+class Row(msgspec.Struct):
+    """A token's log probability, given back."""
+
+    token: str | None = None
+    logprob: float | None = None
+    bytes: list[int] | None = None
+    top_logprobs: "list[Row] | None" = None
+
+
 class TextPart(msgspec.Struct):
     """``input_text``, ``output_text``."""
 
     text: str
-    annotations: list[dict[str, Any]] | None = None
-    logprobs: list[dict[str, Any]] | None = None
+    annotations: list[Annotation] | None = None
+    logprobs: list[Row] | None = None
 
 
 class ImagePart(msgspec.Struct):
@@ -229,7 +250,7 @@ def check_content(parts: list[Any], *, at: str) -> None:
     for number, part in enumerate(parts):
         place = f"{at}[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in CONTENT:
+        if not isinstance(kind, str) or kind not in CONTENT:
             known = ", ".join(CONTENT)
             raise BadRequest(f"{place}.type: expected one of {known}", param=f"{place}.type")
         said = convert(part, CONTENT[kind], at=place)
