@@ -108,7 +108,7 @@ def main(what: str, least: float) -> None:
 
             app = create_app()
             tokens = CHUNKS if what == "chunk" else 0
-            scenario = scenarios.Scenario("", 1, 1, tokens=tokens, gap=500, first=500)
+            scenario = scenarios.Scenario("", 1, 1, tokens=tokens, gap=3000, first=3000)  # a chunk a read
             for _ in range(REPEATS):
                 request(app, scenario)
             tree = counted(lambda: request(app, scenario))
