@@ -62,14 +62,16 @@ capabilities = ["chat", "tools", "json_object", "json_schema"]
 
 
 @contextmanager
-def arena(folder: Path, *, count: int = 3, qualities: tuple[float, ...] = (80, 70, 60, 50, 40, 30)) -> Iterator[Arena]:
-    """Run a gateway with ``count`` providers, best prior first."""
+def arena(
+    folder: Path, *, count: int = 3, qualities: tuple[float, ...] = (80, 70, 60, 50, 40, 30), more: str = ""
+) -> Iterator[Arena]:
+    """Run a gateway with ``count`` providers, best prior first; ``more`` goes into its wallas.toml."""
     with fake_providers(count) as providers:
         tables = [
             table(name, one.url, quality=quality)
             for name, one, quality in zip("abcdef", providers, qualities, strict=False)
         ]
-        (folder / "wallas.toml").write_text("\n".join(tables))
+        (folder / "wallas.toml").write_text("\n".join([*tables, more]))
         app = create_app(load_settings({"OLLAMA_UPSTREAM": "http://127.0.0.1:1", **NOBODY}, directory=folder))
         try:
             yield Arena(app, providers)
