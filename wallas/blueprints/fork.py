@@ -11,6 +11,7 @@ from wallas.blueprints.respond import StreamResponse, plain_encoder, request_id,
 from wallas.codecs import openai_chat
 from wallas.errors import BadRequest
 from wallas.routing.contest import BRANCHES_MOST, BRANCHES_USUAL
+from wallas.routing.diligence import CRITERIA, Comparison
 from wallas.routing.fork import Fork
 
 bp = Blueprint("fork", __name__, url_prefix="/v1")
@@ -26,6 +27,31 @@ def forked() -> Response:
     chat = openai_chat.decode_request(body)
     out = openai_chat.Encoder(chat) if chat.stream else plain_encoder(openai_chat, chat)
     held = partial(Fork, most=most, all_of_them=all_of_them)
+    return StreamResponse(
+        router().contest(chat, said, codec=openai_chat, out=out, request_id=request_id(request), held=held)
+    )
+
+
+@bp.post("/diligence/compare")
+def compared() -> Response:
+    """Rank several providers' answers to one task by quality, speed or cost."""
+    body = guarded_body(request)
+    most = width(body)
+    if flag(body, "judge"):
+        raise BadRequest("judge: no model judges yet; criteria calidad ranks by what can be measured", param="judge")
+    task, criterion = body.pop("task", None), body.pop("criteria", "calidad")
+    if not isinstance(task, str) or not task.strip():
+        raise BadRequest("task: expected a text", param="task")
+    if not isinstance(criterion, str) or criterion not in CRITERIA:
+        raise BadRequest(f"criteria: expected one of {', '.join(CRITERIA)}", param="criteria")
+    said = options(request.environ, body)
+    if "messages" in body:
+        raise BadRequest("messages: the task is the message", param="messages")
+    chat = openai_chat.decode_request(
+        {"model": "auto", **body, "messages": [{"role": "user", "content": task}]},
+    )
+    out = openai_chat.Encoder(chat) if chat.stream else plain_encoder(openai_chat, chat)
+    held = partial(Comparison, most=most, criterion=CRITERIA[criterion], task=task)
     return StreamResponse(
         router().contest(chat, said, codec=openai_chat, out=out, request_id=request_id(request), held=held)
     )

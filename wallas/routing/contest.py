@@ -127,9 +127,12 @@ class Contest:
         return [branch for branch in self.branches if branch.whole]
 
     def ranked(self) -> list[tuple[Score, Branch]]:
-        """Return the whole answers with their scores, best first; the first asked first among equals."""
+        """Return the whole answers with their scores, best first, sound ones before any other.
+
+        Among equals the first asked is first.
+        """
         scored = [(self.score(branch), branch) for branch in self.whole()]
-        return sorted(scored, key=lambda pair: (-pair[0].total, pair[1].number))
+        return sorted(scored, key=lambda pair: (not pair[0].sound, -pair[0].total, pair[1].number))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what became of each branch, in the order in which they were asked."""

@@ -16,7 +16,7 @@ HALF_SECONDS = 5.0
 """An answer that takes this long has half of what is to be had for speed."""
 ACCEPTABLE = 0.6
 SOUND = 0.5
-"""An answer of less substance never ends a fork, however quick it was."""
+"""An answer of less substance never ends a fork, and is ranked behind all others, however quick it was."""
 LOOP_CHARACTERS = 40
 LOOP_TIMES = 8
 LOOP_LOOKED_AT = 20_000
@@ -49,9 +49,14 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...] = ()
 
     @property
+    def sound(self) -> bool:
+        """Return whether there is an answer in it, whatever it is worth otherwise."""
+        return self.parts["substance"] >= SOUND
+
+    @property
     def acceptable(self) -> bool:
         """Return whether an answer with this score may end a fork."""
-        return self.total >= ACCEPTABLE and self.parts.get("substance", 0.0) >= SOUND
+        return self.total >= ACCEPTABLE and self.sound
 
 
 def score(branch: Branch, others: Sequence[Branch], request: ChatRequest) -> Score:
