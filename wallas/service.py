@@ -34,6 +34,7 @@ from wallas.storage.leader import Lease
 from wallas.storage.model_lists import StoredModels, load_models, save_models
 from wallas.storage.prune import prune
 from wallas.storage.responses import delete_response
+from wallas.storage.usage import load_usage
 from wallas.storage.writer import Writer
 from wallas.transport import Transport
 
@@ -205,6 +206,11 @@ class Service:
         """Return the circuits of all workers."""
         with answering_database():
             return load_circuits(self.engine)
+
+    def load_usage(self, since: float) -> Sequence[Any]:
+        """Return what all workers used since an instant."""
+        with answering_database():
+            return load_usage(self.engine, since=since)
 
     def delete_response(self, id: str) -> bool:
         """Forget a stored response; return whether there was one."""

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wallas.cli import ask, doctor, server, service
+from wallas.cli import ask, doctor, explain, server, service
 from wallas.errors import WallasError
 from wallas.settings import load_settings
 from wallas.version import VERSION
@@ -58,6 +58,11 @@ def parser() -> argparse.ArgumentParser:
     chat = command("chat", ask.chat, "ask the running server; without a question, have a conversation")
     chat.add_argument("question", nargs="*", help="what to ask")
     chat.add_argument("-m", "--model", default="auto", help="model or virtual model (default auto)")
+    why = command("explain", explain.run, "say who would answer and why, without asking anybody")
+    why.add_argument("text", nargs="*", help="what would be asked (default: standard input)")
+    why.add_argument("-m", "--model", default="auto", help="model or virtual model (default auto)")
+    why.add_argument("--all", action="store_true", help="show every exclusion")
+    why.add_argument("--json", action="store_true", help="print the explanation as the server gives it")
     database = commands.add_parser("db", help="look after the database", description="look after the database")
     tasks = database.add_subparsers(title="commands", metavar="COMMAND", required=True)
     tasks.add_parser("upgrade", help="bring the schema up to date").set_defaults(run=server.upgrade_database)

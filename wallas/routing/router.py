@@ -19,7 +19,7 @@ from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import needs_of
 from wallas.routing.selector import Selector
-from wallas.routing.stream import Stream
+from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
@@ -95,6 +95,22 @@ class Router:
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
 
+    def contest(
+        self,
+        request: ChatRequest,
+        options: Options,
+        *,
+        codec: Codec,
+        out: StreamEncoder | PlainEncoder,
+        request_id: str,
+        held: Callable[[Plan, Desk], Source],
+    ) -> Stream:
+        """Return the stream of a contest that ``held`` makes, for which everybody able is looked at."""
+        enriched = enrich(request, self.memory)
+        plan = self.plan(enriched, options, codec=codec, out=out, request_id=request_id, full=True)
+        self.selector.advance()
+        return Stream(held(plan, self.desk))
+
     def plan(
         self,
         request: ChatRequest,
@@ -103,14 +119,15 @@ class Router:
         codec: Codec,
         out: StreamEncoder | PlainEncoder,
         request_id: str,
+        full: bool = False,
     ) -> Plan:
-        """Return everything that is decided before the first attempt."""
+        """Return everything that is decided before the first attempt; ``full`` looks at everybody, not at the best."""
         needs = needs_of(request)
         if request.stream is isinstance(out, PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
         choice = chooser.choose(request, options, needs)
-        selection = chooser.select(request, choice, needs)
+        selection = chooser.select(request, choice, needs, full=full)
         patience = WAIT_STREAMING if request.stream else WAIT_PLAIN
         return Plan(
             id=request_id,

@@ -1,0 +1,151 @@
+"""One task at several providers, ranked by what the caller cares for; over real sockets."""
+
+import time
+
+import pytest
+
+from tests.fakes import FakeProvider, pause, say, status, usage
+from tests.routing.arena import arena, events
+
+PATH = "/v1/diligence/compare"
+TASK = {"task": "Why is the sky blue?"}
+BLUE = "Because air scatters blue light far more than red light."
+DEAR = """
+[providers.dear]
+wire = "openai"
+base_url = "{url}/v1"
+api_key = "sk-dear"
+discover = false
+[[providers.dear.models]]
+id = "d"
+quality = 99
+price = {{ input = 2.0, output = 10.0 }}
+capabilities = ["chat"]
+"""
+SCARCE = """
+[providers.scarce]
+wire = "openai"
+base_url = "{url}/v1"
+api_key = "sk-scarce"
+discover = false
+free = true
+[[providers.scarce.models]]
+id = "s"
+quality = 99
+limits = {{ rpd = 20 }}
+capabilities = ["chat"]
+"""
+
+
+@pytest.fixture
+def three(tmp_path):
+    with arena(tmp_path) as found:
+        yield found
+
+
+def order(answer):
+    return [row["provider"] for row in answer.json["rankings"]]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "canonical", "first"),
+    [
+        ("calidad", "calidad", "a"),
+        ("quality", "calidad", "a"),
+        ("velocidad", "velocidad", "c"),
+        ("speed", "velocidad", "c"),
+    ],
+)
+def test_the_criterion_decides(three, criteria, canonical, first):
+    a, b, c = three.providers
+    a.will(pause(0.4), usage(9, 20), say(BLUE))
+    b.will(pause(0.2), usage(9, 20), say(BLUE))
+    c.will(usage(9, 20), say(BLUE))
+    answer = three.post(PATH, TASK | {"criteria": criteria})
+    body = answer.json
+    assert answer.status_code == 200 and body["object"] == "diligence.comparison"
+    assert body["criteria"] == canonical and body["winner"] == f"{first}/m"
+    assert order(answer) == (["a", "b", "c"] if canonical == "calidad" else ["c", "b", "a"])
+    best = body["rankings"][0]
+    assert best["rank"] == 1 and best["preview"] == BLUE and best["cost"] == 0.0
+    assert best["tokens"] == {"input": 9, "output": 20, "estimated": False}
+    assert 0 < best["first_token_ms"] <= best["latency_ms"] and 0 < best["score"] <= 1
+    assert [row["score"] for row in body["rankings"]] == sorted(
+        (row["score"] for row in body["rankings"]), reverse=True
+    )
+
+
+def test_what_costs_less_comes_first_by_cost_and_the_dear_one_by_quality(tmp_path):
+    with FakeProvider() as seller, arena(tmp_path, count=1, more=DEAR.format(url=seller.url)) as two:
+        found = {}
+        for criteria in ("costo", "calidad"):
+            seller.will(usage(1000, 1000), say(BLUE))
+            two.providers[0].will(pause(0.1), usage(1000, 1000), say(BLUE))
+            body = TASK | {"criteria": criteria, "max_parallel": 2, "wallas": {"cost_mode": "allow_paid"}}
+            found[criteria] = two.post(PATH, body).json["rankings"]
+        assert [row["provider"] for row in found["costo"]] == ["a", "dear"]
+        assert [row["provider"] for row in found["calidad"]] == ["dear", "a"]
+        assert found["costo"][1]["cost"] == pytest.approx(0.012) and found["costo"][1]["parts"]["money"] == 0
+
+
+def test_a_scarce_quota_weighs_by_cost(tmp_path):
+    with FakeProvider() as other, arena(tmp_path, count=1, more=SCARCE.format(url=other.url)) as two:
+        other.will(say(BLUE))
+        two.providers[0].will(pause(0.1), say(BLUE))
+        rows = two.post(PATH, TASK | {"criteria": "costo", "max_parallel": 2}).json["rankings"]
+        assert [(row["provider"], row["parts"]["money"]) for row in rows] == [("a", 1.0), ("scarce", 1.0)]
+        assert rows[0]["parts"]["quota"] == 1 and rows[1]["parts"]["quota"] == pytest.approx(0.2857, abs=1e-3)
+
+
+def test_junk_does_not_win_for_being_quick(three):
+    a, b, c = three.providers
+    a.will(say("I can't help with that."))
+    b.will(pause(0.2), usage(9, 20), say(BLUE))
+    c.will(status(500))
+    answer = three.post(PATH, TASK | {"criteria": "velocidad"})
+    assert order(answer) == ["b", "a", "c"]
+    assert [row["status"] for row in answer.json["rankings"]] == ["ok", "ok", "server"]
+    assert answer.json["rankings"][1]["faults"] == ["refusal"]
+    assert answer.json["rankings"][2]["rank"] is None and answer.json["rankings"][2]["score"] is None
+
+
+def test_nobody_is_cut_off_and_all_is_written(three):
+    for provider, seconds in zip(three.providers, (0.0, 0.1, 0.3), strict=True):
+        provider.will(pause(seconds), say(BLUE))
+    began = time.monotonic()
+    assert [row["status"] for row in three.post(PATH, TASK).json["rankings"]] == ["ok"] * 3
+    assert time.monotonic() - began >= 0.3
+    (request,) = three.rows("select operation, attempts, outcome from requests")
+    assert tuple(request.values()) == ("diligence", 3, "ok")
+
+
+def test_a_stream_tells_each_branch_and_then_the_rankings(three):
+    for provider in three.providers:
+        provider.will(say(BLUE))
+    told = events(three.post(PATH, TASK | {"stream": True}).data)
+    assert [name for name, _ in told].count("diligence.branch") == 6
+    assert told[-2][0] == "diligence.result" and len(told[-2][1]["rankings"]) == 3 and told[-1][1] == "[DONE]"
+
+
+def test_a_model_may_be_named(three):
+    three.providers[1].will(say(BLUE))
+    assert order(three.post(PATH, TASK | {"model": "b/m"})) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "task"),
+        ({"task": " "}, "task"),
+        ({"task": ["x"]}, "task"),
+        (TASK | {"criteria": "belleza"}, "criteria"),
+        (TASK | {"criteria": []}, "criteria"),
+        (TASK | {"max_parallel": -1}, "max_parallel"),
+        (TASK | {"messages": []}, "messages"),
+        (TASK | {"judge": True}, "judge"),
+    ],
+)
+def test_a_wrong_field_is_named(three, body, param):
+    answer = three.post(PATH, body)
+    assert answer.status_code == 400 and answer.json["error"]["param"] == param
+    assert not any(provider.requests for provider in three.providers)

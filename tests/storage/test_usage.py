@@ -1,0 +1,60 @@
+"""What was used adds up, on both databases, by UTC days."""
+
+import time
+
+from wallas.storage.engine import writing
+from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
+from wallas.storage.usage import DAY, Used, load_usage
+
+
+def request(at, *, provider="groq", model="m", outcome="ok"):
+    return RequestRecord(
+        request_id="r", started_at=at, ms=1, wire="openai", operation="chat", stream=True, asked_model="auto",
+        outcome=outcome, status=200, attempts=1, provider=provider, model=model,
+    )  # fmt: skip
+
+
+def attempt(at, *, provider="groq", model="m", outcome="ok", tokens=(None, None), **more):
+    return AttemptRecord(
+        request_id="r", number=1, started_at=at, ms=1, provider=provider, model=model, key_id="k", outcome=outcome,
+        input_tokens=tokens[0], output_tokens=tokens[1], **more,
+    )  # fmt: skip
+
+
+def test_requests_and_attempts_add_up_by_day_provider_and_model(engine):
+    with writing(engine) as connection:
+        add_requests(connection, [request(10.2 * DAY), request(10.9 * DAY, outcome="timeout"), request(11.0 * DAY)])
+        add_requests(connection, [request(11.5 * DAY, provider=None, model=None, outcome="not_found")])
+        add_attempts(
+            connection,
+            [
+                attempt(10.2 * DAY, tokens=(5, 7), cost=0.25, cached_tokens=3, reasoning_tokens=2),
+                attempt(10.99999 * DAY, tokens=(1, 1)),
+                attempt(10.9 * DAY, outcome="timeout"),
+                attempt(11.0 * DAY, tokens=(100, 50), cost=0.5),
+                attempt(11.1 * DAY, provider="gemini", model="flash", tokens=(9, 9), cost=0.0),
+            ],
+        )
+    assert load_usage(engine, since=0) == [
+        Used(10, "groq", "m", 2, 1, 3, 6, 8, 3, 2, 0.25, 1),
+        Used(11, None, None, 1, 1),
+        Used(11, "gemini", "flash", 0, 0, 1, 9, 9, 0, 0, 0.0, 0),
+        Used(11, "groq", "m", 1, 0, 1, 100, 50, 0, 0, 0.5, 0),
+    ]
+
+
+def test_what_lies_before_is_left_out(engine):
+    with writing(engine) as connection:
+        add_requests(connection, [request(9.999 * DAY), request(10.0 * DAY)])
+        add_attempts(connection, [attempt(9.999 * DAY, cost=0.0), attempt(10.0 * DAY, cost=0.0)])
+    assert load_usage(engine, since=10 * DAY) == [Used(10, "groq", "m", 1, 0, 1)]
+    assert load_usage(engine, since=12 * DAY) == []
+
+
+def test_a_day_among_a_month_is_found_by_the_index(engine):
+    with writing(engine) as connection:
+        for day in range(30):
+            add_attempts(connection, [attempt((day + part / 1000) * DAY, tokens=(1, 1)) for part in range(1000)])
+    began = time.perf_counter()
+    (row,) = load_usage(engine, since=29 * DAY)
+    assert (row.attempts, row.input) == (1000, 1000) and time.perf_counter() - began < 0.5

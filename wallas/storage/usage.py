@@ -1,0 +1,77 @@
+"""Adds up what was used, from the record of requests and attempts of all workers."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Engine, Select, Table, case, cast, func, select
+
+from wallas.models import AttemptRow, RequestRow
+from wallas.storage.engine import reading
+from wallas.storage.rows import table_of
+
+DAY = 86400.0
+
+
+class Used(NamedTuple):
+    """What one model at one provider was used for on one day: ``day`` counts days since 1970 in UTC, ``cost`` is USD.
+
+    ``requests`` are those it was the last to be asked for, ``attempts`` all it was asked, losers and failures too.
+    ``unpriced`` answers cost what nobody knows.
+    """
+
+    day: int
+    provider: str | None
+    model: str | None
+    requests: int = 0
+    failed: int = 0
+    attempts: int = 0
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
+
+
+def load_usage(engine: Engine, *, since: float) -> list[Used]:
+    """Return what was used since an instant, by day, provider and model; one walk of each table's index by time."""
+    found: dict[tuple[int, str | None, str | None], Used] = {}
+    with reading(engine) as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        requests, attempts = table_of(RequestRow), table_of(AttemptRow)
+        asked = _query(requests, [func.count(), _count(requests.c.outcome != "ok")], since=since, sqlite=sqlite)
+        for day, provider, model, count, failed in connection.execute(asked):
+            key = (int(day), provider, model)
+            found[key] = Used(*key, requests=int(count), failed=int(failed))
+        tried = _query(attempts, _sums(attempts), since=since, sqlite=sqlite)
+        for day, provider, model, count, *tokens, cost, unpriced in connection.execute(tried):
+            key = (int(day), provider, model)
+            read, written, cached, reasoning = (int(number or 0) for number in tokens)
+            found[key] = found.get(key, Used(*key))._replace(
+                attempts=int(count),
+                input=read,
+                output=written,
+                cached=cached,
+                reasoning=reasoning,
+                cost=float(cost or 0.0),
+                unpriced=int(unpriced),
+            )
+    return sorted(found.values(), key=lambda used: (used.day, used.provider or "", used.model or ""))
+
+
+def _query(table: Table, columns: list[ColumnElement[Any]], *, since: float, sqlite: bool) -> Select[Any]:
+    days = table.c.started_at / DAY
+    # SQLite's cast cuts the fraction off, PostgreSQL's rounds; SQLite has floor() only where it was built so
+    day = cast(days if sqlite else func.floor(days), BigInteger).label("day")
+    place: list[ColumnElement[Any]] = [day, table.c.provider, table.c.model]
+    statement: Select[Any] = select(*place, *columns)
+    return statement.where(table.c.started_at >= since).group_by("day", table.c.provider, table.c.model)
+
+
+def _sums(table: Table) -> list[ColumnElement[Any]]:
+    tokens = (table.c.input_tokens, table.c.output_tokens, table.c.cached_tokens, table.c.reasoning_tokens)
+    unpriced = _count((table.c.outcome == "ok") & table.c.cost.is_(None))
+    return [func.count(), *(func.sum(column) for column in tokens), func.sum(table.c.cost), unpriced]
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
