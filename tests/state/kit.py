@@ -156,15 +156,16 @@ class Gateway:
         self.opened.clear()
         if self.process is None:
             return
-        numbers = {self.process.pid} | self.seen
+        master, numbers = self.process.pid, set(self.seen)
         if self.process.poll() is None:
+            os.kill(master, signal.SIGSTOP)  # or it would replace the workers that are killed before it
             numbers |= self.workers()
-        for number in numbers:
+        for number in (master, *numbers):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait()
         (ROOT / "instance" / f"wallas-{self.port}.pid").unlink(missing_ok=True)
-        wait_until(lambda: not any(alive(number) for number in numbers), seconds=5)
+        wait_until(lambda: not any(alive(number) for number in numbers), seconds=10)
         self.process = None
         self.seen.clear()
 
