@@ -21,8 +21,10 @@ MORE = "FUZZ_EXAMPLES" in os.environ
 
 ODD: list[Any] = [
     None, True, False, 0, -1, 1, 7, 2**31, 2**53, 2**63, 2**64, -(2**64), 10**30, 0.5, -0.5, 1e308, -1e308,
-    "", " ", "x", "0", "-1", "true", "null", "a\0b", "\ud7ff", "🙂", "\r\n", "{{7*7}}", "../..", "data:", "data:;base64,",
-    "data:image/png;base64,AAAA", "http://", "https://127.0.0.1/x", "file:///etc/passwd", "user", "assistant", "system",
+    "", " ", "x", "0", "-1", "true", "null", "a\0b", "\ud7ff", "🙂", "\r\n", "{{7*7}}", "../..", "data:",
+    "data:;base64,",
+    "data:image/png;base64,AAAA", "http://", "https://127.0.0.1/x",
+    "file:///etc/passwd", "user", "assistant", "system",
     "tool", "model", "text", "function", "tool_use", "tool_result", "tool_call", "image_url", "function_call_output",
     "message", "reasoning", "auto", "none", "required", "json_schema", "acme/m", "acme/vectors", "x" * 5_000,
     [], {}, [None], [[]], [{}], {"": None}, {"type": None}, {"type": "text"}, {"type": 7}, {"a": {"a": {"a": []}}},

@@ -1,5 +1,9 @@
 """Reads a request's body whole and as JSON, or refuses it in the client's words before anyone is asked."""
 
+import contextlib
+import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +15,9 @@ BODY_BYTES = 32 * 1024 * 1024
 DEPTH = 64
 FIELDS = 1_000
 """Fields of a body itself; no protocol has a tenth of them."""
+
+SILENCE = 10.0
+"""Seconds without a byte after which a body is given up."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -32,8 +39,11 @@ def guarded_body(request: Request, *, most: int = BODY_BYTES, data: bytes | None
     return body
 
 
-def raw_body(request: Request, *, most: int = BODY_BYTES) -> bytes:
-    """Return the body's bytes; raise TooLarge before reading more than ``most``, 415 for a packed body."""
+def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILENCE) -> bytes:
+    """Return the body's bytes; raise TooLarge before reading more than ``most``, 415 for a packed body.
+
+    One that stops for ``silence`` seconds is a 408.
+    """
     environ = request.environ
     packed = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if packed not in ("", "identity"):
@@ -43,12 +53,13 @@ def raw_body(request: Request, *, most: int = BODY_BYTES) -> bytes:
             code="unsupported_media_type",
             status=415,
         )
-    said = environ.get("CONTENT_LENGTH") or ""
-    length = int(said) if said.isdecimal() and "HTTP_TRANSFER_ENCODING" not in environ else None
+    length = _length(environ)
     if length is not None and length > most:
         raise TooLarge(f"the body has {length} bytes, {most} are taken")
     try:
-        data: bytes = environ["wsgi.input"].read(most + 1)
+        data = _read(environ, most, silence)
+    except TimeoutError as error:
+        raise BadRequest(f"the body stopped for {silence:g} s", code="invalid_body", status=408) from error
     except OSError as error:
         raise BadRequest("the body could not be read", code="invalid_body") from error
     except Exception as error:  # gunicorn raises its own parse errors (ChunkMissingTerminator, ...) from read()
@@ -60,6 +71,51 @@ def raw_body(request: Request, *, most: int = BODY_BYTES) -> bytes:
     if length is not None and len(data) < length:
         raise BadRequest(f"the body ended after {len(data)} of {length} bytes", code="invalid_body", status=408)
     return data
+
+
+def _length(environ: dict[str, Any]) -> int | None:
+    """Return how long the body says it is, None where it comes in chunks; raise 400 for any other coding."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None:
+        if coding.strip().lower() != "chunked":  # gunicorn_h1c 0.6.9 lets "gzip, chunked" through
+            raise BadRequest(f"Transfer-Encoding: {coding[:20]!r} is not taken", param="Transfer-Encoding")
+        return None
+    said = environ.get("CONTENT_LENGTH") or ""
+    return int(said) if said.isdecimal() else None
+
+
+def _read(environ: dict[str, Any], most: int, silence: float) -> bytes:
+    """Return at most ``most`` + 1 bytes; raise TimeoutError when none come for a while, and TooLarge by their own word.
+
+    A body that stops holds a thread, and gunicorn waits for it forever.
+    """
+    stream, client = environ["wsgi.input"], environ.get("gunicorn.socket")
+    reader = getattr(stream, "reader", None)
+    if reader is not None and hasattr(reader, "parse_chunk_size"):
+        reader.parse_chunk_size = partial(_chunk_size, reader.parse_chunk_size, most)
+    if client is None:
+        return bytes(stream.read(most + 1))
+    before = client.gettimeout()
+    client.settimeout(silence)
+    try:
+        return bytes(stream.read(most + 1))
+    except BaseException:
+        # What comes after a body that failed is not taken for the next request.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(client, socket.SHUT_RD)
+        raise
+    finally:
+        client.settimeout(before)
+
+
+def _chunk_size(parse: Callable[..., tuple[int, bytes]], most: int, *said: Any, **named: Any) -> tuple[int, bytes]:
+    """Return a chunk's size and what follows, as gunicorn's ``parse`` does, unless it says more than is taken."""
+    size, rest = parse(*said, **named)
+    if size >= 2**63:
+        raise BadRequest("the body is not sent as HTTP wants it", code="invalid_body")
+    if size > most:
+        raise TooLarge(f"the body has a chunk of {size} bytes, {most} are taken in all")
+    return size, rest
 
 
 def nested_deeper(value: Any, depth: int) -> bool:

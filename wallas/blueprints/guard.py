@@ -122,6 +122,8 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
+        if request.method == "OPTIONS" and response.status_code == 200:
+            response.status_code = 204
         headers.add("X-Content-Type-Options", "nosniff")
         headers.add("Cross-Origin-Resource-Policy", "same-origin")
         if "Cache-Control" not in headers:
