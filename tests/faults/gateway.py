@@ -32,7 +32,7 @@ BASES = {"openai": "/v1", "responses": "/v1", "anthropic": "", "gemini": "/v1bet
 """The wires of ``wallas.toml``, and what stands behind a provider's address on each."""
 CANARY = "sk-canary"
 """How every key of the scripted providers begins; none may ever be seen."""
-SILENCE = 0.2
+SILENCE = 0.3
 """Seconds after which a scripted provider is late, and stalls."""
 TIMEOUTS = {
     "connect": 0.3,

@@ -24,7 +24,7 @@ from tests.faults.gateway import Board, Gateway, serving, tables
 
 SAMPLE = 29
 """One case in so many is run in CI; a prime, so that no fault or wire is passed over."""
-SOCKETS = 17
+SOCKETS = 23
 """One in so many is run in CI over sockets."""
 DEPARTURES = 400
 CHUNK = 2000

@@ -17,7 +17,7 @@ from wallas.types.chat import ChatRequest
 
 SETTLE = 0.03
 """Seconds before a reset: it may overtake what was sent just before."""
-RENEW = 30
+RENEW = 45
 """Cases after which the gateway's retry budget is made new."""
 
 

@@ -29,7 +29,7 @@ def test_U12_U13_U16_U23_U25_the_same_over_real_sockets(gateway: Gateway) -> Non
         lambda case, verdict: wrong.append(f"{case}: {verdict.wrong}") if verdict.wrong else None,
     )
     assert wrong == []
-    assert len(chosen) > 100
+    assert len(chosen) >= 100
 
 
 def test_the_matrix_has_every_client_wire_fault_and_cut() -> None:
