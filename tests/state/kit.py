@@ -116,7 +116,7 @@ class Gateway:
         command = [sys.executable, "-m", "gunicorn", "-c", str(self.conf), self.app]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self.wait_until(self.answers, seconds=30)
         return self
