@@ -154,6 +154,12 @@ def test_an_alias_of_nothing_is_told_by_what_it_stands_for():
     assert "groq/llama-33" in caught.value.message
 
 
+def test_only_models_that_can_be_called_are_told_as_near():
+    models = [Model(provider="unconfigured", id="llama-31"), Model(provider="groq", id="llama-3", free=True)]
+    with pytest.raises(NotFound, match=r"near: llama-3, groq/llama-3$"):
+        names(models=models).read("llama-33")
+
+
 def test_an_unknown_name_is_404_with_the_nearest():
     with pytest.raises(NotFound) as caught:
         names().read("lama-3")

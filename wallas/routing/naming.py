@@ -28,6 +28,8 @@ BUILT_IN_ALIASES = (
 ALIASES_DEEP = 5
 NAME_MOST = 300
 """Characters of the longest name that is looked at: ids have at most 200, and suffixes are few."""
+LIKE_MOST, NEAR_MOST = 20, 3
+"""How many like ids are looked at for an unknown name, and how many of those that can be called are told."""
 _FOREIGN = re.compile(r"(claude|gpt|gemini)-")
 
 KNOWN_MOST = 1000
@@ -164,7 +166,8 @@ class Names:
 
     def _unknown(self, name: str) -> NotFound:
         said = name[:100].encode("unicode_escape").decode()
-        near = [known for known in self.catalog.nearest(name[:100]) if known]
+        like = self.catalog.nearest(name[:100], LIKE_MOST)
+        near = [known for known in like if self._catalogued(known) or self._prefixed(known)][:NEAR_MOST]
         hint = f"; near: {', '.join(near)}" if near else ""
         provider = name[:100].partition("/")[0]
         if provider not in self.usable and self.catalog.of(provider):
