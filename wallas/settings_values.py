@@ -269,7 +269,9 @@ def is_loopback(host: str) -> bool:
     if host.startswith("unix:") or host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
+        mapped = getattr(address, "ipv4_mapped", None)  # how an IPv6 socket shows a caller by IPv4
+        return (mapped or address).is_loopback
     except ValueError:
         return False
 

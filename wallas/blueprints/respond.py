@@ -18,6 +18,8 @@ from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest, ChatResponse, Reasoning
 
 ANTHROPIC_DOWN = 529
+OPENAI_PATHS = ("/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings")
+"""Paths that are OpenAI's alone, whatever headers come with them."""
 SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})
 """Wires whose ``encode_response`` takes the request it answers."""
 
@@ -114,6 +116,8 @@ def wire_of(path: str) -> str:
 
 def wire_asked() -> str:
     """Return the wire in which the present caller expects its errors: by path, or by its protocol's own header."""
+    if request.path.startswith(OPENAI_PATHS):
+        return codecs.OPENAI_CHAT
     wire = wire_of(request.path)
     listing = request.method in ("GET", "HEAD") and request.path.startswith("/v1/models/")  # ids may hold a colon
     if wire != codecs.OPENAI_CHAT and not listing:
