@@ -19,8 +19,8 @@ Row: TypeAlias = tuple[str, Model | None]
 """One row of a list: a name, and the model of it; None for a virtual model."""
 
 LIMIT_MOST = 5000
-PAGING = frozenset({"limit", "offset", "after_id", "before_id", "pageSize", "pageToken", "beta"})
-"""Parameters that cut a list and filter nothing."""
+FILTERS = frozenset({"pricing", "capability", "provider", "modality", "search", "context_min"})
+"""Parameters that ask for some models only: virtual ones, which stand for many, are then left out."""
 EPOCH = "2026-01-01"
 SORTS: dict[str, Callable[[Model], Any]] = {
     "id": lambda model: model.key,
@@ -38,7 +38,7 @@ METHODS = {"chat": ["generateContent", "streamGenerateContent", "countTokens"], 
 def models() -> Response:
     """List what can be called here."""
     shape = _shape()
-    named = [] if request.args.keys() - PAGING else [(name, None) for name in virtual()]
+    named = [] if request.args.keys() & FILTERS else [(name, None) for name in virtual()]
     rows: list[Row] = [*named, *((model.key, model) for model in filtered(usable(), request))]
     if shape == codecs.ANTHROPIC:
         return json_response(anthropic_page(rows, request))
