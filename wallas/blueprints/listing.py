@@ -81,7 +81,7 @@ def gemini_page(rows: Sequence[Row], asked: Request) -> dict[str, Any]:
 @bp.get("/v1beta/models/<path:name>")
 def model(name: str) -> Response:
     """Describe one model; the name may be whatever a request may say."""
-    name = name.removeprefix("models/")
+    name = name.removeprefix("models/").rstrip("/")
     asked = router().names.read(name)
     known = asked.models[0] if asked.models else None
     rows = {codecs.ANTHROPIC: anthropic_row, codecs.GEMINI: gemini_row}

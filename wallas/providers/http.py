@@ -105,13 +105,11 @@ class HttpProvider:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Return what a refusal means: the wire's reading, sharpened by what is known of this provider.
 
-        A message that repeats one of its keys loses it, whatever the key looks like.
+        What repeats one of its keys loses it, whatever the key looks like.
         """
         error = refined(self.name, self.codec.decode_error(status, headers, body), body)
         for key in self.keys:
-            if (secret := key.secret.reveal()) and secret in error.message:
-                error.message = error.message.replace(secret, "***")
-                error.args = (error.message,)
+            error.hide(key.secret.reveal())
         return error
 
     def list_models(self, key: Key) -> list[Model]:
