@@ -260,7 +260,8 @@ class Settings:
 def check_url(url: str, where: str) -> None:
     """Raise SettingsError unless ``url`` is a plain http(s) address without user, query or fragment."""
     if not re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@\\:\[\]]+)(:\d{1,5})?(/[^\s?#\\]*)?", url):
-        raise SettingsError(f"{where}: {url!r} is not an address like https://host/v1")
+        shown = re.sub(r"(?<=[?#]).*", "***", re.sub(r"//[^/]*@", "//***@", url))  # both may hold a secret
+        raise SettingsError(f"{where}: {shown!r} is not an address like https://host/v1")
 
 
 @lru_cache(maxsize=256)
