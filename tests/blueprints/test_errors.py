@@ -1,8 +1,11 @@
 """Unknown routes and wrong methods, in the shape of whoever asks."""
 
 import pytest
+from flask import Flask
 
 from tests.badinput.doors import DOORS
+from wallas.blueprints.respond import on_fault, on_gateway_error
+from wallas.errors import AllAttemptsFailed, GatewayError
 
 NOWHERE = {
     "/": "openai",
@@ -113,19 +116,37 @@ def test_an_answers_id_is_the_clients_too(gate):
     assert (answer.headers["X-Request-Id"], answer.headers["request-id"]) == ("mine-3", "mine-3")
 
 
-def test_a_fault_of_our_own_shows_nothing_of_its_inside(apps, gate):
-    from flask import Flask
-
-    from wallas.blueprints.respond import on_fault
-
+def raising(error: Exception) -> Flask:
+    """Return an app whose routes raise this error."""
     app = Flask("broken")
+    app.register_error_handler(GatewayError, on_gateway_error)
     app.register_error_handler(Exception, on_fault)
 
-    @app.get("/v1/messages")
-    def broken() -> str:
-        raise RuntimeError("sk-canary-inside")
+    @app.get("/<path:path>")
+    def broken(path: str) -> str:
+        raise error
 
-    answer = app.test_client().get("/v1/messages")
+    return app
+
+
+def test_a_fault_of_our_own_shows_nothing_of_its_inside():
+    answer = raising(RuntimeError("sk-canary-inside")).test_client().get("/v1/messages")
     assert answer.status_code == 500
     assert answer.json["error"] == {"type": "api_error", "message": "the gateway failed; see its log"}
     assert b"canary" not in answer.data
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, "1"), (7.1, "8"), (3600.0, "3600")])
+def test_how_long_to_wait_is_told_in_whole_seconds(seconds, told):
+    error = AllAttemptsFailed("all rest", status=429, retry_after=seconds)
+    answer = raising(error).test_client().get("/v1/chat/completions")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, told)
+    assert "x-should-retry" not in answer.headers
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/messages", 529), ("/v1/chat/completions", 503), ("/api/chat", 503)])
+def test_anthropics_clients_are_told_of_an_overload_where_others_are_told_503(path, status):
+    answer = raising(AllAttemptsFailed("all down")).test_client().get(path)
+    assert answer.status_code == status
+    if status == 529:
+        assert answer.json["error"]["type"] == "overloaded_error"

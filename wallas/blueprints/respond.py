@@ -1,5 +1,6 @@
 """Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -97,7 +98,7 @@ def error_response(error: GatewayError, codec: Codec) -> Response:
     if codec.WIRE == codecs.ANTHROPIC:
         headers["request-id"] = error.request_id
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(int(error.retry_after), 1))
+        headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
     if status < 429:
         headers["x-should-retry"] = "false"
     return json_response(codec.encode_error(error), status, headers)

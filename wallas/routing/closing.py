@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Head:
             status = ANTHROPIC_DOWN
         headers = [("Content-Type", "application/json"), ("Content-Length", str(length)), ("Cache-Control", "no-store")]
         if error.retry_after is not None:
-            headers.append(("Retry-After", str(max(int(error.retry_after), 1))))
+            headers.append(("Retry-After", str(max(math.ceil(error.retry_after), 1))))
         if status < 429:
             headers.append(("x-should-retry", "false"))
         self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told(answered=False, settled=True))
