@@ -24,8 +24,10 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.loops import LOOP, Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.needs import Needs
+from wallas.routing.notices import Notices
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown
@@ -164,10 +166,10 @@ class Attempts:
                     time.sleep(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and not self.shown.started:
+        if self.empty:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
-            began = isinstance(self.empty[0], Started)
-            yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
+            before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
+            yield from self.closing.finish([*before, *self.empty], self.plan.candidates[0].model)
             return
         yield self._error(self._final_error())
 
@@ -302,6 +304,8 @@ class Attempts:
             return
         self.failures.append(error)
         self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        if error.code == LOOP:
+            self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -386,9 +390,12 @@ class Attempt:
             offered=offered_tools(request, wire=candidate.provider.wire),
             custom=custom_tools(request),
             json=request.output is not None and plan.hold != "event",
+            schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
         )
-        self.substance = Substance(strict=attempts.whole_turn)
+        self.loops = Loops()
+        self.notices = Notices(request, patient=attempts.whole_turn)
+        self.substance = Substance()
         self.held: list[Event] = []
         self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
@@ -424,7 +431,8 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        return self.join.feed(self.substance.feed(self.units.feed(restored(reading.feed(), self.spaces))))
+        units = self.units.feed(self.loops.feed(restored(reading.feed(), self.spaces)))
+        return self.join.feed(self.substance.feed(self.notices.feed(units)))
 
     def content(self) -> None:
         """Note that content has come."""
