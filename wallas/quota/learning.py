@@ -28,9 +28,10 @@ def counts(provider: str, error: ProviderError) -> bool:
     return error.status is None or error.status < 400 or error.status >= 500
 
 
-def settle_failure(ledger: Ledger, reservation: Reservation, error: ProviderError) -> None:
+def settle_failure(ledger: Ledger, reservation: Reservation | None, error: ProviderError) -> None:
     """Book a failed call as its provider counts it."""
-    ledger.settle(reservation, counted=counts(reservation.seat.provider, error))
+    if reservation is not None:
+        ledger.settle(reservation, counted=counts(reservation.seat.provider, error))
 
 
 def listen(ledger: Ledger, seat: Seat, headers: Mapping[str, str]) -> None:

@@ -52,9 +52,17 @@ class Ledger(Purse):
         super().__init__(authority, now)
         self.spool = spool or NoSpool()
         self.seats: dict[tuple[str, str, str], Seat] = {}
-        self.tokens: dict[tuple[str, str], Tokens] = {}
-        self.open: dict[int, Reservation] = {}
+        self.sizes: dict[tuple[str, str], Tokens] = {}
+        self.under_way: dict[int, Reservation] = {}
+        self.requests: dict[tuple[str, str, str], int] = {}
+        self.tokens: dict[tuple[str, str, str], int] = {}
+        """What this run has settled, by (provider, model, account)."""
         self.twins = Twins(self.now)
+
+    @property
+    def open(self) -> int:
+        """Return how many calls are under way."""
+        return len(self.under_way)
 
     def seat(self, model: ModelLike, key: KeyLike) -> Seat:
         """Return the seat of calls to a model with a key."""
@@ -118,7 +126,7 @@ class Ledger(Purse):
 
     def settle(
         self,
-        reservation: Reservation,
+        reservation: Reservation | None,
         *,
         input: int | None = None,
         output: int | None = None,
@@ -129,32 +137,38 @@ class Ledger(Purse):
         """Book what the call really took, or the estimate where the provider said nothing (None).
 
         A call that the provider did not count gives everything back; ``alive``
-        says that it was answered. Settling twice does nothing the second time.
+        says that it was answered. Settling twice, or nothing, does nothing.
         """
+        if reservation is None:
+            return
         said = None if input is None and output is None else float((input or 0) + (output or 0))
         with self.lock:
             if reservation.settled:
                 return
             reservation.settled = True
-            self.open.pop(id(reservation), None)
+            self.under_way.pop(id(reservation), None)
+            seat = reservation.seat
+            place = (seat.provider, seat.model, seat.account)
+            self.requests[place] = self.requests.get(place, 0) + 1
+            self.tokens[place] = self.tokens.get(place, 0) + int(reservation.estimate if said is None else said)
             for window, index, amount, ends in reservation.parts:
                 window.open -= 1
                 real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
                 if real is not None and real != amount:
                     self._correct(window, real - amount, ends)
             if counted and said is not None:
-                reservation.seat.tokens.learn(reservation.estimate, input or 0, output or 0)
+                seat.tokens.learn(reservation.estimate, input or 0, output or 0)
             for window in reservation.canary if alive else ():
                 window.reopen = window.news = True
                 window.shut, window.canary_at = 0.0, math.inf
         if alive:
-            self.twins.alive(reservation.seat.provider, reservation.seat.model, reservation.seat.account)
+            self.twins.alive(*place)
 
     def tick(self) -> None:
         """Book what nobody settled, then ``refresh``; may block."""
         now = self.now()
         with self.lock:
-            late = [one for one in self.open.values() if now - one.at >= EXPIRES_AFTER]
+            late = [one for one in self.under_way.values() if now - one.at >= EXPIRES_AFTER]
         for reservation in late:
             self.settle(reservation)
         self.refresh()
@@ -166,9 +180,9 @@ class Ledger(Purse):
 
     def _seated(self, model: ModelLike, key: KeyLike) -> Seat:
         place = (model.provider, model.id)
-        tokens = self.tokens.get(place)
+        tokens = self.sizes.get(place)
         if tokens is None:
-            tokens = self.tokens[place] = Tokens()
+            tokens = self.sizes[place] = Tokens()
         account = self.same.get((model.provider, key.account), key.account)[:128]
         old = self.seats.get((model.provider, model.id, key.id))
         seat = Seat(model, key.id, account, tokens)
@@ -211,7 +225,7 @@ class Ledger(Purse):
             spool[window.slot] = window.spent
             parts.append((window, index, amount, window.ends))
         seat.uses.append(now)
-        self.open[id(reservation)] = reservation
+        self.under_way[id(reservation)] = reservation
         return reservation
 
     def _correct(self, window: Window, more: float, ends: float) -> None:

@@ -7,7 +7,9 @@ import msgspec
 
 from wallas.catalog.entries import Model
 from wallas.errors import FailureKind, GatewayError, NotFound, ProviderError
+from wallas.quota.learning import listen, settle_failure
 from wallas.routing import outcome
+from wallas.routing.admission import Held, book_refusal, held, refuse, reserve
 from wallas.routing.attempts import MOST_ATTEMPTS
 from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.needs import BYTES_PER_TOKEN, Needs
@@ -92,32 +94,41 @@ def _attempt(
     hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id, after=(time.time() - record.at) * 1000)
     record.hops.append(hop)
     tokens = sum(len(text) for text in request.inputs if isinstance(text, str | tuple)) / BYTES_PER_TOKEN
-    reservation = desk.ledger.reserve(model.provider, model.id, candidate.key.account, tokens=int(tokens))
-    spent: int | None = None
+    reservation = reserve(desk.ledger, model, candidate.key, tokens=int(tokens), output=1)
+    if isinstance(reservation, Held):
+        hop.outcome, hop.message, hop.retry_after = "no_quota", reservation.reason, reservation.seconds
+        raise refuse(reservation)
     try:
         asked = msgspec.structs.replace(request, model=model.id)
         body = candidate.provider.embed(asked, key=candidate.key)
-        answer = candidate.provider.decode_embeddings(asked, _whole(candidate, body))
+        data = _whole(body, candidate.provider.timeouts.whole)
+        listen(desk.ledger, reservation.seat, body.headers)
+        if body.status != 200:
+            refusal = candidate.provider.decode_error(body.status or 0, body.headers, data)
+            book_refusal(desk.ledger, reservation, refusal, body.headers, data)
+            raise refusal
+        answer = candidate.provider.decode_embeddings(asked, data)
         hop.outcome = "ok"
         desk.health.succeeded(candidate.place, latency=desk.clock() - started)
         usage = answer.usage or Usage(input=int(tokens))
-        spent = hop.input = usage.input
+        hop.input = usage.input
+        desk.ledger.settle(reservation, input=usage.input, output=0, alive=True)
         return msgspec.structs.replace(answer, provider=model.provider, model=answer.model or model.id, usage=usage)
     except ProviderError as error:
         hop.outcome, hop.message, hop.status = error.kind.name.lower(), error.message, error.status
         if error.code != STALE or blames_stale:
             desk.health.failed(candidate.place, error)
-        rest = desk.health.resting(candidate.place, free=model.free)
-        hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
+        settle_failure(desk.ledger, reservation, error)
+        kept = held(desk.health, desk.ledger, model, candidate.key, tokens=int(tokens), output=1)
+        hop.retry_after = kept.seconds if kept else error.retry_after
         raise
     finally:
         hop.ms = (desk.clock() - started) * 1000
-        desk.ledger.settle(reservation, tokens=spent)
+        desk.ledger.settle(reservation)
 
 
-def _whole(candidate: Candidate, body: Body) -> bytes:
-    """Return the whole answer, waiting in this thread; raise ProviderError for a refusal or a late one."""
-    limit = candidate.provider.timeouts.whole
+def _whole(body: Body, limit: float) -> bytes:
+    """Return the whole answer or refusal, waiting in this thread; raise ProviderError for a late one."""
     until = time.monotonic() + limit
     data = bytearray()
     try:
@@ -128,6 +139,4 @@ def _whole(candidate: Candidate, body: Body) -> bytes:
             data += body.read()
     finally:
         body.release()
-    if body.status != 200:
-        raise candidate.provider.decode_error(body.status or 0, body.headers, bytes(data))
     return bytes(data)

@@ -47,6 +47,9 @@ ON CONFLICT (provider, account, key_id, model, kind) DO UPDATE SET
     state = excluded.state, updated_at = excluded.updated_at
 """)
 
+PATIENCE = 1.0
+"""How long an exchange waits for the database; then the worker goes on with what it knows."""
+
 LOCK = 5_710_425_003
 """The advisory lock under which PostgreSQL's workers take turns: a row that does not exist cannot be locked."""
 
@@ -55,7 +58,7 @@ def change_quota(
     engine: Engine, keys: Sequence[QuotaKey], change: Change, *, worker: str, now: float, alive_until: float
 ) -> None:
     """Change the windows of ``keys`` in one transaction; ``worker`` is noted as alive until then."""
-    with writing(engine) as connection:
+    with writing(engine, patience=PATIENCE) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         connection.execute(ALIVE, {"name": WORKER + worker, "holder": worker, "until": alive_until})
