@@ -6,6 +6,7 @@ from wallas.catalog.entries import Limits, Model
 from wallas.quota.authority import MemoryAuthority, answer
 from wallas.quota.clocks import Steady
 from wallas.quota.ledger import Ledger, Reservation
+from wallas.quota.spool import NoSpool
 
 NOON = 1_790_000_000.0
 
@@ -36,20 +37,37 @@ def model(provider: str = "p", id: str = "m", **limits: Any) -> Model:
     return Model(provider=provider, id=id, free=True, limits=said)
 
 
-class Shared(MemoryAuthority):
-    """One of several workers on the same memory."""
+class Pages(NoSpool):
+    """A spool in memory that all workers can read."""
 
-    def __init__(self, entries: dict[Any, Any], live: set[str], worker: str) -> None:
+    def __init__(self, pages: dict[tuple[str, int], float], worker: str) -> None:
+        self.pages = pages
+        self.worker = worker
+
+    def __setitem__(self, slot: int, spent: float) -> None:
+        self.pages[self.worker, slot] = spent
+
+
+class Shared(MemoryAuthority):
+    """One of several workers on the same memory; ``pages`` is what their spools hold."""
+
+    def __init__(self, entries: dict[Any, Any], live: set[str], worker: str, pages: Any = None) -> None:
         self.entries = entries
         self.live = live
         self.worker = worker
+        self.pages = {} if pages is None else pages
         live.add(worker)
 
     def exchange(self, asks: Any, *, now: float) -> Any:
         grants = []
         for ask in asks:
             self.entries[ask.key], grant = answer(
-                self.entries.get(ask.key), ask, worker=self.worker, live=frozenset(self.live), now=now
+                self.entries.get(ask.key),
+                ask,
+                worker=self.worker,
+                live=frozenset(self.live),
+                now=now,
+                spooled=lambda worker, slot: self.pages.get((worker, slot)),
             )
             grants.append(grant)
         return grants, len(self.live)

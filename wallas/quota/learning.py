@@ -8,7 +8,7 @@ from wallas.quota import refusals
 from wallas.quota.clocks import HOUR, Calendar, Stated
 from wallas.quota.ledger import Ledger, Reservation
 from wallas.quota.seats import Seat, window_key
-from wallas.quota.windows import FREE, KINDS, LONG, REQUESTS, Limit, Said, Window
+from wallas.quota.windows import KINDS, Limit, Said, Window, is_long
 
 LEARNED_PART = 0.8
 """Of the last minute's rate, where a 429 names no limit."""
@@ -51,7 +51,7 @@ def learn_refusal(
     said = refusals.refused(
         seat.provider, error.status or 0, headers, body, message=error.message, now=ledger.now.wall()
     )
-    if error.kind is FailureKind.DAY_LIMIT and not any(_long(one) for one in said):
+    if error.kind is FailureKind.DAY_LIMIT and not any(is_long(one.kind) for one in said):
         said = [Said(kind="rpd", limit=error.limit, remaining=0.0, resets_in=error.retry_after, source="body")]
     if error.kind is FailureKind.NO_QUOTA and not any(one.limit == 0 for one in said):
         said = [Said(kind="rpd", limit=0.0, source="body")]
@@ -76,14 +76,9 @@ def take(ledger: Ledger, seat: Seat, said: Iterable[Said], *, refusal: bool) -> 
             _foreign(window, one)
             until = _empty_until(window, one, now, refusal=refusal)
             if until > now:
-                window.close(until, refused=refusal and _long(one))
-                long = long or (refusal and _long(one))
+                window.close(until, refused=refusal and is_long(one.kind))
+                long = long or (refusal and is_long(one.kind))
     return long
-
-
-def _long(said: Said) -> bool:
-    seconds = KINDS[said.kind].seconds
-    return seconds is None or seconds >= LONG
 
 
 def _foreign(window: Window, said: Said) -> None:
@@ -109,7 +104,7 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
     if isinstance(clock, Calendar):
         return clock.ends(now)
     if isinstance(clock, Stated) or said.resets_in is None:
-        return now + HOUR if refusal and _long(said) and said.resets_in is None else 0.0
+        return now + HOUR if refusal and is_long(said.kind) and said.resets_in is None else 0.0
     seconds = KINDS[said.kind].seconds or HOUR
     wait = min(said.resets_in, seconds)
     if not refusal and seconds > HOUR and said.limit:
@@ -139,6 +134,3 @@ def _meet(ledger: Ledger, seat: Seat, error: ProviderError, said: list[Said]) ->
     other = ledger.twins.refused(seat.provider, seat.model, seat.account, signature or error.kind.name)
     if other is not None:
         ledger.merge(seat.provider, seat.account, other)
-
-
-__all__ = ["FREE", "REQUESTS", "counts", "learn_refusal", "listen", "settle_failure", "take"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.quota.clocks import HOUR, Clock
-from wallas.quota.windows import KINDS, LONG, SLOTS, UNLIMITED, USD, Limit, WindowKey, effective
+from wallas.quota.windows import KINDS, LONG, SLOTS, UNLIMITED, USD, Limit, WindowKey, effective, is_long
 
 CANARIES = (900.0, 3600.0, 14400.0)
 """When a window that is said to be used up is tried again, in seconds after that was said first."""
@@ -131,7 +131,8 @@ def exchange(
         if slots:
             room = max(room - ask.spent, 0.0)
         target = _target(room, mine, ask, len(live | {worker}))
-        if ask.need > target and ask.canary and limit is not None and limit.source in DOUBTFUL:
+        doubtful = limit is not None and limit.source in DOUBTFUL and limit.value > 0
+        if ask.need > target and ask.canary and doubtful and is_long(ask.key.kind):
             state.since = state.since or now
             canary = _take_canary(state, now)
     state.shares[worker] = Share(ask.spent + target, ask.spent, ask.slot)

@@ -62,6 +62,12 @@ LONG = DAY
 """Windows at least this long are worth a canary when they are said to be used up."""
 
 
+def is_long(kind: str) -> bool:
+    """Return whether a window lasts a day or more."""
+    unit, seconds = KINDS[kind]
+    return unit != SLOTS and (seconds is None or seconds >= LONG)
+
+
 class WindowKey(NamedTuple):
     """Whose window: ``*`` stands for any key, any model; ``$free`` for all models that cost nothing."""
 
