@@ -5,7 +5,6 @@ shares that it was granted. ``tick`` tells the authority what was spent and
 fetches more before a share is empty; only ``reserve`` on an empty share waits.
 """
 
-import math
 from typing import NamedTuple
 
 from wallas.quota.authority import Authority
@@ -159,8 +158,7 @@ class Ledger(Purse):
             if counted and said is not None:
                 seat.tokens.learn(reservation.estimate, input or 0, output or 0)
             for window in reservation.canary if alive else ():
-                window.reopen = window.news = True
-                window.shut, window.canary_at = 0.0, math.inf
+                window.open_again(self.now())
         if alive:
             self.twins.alive(*place)
 

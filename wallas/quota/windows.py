@@ -256,6 +256,12 @@ class Window:
         self.news = True
         self.withdraw(0.0)
 
+    def open_again(self, now: float) -> None:
+        """Let calls in: one has just succeeded where nothing should be left. What there is, the authority says."""
+        self.reopen = self.news = True
+        self.free, self.releases = self.most(now), []
+        self.shut, self.canary_at = 0.0, math.inf
+
     def withdraw(self, left: float) -> None:
         """Keep at most ``left`` of the share; the rest goes back with the next exchange."""
         kept = max(min(self.left, left), 0.0)
