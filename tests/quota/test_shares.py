@@ -106,7 +106,7 @@ class Workers(RuleBasedStateMachine):
 
 
 Workers.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, phases=[Phase.generate], derandomize=True
+    max_examples=100, stateful_step_count=50, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
 test_workers_never_spend_more_than_there_is_whatever_happens = Workers.TestCase
 

@@ -8,7 +8,7 @@ fetches more before a share is empty; only ``reserve`` on an empty share waits.
 from typing import NamedTuple
 
 from wallas.quota.authority import Authority
-from wallas.quota.clocks import Steady
+from wallas.quota.clocks import Rolling, Steady
 from wallas.quota.purse import PATIENCE, Purse
 from wallas.quota.seats import KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
@@ -17,6 +17,9 @@ from wallas.quota.windows import SLOTS, Limit, Window, WindowKey
 
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
+
+REFUND_MARGIN = 1.0
+"""Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""
 
 
 class Refusal(NamedTuple):
@@ -154,7 +157,7 @@ class Ledger(Purse):
                 window.open -= 1
                 real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
                 if real is not None and real != amount:
-                    self._correct(window, real - amount, ends)
+                    self._correct(window, real - amount, reservation.at, ends)
             if counted and said is not None:
                 seat.tokens.learn(reservation.estimate, input or 0, output or 0)
             for window in reservation.canary if alive else ():
@@ -226,11 +229,18 @@ class Ledger(Purse):
         self.under_way[id(reservation)] = reservation
         return reservation
 
-    def _correct(self, window: Window, more: float, ends: float) -> None:
-        """Book the difference to what was reserved; what is given back is this worker's again, within its period."""
+    def _correct(self, window: Window, more: float, at: float, ends: float) -> None:
+        """Book the difference to what was reserved ``at`` an instant, in a period that ``ends``.
+
+        What is given back is this worker's again, unless time has given it back already.
+        """
+        now = self.now()
+        if more < 0 and window.unit != SLOTS:
+            clock = window.clock
+            if ends != window.ends or (isinstance(clock, Rolling) and now - at >= clock.seconds - REFUND_MARGIN):
+                return
         window.spent += more
-        if more > 0 or ends == window.ends:
-            window.left = max(window.left - more, 0.0)
+        window.left = max(window.left - more, 0.0)
         window.granted = window.spent + window.left
-        window.touched = self.now()
+        window.touched = now
         self.spool[window.slot] = window.spent
