@@ -1,4 +1,4 @@
-"""What the tests of the ledger share: a clock that is moved by hand, models and keys, ledgers that share an authority."""
+"""What the tests of the ledger share: a clock moved by hand, models and keys, ledgers that share an authority."""
 
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ class FakeKey(NamedTuple):
 
     id: str = "k1"
     account: str = "acc"
+
+
+KEY = FakeKey()
 
 
 def model(provider: str = "p", id: str = "m", **limits: Any) -> Model:
@@ -81,6 +84,6 @@ def ledger(hands: Hands, **parts: Any) -> Ledger:
     return Ledger(now=hands.steady(), **parts)
 
 
-def took(ledger: Ledger, model: Model, key: FakeKey = FakeKey(), **fields: Any) -> bool:
+def took(ledger: Ledger, model: Model, key: FakeKey = KEY, **fields: Any) -> bool:
     """Return whether a call could be reserved."""
     return isinstance(ledger.reserve(ledger.seat(model, key), **fields), Reservation)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.quota.kit import NOON, FakeKey, Hands, Shared, ledger, model, took
+from tests.quota.kit import KEY, NOON, FakeKey, Hands, Shared, ledger, model, took
 from wallas import codecs
 from wallas.errors import FailureKind, ProviderError
 from wallas.quota.headers import heard
@@ -276,7 +276,7 @@ def test_openrouters_key_route_is_read(data, told):
     assert [(one.kind, one.limit, one.remaining) for one in openrouter_key({"data": data})] == told
 
 
-def refuse(book, one, body, key=FakeKey(), status=429):
+def refuse(book, one, body, key=KEY, status=429):
     """Reserve a call and let the provider refuse it; return whether the ledger keeps the model out."""
     seat = book.seat(one, key)
     reservation = book.reserve(seat)
@@ -294,7 +294,7 @@ def test_a_used_up_gemini_day_costs_at_most_five_calls_whatever_the_delay_says()
     one = model("gemini", "g", rpm=5, rpd=500, reset="America/Los_Angeles")
     calls = 0
     started = hands.now
-    until = next(iter([book.seat(one, FakeKey())])).charges[0].window.clock.ends(hands.now)
+    until = next(iter([book.seat(one, KEY)])).charges[0].window.clock.ends(hands.now)
     while hands.now < until - 60:
         if took(book, one):
             calls += 1
@@ -302,20 +302,20 @@ def test_a_used_up_gemini_day_costs_at_most_five_calls_whatever_the_delay_says()
                 book.settle(reservation, counted=False)
             learn_refusal(
                 book,
-                book.seat(one, FakeKey()),
+                book.seat(one, KEY),
                 ProviderError(FailureKind.DAY_LIMIT, status=429, limit=20),
                 {},
                 msgspec.json.encode(gemini(DAY, "20")),
             )
         else:
-            window, seconds = book.available(book.seat(one, FakeKey())) or (None, 0.0)
+            window, seconds = book.available(book.seat(one, KEY)) or (None, 0.0)
             if window is not None:
                 assert window.key.kind == "rpd" and hands.now + seconds == until
         book.tick()
         hands.now += 30
     assert hands.now - started > 4 * 3600 and 2 <= calls <= 5
     hands.now = until + 1
-    assert book.available(book.seat(one, FakeKey())) is None and took(book, one)
+    assert book.available(book.seat(one, KEY)) is None and took(book, one)
 
 
 def test_a_canary_that_comes_back_alive_opens_the_window_again():
@@ -326,8 +326,8 @@ def test_a_canary_that_comes_back_alive_opens_the_window_again():
     book.tick()
     assert not took(book, one)
     hands.now += 901
-    assert book.available(book.seat(one, FakeKey())) is None
-    canary = book.reserve(book.seat(one, FakeKey()))
+    assert book.available(book.seat(one, KEY)) is None
+    canary = book.reserve(book.seat(one, KEY))
     assert not took(book, one)
     book.settle(canary, input=1, output=1, alive=True)
     assert [took(book, one) for _ in range(21)] == [True] * 20 + [False]
@@ -339,7 +339,7 @@ def test_two_workers_send_one_canary_between_them():
     one = model("gemini", "g", rpd=500, reset="America/Los_Angeles")
     assert refuse(books[0], one, gemini(DAY, "20"))
     for book in books:
-        book.seat(one, FakeKey())
+        book.seat(one, KEY)
         book.tick()
     hands.now += 901
     assert [took(book, one) for book in books] == [True, False]
@@ -364,7 +364,7 @@ def test_what_only_the_catalog_calls_used_up_is_tried_again_and_learned_to_be_mo
     one = model(rpd=4, reset="America/Los_Angeles")
     assert [took(book, one) for _ in range(5)] == [True] * 4 + [False]
     hands.now += 901
-    canary = book.reserve(book.seat(one, FakeKey()))
+    canary = book.reserve(book.seat(one, KEY))
     book.settle(canary, input=1, output=1, alive=True)
     book.tick()
     assert [took(book, one) for _ in range(3)] == [True, False, False]
@@ -378,7 +378,7 @@ def test_a_429_that_says_nothing_teaches_four_fifths_of_the_rate_which_rises_whi
         hands.now += 2
         assert took(book, one)
     refuse(book, one, {"status": 429, "title": "Too Many Requests"})
-    window = book.seat(one, FakeKey()).charges[0].window
+    window = book.seat(one, KEY).charges[0].window
     assert window.key.kind == "rpm" and window.most(hands.now) == 24
     hands.now += 601
     assert window.most(hands.now) == 25
@@ -410,7 +410,7 @@ def test_what_somebody_else_used_of_the_same_key_is_counted():
     assert took(book, one)
     listen(
         book,
-        book.seat(one, FakeKey()),
+        book.seat(one, KEY),
         {"x-ratelimit-limit-requests-day": "20", "x-ratelimit-remaining-requests-day": "3"},
     )
     book.tick()
@@ -427,11 +427,11 @@ def test_a_minute_that_headers_call_empty_is_waited_for():
         "x-ratelimit-remaining-requests": "0",
         "x-ratelimit-reset-requests": "12s",
     }
-    listen(book, book.seat(one, FakeKey()), empty)
-    window, seconds = book.available(book.seat(one, FakeKey()))
+    listen(book, book.seat(one, KEY), empty)
+    window, seconds = book.available(book.seat(one, KEY))
     assert (window.key.kind, seconds) == ("rpm", 12)
     hands.now += 12.1
-    assert book.available(book.seat(one, FakeKey())) is None
+    assert book.available(book.seat(one, KEY)) is None
 
 
 def test_openrouters_day_is_all_free_models_and_no_paid_one():

@@ -1,7 +1,6 @@
 """Real processes on one window, on both databases: never one call too many, whoever dies."""
 
 import datetime
-import os
 import subprocess
 import sys
 import time
@@ -38,7 +37,7 @@ def whole_day():
 
 
 def test_processes_that_hammer_one_window_of_100_make_exactly_100_calls(database, tmp_path, whole_day):
-    processes = [hammer(database, tmp_path, 2.5) for _ in range(3)]
+    processes = [hammer(database, tmp_path, 1.5) for _ in range(3)]
     assert [process.wait(30) for process in processes] == [0, 0, 0]
     assert calls(tmp_path) == 100
 
@@ -98,7 +97,7 @@ def test_a_spool_tells_of_the_living_and_of_the_dead(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -9
     assert mine.dead("host:3:c") and mine.spent("host:3:c", 2) == 9
     mine.sweep(frozenset({"host:2:b"}))
-    assert sorted(os.listdir(tmp_path)) == ["host_1_a.spool", "host_2_b.spool"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["host_1_a.spool", "host_2_b.spool"]
     other.close(whole=True)
     mine.close(whole=False)
-    assert os.listdir(tmp_path) == ["host_1_a.spool"]
+    assert [path.name for path in tmp_path.iterdir()] == ["host_1_a.spool"]

@@ -64,6 +64,7 @@ class Ask(NamedTuple):
     granted: float
     spent: float
     need: float
+    """Below 0: the worker leaves, and wants nothing."""
     slot: int
     observed: float = -1.0
     """What the provider says is used in all; below 0: nothing."""
@@ -124,7 +125,9 @@ def exchange(
     room = max(most - used - held, 0.0)
     mine = max(min(ask.granted, share.granted) - ask.spent, 0.0)
     canary = False
-    if now < state.shut:
+    if ask.need < 0:
+        target = 0.0
+    elif now < state.shut:
         target = 0.0
         canary = ask.canary and ask.need > 0 and _take_canary(state, now)
     else:
