@@ -230,14 +230,14 @@ class Window:
             return
         self.learned = learned
         self.news = True
-        if self.ends > 0:
+        if self.ends > 0 or self.free > 0:
             self._fit(self.most(now), before)
 
     def declare(self, limit: Limit, now: float) -> None:
         """Set what the user or the catalog says."""
         before = self.most(now)
         self.declared = limit
-        if self.ends > 0:
+        if self.ends > 0 or self.free > 0:
             self._fit(self.most(now), before)
 
     def _fit(self, most: float, before: float) -> None:
