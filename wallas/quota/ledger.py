@@ -95,7 +95,7 @@ class Ledger(Purse):
         for window, _ in seat.charges:
             if now < window.shut:
                 return 0.0
-            if window.ends > 0:
+            if window.ends > 0 or window.used > 0:
                 least = min(least, (window.free + window.left) / max(window.most(now), 1.0))
         return max(least, 0.0)
 

@@ -8,8 +8,9 @@ from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.health import Health, Place
 from wallas.quota.learning import learn_refusal, settle_failure
 from wallas.quota.ledger import Ledger, Refusal, Reservation
-from wallas.quota.windows import Window, WindowKey
+from wallas.quota.windows import WindowKey
 from wallas.routing.reading import Reading
+from wallas.routing.selector import AMPLE, Room
 from wallas.settings import Key
 
 
@@ -21,18 +22,31 @@ class Held(NamedTuple):
     breaker: bool = False
 
 
+class Rooms:
+    """What the ledger says to whoever ranks and chooses."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Ask this ledger."""
+        self.ledger = ledger
+
+    def room(self, model: Model, key: Key, *, tokens: int, output: int) -> Room:
+        """Return whether one more call fits, and how much is free; costs a microsecond or two, and never blocks."""
+        seat = self.ledger.seat(model, key)
+        if not seat.charges:
+            return AMPLE
+        empty = self.ledger.available(seat, tokens, output)
+        if empty is None:
+            return Room(headroom=self.ledger.headroom(seat))
+        window, seconds = empty
+        return Room(seconds, 0.0, _why(window.key, seconds))
+
+
 def held(health: Health, ledger: Ledger, model: Model, key: Key, *, tokens: int, output: int) -> Held | None:
     """Return what keeps a model with a key out longest, None if it may be called now."""
-    seat = ledger.seat(model, key)
-    found = None
-    if seat.charges and (empty := ledger.available(seat, tokens, output)) is not None:
-        found = _empty(*empty)
-        if found.seconds is None:
-            return found
-    if not health.rests:
-        return found
-    rest = health.resting(Place(model.provider, model.id, key.id), free=model.free)
-    if rest is None:
+    empty = ledger.available(ledger.seat(model, key), tokens, output)
+    found = None if empty is None else _refused(empty[0].key, empty[1])
+    rest = health.resting(Place(model.provider, model.id, key.id), free=model.free) if health.rests else None
+    if rest is None or (found is not None and found.seconds is None):
         return found
     left = rest.until - health.clock()
     if found is not None and found.seconds is not None and found.seconds > left:
@@ -75,11 +89,9 @@ def book_refusal(
         error.scope = Scope.NOTHING
 
 
-def _empty(window: Window, seconds: float) -> Held:
-    return _refused(window.key, seconds)
-
-
 def _refused(key: WindowKey, seconds: float) -> Held:
-    if math.isinf(seconds):
-        return Held(f"quota: {key.kind} is less than this request takes", None)
-    return Held(f"quota: {key.kind} used up", max(seconds, 0.0))
+    return Held(f"quota: {_why(key, seconds)}", max(seconds, 0.0) if math.isfinite(seconds) else None)
+
+
+def _why(key: WindowKey, seconds: float) -> str:
+    return f"{key.kind} used up" if math.isfinite(seconds) else f"{key.kind} is less than this request takes"
