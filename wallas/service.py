@@ -127,6 +127,9 @@ class Service:
     def quota_rows(self) -> Mapping[str, Any]:
         """Return how the windows of all usable providers stand, as all workers together know it."""
         ledger = self.quota.ledger
+        for model in self.router.catalog.models:
+            for key in self.providers[model.provider].keys if model.provider in self.providers else ():
+                ledger.seat(model, key)
         ledger.tick()
         return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.quota import headers as header_table
 from wallas.quota import refusals
-from wallas.quota.clocks import HOUR, Calendar, Stated
+from wallas.quota.clocks import HOUR, ZONES, Calendar, Rolling, Stated
 from wallas.quota.ledger import Ledger, Reservation
 from wallas.quota.seats import Seat, window_key
 from wallas.quota.windows import KINDS, Limit, Said, Window, is_long
@@ -14,6 +14,7 @@ LEARNED_PART = 0.8
 """Of the last minute's rate, where a 429 names no limit."""
 FAILURES_COUNT = frozenset({"openrouter"})
 """Providers that count attempts which fail (routing.md 2)."""
+SLACK_SECONDS = 600.0
 UNSEEN = frozenset({FailureKind.CONNECT, FailureKind.GATEWAY, FailureKind.CREDENTIAL})
 """Failures of which the provider counted nothing: it saw no request, or nobody's."""
 LIMITED = frozenset({FailureKind.RATE_LIMIT, FailureKind.DAY_LIMIT, FailureKind.NO_QUOTA})
@@ -73,12 +74,22 @@ def take(ledger: Ledger, seat: Seat, said: Iterable[Said], *, refusal: bool) -> 
             window = ledger.window(key)
             if one.limit is not None:
                 window.learn(Limit(one.limit, one.source, now), now)
+            _reclock(window, one, now)
             _foreign(window, one)
             until = _empty_until(window, one, now, refusal=refusal)
             if until > now:
                 window.close(until, refused=refusal and is_long(one.kind))
                 long = long or (refusal and is_long(one.kind))
     return long
+
+
+def _reclock(window: Window, said: Said, now: float) -> None:
+    """Take a day that is over long before midnight for a rolling one, where nobody has said when days begin."""
+    clock, seconds = window.clock, KINDS[said.kind].seconds
+    if not isinstance(clock, Calendar) or seconds is None or window.declared is not None or said.resets_in is None:
+        return
+    if window.key.provider not in ZONES and now + said.resets_in < clock.ends(now) - SLACK_SECONDS:
+        window.clock = Rolling(seconds)
 
 
 def _foreign(window: Window, said: Said) -> None:
@@ -102,7 +113,7 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
         return 0.0
     clock = window.clock
     if isinstance(clock, Calendar):
-        return clock.ends(now)
+        return clock.ends(now) if said.resets_in is None else now + said.resets_in
     if isinstance(clock, Stated) or said.resets_in is None:
         return now + HOUR if refusal and is_long(said.kind) and said.resets_in is None else 0.0
     seconds = KINDS[said.kind].seconds or HOUR

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wallas.quota.clocks import HOUR, Clock
+from wallas.quota.clocks import HOUR, Clock, Rolling
 from wallas.quota.windows import KINDS, LONG, SLOTS, UNLIMITED, USD, Limit, WindowKey, effective, is_long
 
 CANARIES = (900.0, 3600.0, 14400.0)
@@ -23,6 +23,7 @@ DOUBTFUL = frozenset({"catalog", "proved"})
 """Sources of limits that nobody has confirmed: a window that only they call used up is tried again as well."""
 BEYOND = 1.5
 BURN_SECONDS = HOUR
+SPREAD = 24
 FORGOTTEN = 32
 """Shares of dead workers that are remembered, so that one that only slept is not counted twice."""
 DEAD_SECONDS = 60.0
@@ -116,7 +117,7 @@ def exchange(
     if ask.observed >= 0 and not slots:
         foreign = ask.observed - _used(state) - held
         if foreign > 0:
-            _book(state, ask.clock, foreign, now, burn=False)
+            _spread(state, ask.clock, foreign, now)
     learned = _reopened(state, ask, now) if ask.reopen else ask.learned
     _shut(state, ask, now)
     limit = effective(ask.declared, learned, now)
@@ -240,6 +241,19 @@ def _book(state: State, clock: Clock, amount: float, now: float, *, burn: bool =
         if known + amount > 0:
             state.uses.insert(0, (bucket, known + amount))
         amount = min(known + amount, 0.0)
+
+
+def _spread(state: State, clock: Clock, amount: float, now: float) -> None:
+    """Book what somebody else has used, nobody knows when: of a long rolling window, evenly over its time."""
+    if not isinstance(clock, Rolling) or clock.seconds <= HOUR:
+        _book(state, clock, amount, now, burn=False)
+        return
+    step = clock.seconds / SPREAD
+    uses = [*state.uses, *((clock.bucket(now - step * part), amount / SPREAD) for part in range(SPREAD))]
+    merged: dict[float, float] = {}
+    for bucket, used in sorted(uses):
+        merged[bucket] = merged.get(bucket, 0.0) + used
+    state.uses = list(merged.items())
 
 
 def _burn(state: State, now: float) -> float:
