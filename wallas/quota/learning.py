@@ -136,6 +136,7 @@ def _observe(ledger: Ledger, seat: Seat) -> None:
         window = ledger.window(window_key(seat, "rpm", "model"))
         window.learned = Limit(max(rate * LEARNED_PART, 1.0), "observed", now)
         window.news = True
+        window.quiet = False
         window.withdraw(0.0)
 
 

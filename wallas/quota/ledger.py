@@ -13,7 +13,7 @@ from wallas.quota.purse import PATIENCE, Purse
 from wallas.quota.seats import KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
 from wallas.quota.twins import Twins
-from wallas.quota.windows import SLOTS, Limit, Window, WindowKey
+from wallas.quota.windows import ANY, FREE, SLOTS, Limit, Window, WindowKey
 
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
@@ -84,6 +84,8 @@ class Ledger(Purse):
         found: tuple[Window, float] | None = None
         for window, index in seat.charges:
             if window.left < amounts[index] or now >= window.ends:
+                if window.quiet and amounts[index] <= window.cap:
+                    continue
                 at = window.back_at(amounts[index], now)
                 if at > now and now < window.canary_at and (found is None or at - now > found[1]):
                     found = (window, at - now)
@@ -194,8 +196,8 @@ class Ledger(Purse):
             where = window_key(seat, kind, limits.scope)
             window = self.window(where, reset=limits.reset, known=where.model == seat.model[:200])
             self._declare(window, Limit(value, "user" if limits.source == "wallas.toml" else "catalog", 0.0), seat)
-        near = self.by_provider.get(seat.provider, ())
-        seat.charges = charges([window for window in near if covers(window.key, seat)])
+        near = [self.places.get((seat.provider, where), []) for where in (seat.model[:200], ANY, FREE)]
+        seat.charges = charges([window for windows in near for window in windows if covers(window.key, seat)])
         seat.version = self.version
         self.seats[model.provider, model.id, key.id] = seat
         return seat

@@ -36,7 +36,8 @@ class Purse:
         self.authority = authority or MemoryAuthority()
         self.now = now or Steady()
         self.windows: dict[WindowKey, Window] = {}
-        self.by_provider: dict[str, list[Window]] = {}
+        self.places: dict[tuple[str, str], list[Window]] = {}
+        """Windows by provider and model (or `*`, or `$free`)."""
         self.same: dict[tuple[str, str], str] = {}
         """(provider, account) that shares everything with another account, which is named."""
         self.seen: dict[WindowKey, View] = {}
@@ -62,7 +63,7 @@ class Purse:
             if seen is not None and reset is None:
                 clock = clock_of(seen.clock)
             window = self.windows[key] = Window(key, clock, slot=len(self.windows))
-            self.by_provider.setdefault(key.provider, []).append(window)
+            self.places.setdefault((key.provider, key.model), []).append(window)
             if seen is not None:
                 self._see(window, seen)
             self.version += not known
@@ -142,6 +143,7 @@ class Purse:
         window.granted = max(window.granted + grant.granted - ask.granted, window.spent)
         window.left = window.granted - window.spent
         window.told = ask.spent
+        window.quiet = False
         window.ends = window.clock.ends(now)
         window.used, window.free, window.held, window.releases = grant.used, grant.free, grant.held, grant.releases
         window.learned = grant.learned
@@ -227,6 +229,7 @@ class Purse:
         if view.learned is not None:
             window.learn(view.learned, self.now())
         now = self.now()
+        window.quiet = False
         window.shut = max(window.shut, view.state.shut)
         window.releases = [(window.clock.leaves(bucket), amount) for bucket, amount in view.state.uses]
         window.used = sum(amount for at, amount in window.releases if at > now)

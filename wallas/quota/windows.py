@@ -154,6 +154,7 @@ class Window:
 
     __slots__ = (
         "canary_at",
+        "cap",
         "clock",
         "declared",
         "ends",
@@ -168,6 +169,7 @@ class Window:
         "open",
         "passes",
         "patience",
+        "quiet",
         "rate",
         "rated",
         "refused",
@@ -192,6 +194,8 @@ class Window:
         self.learned: Limit | None = None
         self.granted = self.spent = self.left = self.told = 0.0
         self.ends = 0.0
+        self.quiet, self.cap = True, UNLIMITED
+        """Whether nothing but what was declared is known, and that: nothing else need be looked at then."""
         self.used = self.free = self.held = 0.0
         """What is used by everybody, what nobody holds, and what the other workers hold, when last heard of."""
         self.open = 0
@@ -229,6 +233,7 @@ class Window:
         if learned == self.learned:
             return
         self.learned = learned
+        self.quiet = False
         self.news = True
         if self.ends > 0 or self.free > 0:
             self._fit(self.most(now), before)
@@ -237,6 +242,7 @@ class Window:
         """Set what the user or the catalog says."""
         before = self.most(now)
         self.declared = limit
+        self.cap = self.most(now)
         if self.ends > 0 or self.free > 0:
             self._fit(self.most(now), before)
 
@@ -251,6 +257,7 @@ class Window:
 
     def close(self, until: float, *, refused: bool) -> None:
         """Keep everybody out until then: the provider says that nothing is left; ``refused`` if it was by a 429."""
+        self.quiet = False
         self.shut = max(self.shut, until)
         self.refused += refused
         self.news = True
