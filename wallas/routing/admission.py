@@ -1,12 +1,13 @@
 """Keeps out who rests or has no quota left, and books calls with both: health and the ledger, seen as one."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from wallas.catalog.entries import Model
 from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.health import Health, Place
-from wallas.quota.learning import learn_refusal, settle_failure
+from wallas.quota.learning import learn_refusal, listen, settle_failure
 from wallas.quota.ledger import Ledger, Refusal, Reservation
 from wallas.quota.windows import WindowKey
 from wallas.routing.reading import Reading
@@ -65,6 +66,12 @@ def reserve(ledger: Ledger, model: Model, key: Key, *, tokens: int, output: int)
 def refuse(kept: Held) -> ProviderError:
     """Return the failure of an attempt that was never made; it says nothing of the provider's health."""
     return ProviderError(FailureKind.RATE_LIMIT, kept.reason, status=429, retry_after=kept.seconds)
+
+
+def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:
+    """Learn from an answer's headers, as soon as they are here."""
+    if reservation is not None:
+        listen(ledger, reservation.seat, headers)
 
 
 def book_failure(

@@ -9,7 +9,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,11 +19,11 @@ from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
-from wallas.quota.learning import listen, settle_failure
+from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
-from wallas.routing.admission import Held, book_failure, held, reserve
+from wallas.routing.admission import Held, book_failure, hear, held, reserve
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
@@ -445,12 +446,9 @@ class Attempt:
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         attempts.first_head.note_send()
-        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=self._hear)
+        heard = partial(hear, attempts.desk.ledger, self.reservation)
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
-
-    def _hear(self, headers: Mapping[str, str]) -> None:
-        if self.reservation is not None:
-            listen(self.attempts.desk.ledger, self.reservation.seat, headers)
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
