@@ -38,7 +38,7 @@ def test_a_day_of_six_is_six_calls_for_both_workers_and_still_is_after_kill_9(tm
             for _ in range(10):
                 for line in lines:
                     assert line.chat().status == 200
-                    time.sleep(0.1)
+                    time.sleep(0.02)
             assert len(first.requests) == 6 and len(second.requests) == 14
             running.restart()
             line = running.line()

@@ -37,7 +37,7 @@ def whole_day():
 
 
 def test_processes_that_hammer_one_window_of_100_make_exactly_100_calls(database, tmp_path, whole_day):
-    processes = [hammer(database, tmp_path, 1.5) for _ in range(3)]
+    processes = [hammer(database, tmp_path, 1.2) for _ in range(3)]
     assert [process.wait(30) for process in processes] == [0, 0, 0]
     assert calls(tmp_path) == 100
 

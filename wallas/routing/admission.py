@@ -10,6 +10,7 @@ from wallas.health import Health, Place
 from wallas.quota.learning import learn_refusal, listen, settle_failure
 from wallas.quota.ledger import Ledger, Refusal, Reservation
 from wallas.quota.windows import WindowKey
+from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
 from wallas.routing.selector import AMPLE, Room
 from wallas.settings import Key
@@ -42,9 +43,9 @@ class Rooms:
         return Room(seconds, 0.0, _why(window.key, seconds))
 
 
-def held(health: Health, ledger: Ledger, model: Model, key: Key, *, tokens: int, output: int) -> Held | None:
+def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
     """Return what keeps a model with a key out longest, None if it may be called now."""
-    empty = ledger.available(ledger.seat(model, key), tokens, output)
+    empty = ledger.available(ledger.seat(model, key), needs.tokens, needs.output)
     found = None if empty is None else _refused(empty[0].key, empty[1])
     rest = health.resting(Place(model.provider, model.id, key.id), free=model.free) if health.rests else None
     if rest is None or (found is not None and found.seconds is None):
@@ -55,9 +56,9 @@ def held(health: Health, ledger: Ledger, model: Model, key: Key, *, tokens: int,
     return Held(f"resting: {rest.reason}", left, rest.breaker and found is None)
 
 
-def reserve(ledger: Ledger, model: Model, key: Key, *, tokens: int, output: int) -> Reservation | Held:
+def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
     """Take what a call is expected to use, or say why not; may block on an empty share."""
-    taken = ledger.reserve(ledger.seat(model, key), tokens=tokens, output=output)
+    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output)
     if isinstance(taken, Refusal):
         return _refused(taken.window, taken.until - ledger.now())
     return taken

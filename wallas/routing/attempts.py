@@ -233,9 +233,7 @@ class Attempts:
 
     def kept_out(self, candidate: Candidate) -> Held | None:
         """Return why a candidate may not be asked now, None if it may."""
-        needs = self.plan.needs
-        model, key = candidate.model, candidate.key
-        return held(self.desk.health, self.desk.ledger, model, key, tokens=needs.tokens, output=needs.output)
+        return held(self.desk.health, self.desk.ledger, candidate.model, candidate.key, self.plan.needs)
 
     def _may_go_on(self, mode: Mode) -> bool:
         if not self.plan.fallback or (self.failures and not self.failures[-1].verdict.next_candidate):
@@ -417,9 +415,7 @@ class Attempt:
     def reserve(self) -> Held | None:
         """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
         attempts, candidate = self.attempts, self.candidate
-        needs = attempts.plan.needs
-        ledger, model = attempts.desk.ledger, candidate.model
-        taken = reserve(ledger, model, candidate.key, tokens=needs.tokens, output=needs.output)
+        taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
         if not isinstance(taken, Held):
             self.reservation = taken
             return None

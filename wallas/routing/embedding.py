@@ -94,7 +94,8 @@ def _attempt(
     hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id, after=(time.time() - record.at) * 1000)
     record.hops.append(hop)
     tokens = sum(len(text) for text in request.inputs if isinstance(text, str | tuple)) / BYTES_PER_TOKEN
-    reservation = reserve(desk.ledger, model, candidate.key, tokens=int(tokens), output=1)
+    needs = Needs(frozenset(), int(tokens), 1)
+    reservation = reserve(desk.ledger, model, candidate.key, needs)
     if isinstance(reservation, Held):
         hop.outcome, hop.message, hop.retry_after = "no_quota", reservation.reason, reservation.seconds
         raise refuse(reservation)
@@ -119,7 +120,7 @@ def _attempt(
         if error.code != STALE or blames_stale:
             desk.health.failed(candidate.place, error)
         settle_failure(desk.ledger, reservation, error)
-        kept = held(desk.health, desk.ledger, model, candidate.key, tokens=int(tokens), output=1)
+        kept = held(desk.health, desk.ledger, model, candidate.key, needs)
         hop.retry_after = kept.seconds if kept else error.retry_after
         raise
     finally:
