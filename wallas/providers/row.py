@@ -89,6 +89,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/chat/completions"
     models_path: str | None = "/models"
     list_format: str = "openai"
+    makes: dict[str, str] = {}
+    """What it does beside chat: the operation (``image``, ``speech``, ...) and the dialect it is asked in."""
+    program: bool = False
+    """A program of this machine and no service: it comes when nobody better does."""
     embed: bool = False
     embed_batch: int = 96
 
