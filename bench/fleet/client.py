@@ -184,4 +184,5 @@ def _difference(text: str, wanted: str) -> str:
         (n for n, (one, other) in enumerate(zip(text, wanted, strict=False)) if one != other),
         min(len(text), len(wanted)),
     )
-    return f"{len(text)} characters for {len(wanted)}, other from {at}: {text[at : at + 60]!r} for {wanted[at : at + 60]!r}"
+    told, due = text[at : at + 60], wanted[at : at + 60]
+    return f"{len(text)} characters for {len(wanted)}, other from {at}: {told!r} for {due!r}"

@@ -23,7 +23,7 @@ class Gateway:
     def __init__(
         self, folder: Path, true: World, said: Claims, urls: dict[str, str], *, known: bool, workers: int
     ) -> None:
-        """Prepare; with ``known`` providers that the gateway knows keep their names, keys and address come by variables."""
+        """Prepare; with ``known``, those that the gateway knows get keys and addresses by variables."""
         self.folder = folder
         self.port = free_port()
         (folder / "wallas.toml").write_text(catalogue(true, said, urls, known=known))

@@ -168,7 +168,9 @@ class Member:
         if spec is None:
             return (pause(ttft), say("Hello.", size=PIECE))
         words = self._said(request, spec, steps_done(text, spec.seed))
-        state = self.own[key, kind.id].state(self.clock()) | self.shared[key].state(self.clock())
+        state = self.own[key, kind.id].state(self.clock())
+        for window, row in self.shared[key].state(self.clock()).items():
+            state[window] = min(state.get(window, row), row, key=lambda one: one[1])
         fields = told(self.house.dialect, state)
         begin: list[Step] = [headers(**{name.replace("-", "_"): value for name, value in fields.items()}), pause(ttft)]
         if luck < self.true.empty:

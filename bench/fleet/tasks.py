@@ -10,7 +10,10 @@ from typing import Any
 SPEC = re.compile(r"\[\[task (\w+) seed=(\d+) words=(\d+) steps=(\d+)\]\]")
 RESULT = re.compile(r"\[\[result (\d+) (\d+)\]\]")
 SYLLABLES = ("ba", "co", "di", "fu", "ga", "he", "ji", "ko", "lu", "me", "no", "pa", "ri", "so", "tu", "va", "xe", "zo")
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 CACHED_FROM = 1024
 """Prompts shorter than so many tokens are not cached, as at most providers."""
 

@@ -1,4 +1,4 @@
-"""The truth about a fleet: 14 providers and their 41 models, what they can, how fast they are, when and how they fail."""
+"""The truth about a fleet: 14 providers, 41 models, what they can, how fast they are, when and how they fail."""
 
 import random
 from collections.abc import Iterator
