@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,23 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
     One that stops for ``silence`` seconds is a 408.
     """
     environ = request.environ
+    with body_stream(request, most=most, silence=silence) as stream:
+        data = bytes(stream.read(most + 1))
+    length = _length(environ)
+    if len(data) > most:
+        raise TooLarge(f"the body has more than {most} bytes")
+    if length is not None and len(data) < length:
+        raise BadRequest(f"the body ended after {len(data)} of {length} bytes", code="invalid_body", status=408)
+    return data
+
+
+@contextlib.contextmanager
+def body_stream(request: Request, *, most: int, silence: float = SILENCE) -> Iterator[Any]:
+    """Yield what the body is read from; raise TooLarge for one that says more than ``most``, 415 for a packed body.
+
+    Whoever reads counts what chunks bring. A body that stops for ``silence`` seconds is a 408.
+    """
+    environ = request.environ
     packed = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if packed not in ("", "identity"):
         raise GatewayError(
@@ -57,7 +74,8 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
     if length is not None and length > most:
         raise TooLarge(f"the body has {length} bytes, {most} are taken")
     try:
-        data = _read(environ, most, silence)
+        with _patience(environ, most, silence) as stream:
+            yield stream
     except TimeoutError as error:
         raise BadRequest(f"the body stopped for {silence:g} s", code="invalid_body", status=408) from error
     except OSError as error:
@@ -66,11 +84,6 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
         if type(error).__module__.startswith("gunicorn"):
             raise BadRequest("the body is not sent as HTTP wants it", code="invalid_body") from error
         raise
-    if len(data) > most:
-        raise TooLarge(f"the body has more than {most} bytes")
-    if length is not None and len(data) < length:
-        raise BadRequest(f"the body ended after {len(data)} of {length} bytes", code="invalid_body", status=408)
-    return data
 
 
 def _length(environ: dict[str, Any]) -> int | None:
@@ -84,8 +97,9 @@ def _length(environ: dict[str, Any]) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-def _read(environ: dict[str, Any], most: int, silence: float) -> bytes:
-    """Return at most ``most`` + 1 bytes; raise TimeoutError when none come for a while, and TooLarge by their own word.
+@contextlib.contextmanager
+def _patience(environ: dict[str, Any], most: int, silence: float) -> Iterator[Any]:
+    """Yield the body's stream; reading raises TimeoutError when nothing comes for a while, and TooLarge by its word.
 
     A body that stops holds a thread, and gunicorn waits for it forever.
     """
@@ -94,11 +108,12 @@ def _read(environ: dict[str, Any], most: int, silence: float) -> bytes:
     if reader is not None and hasattr(reader, "parse_chunk_size"):
         reader.parse_chunk_size = partial(_chunk_size, reader.parse_chunk_size, most)
     if client is None:
-        return bytes(stream.read(most + 1))
+        yield stream
+        return
     before = client.gettimeout()
     client.settimeout(silence)
     try:
-        return bytes(stream.read(most + 1))
+        yield stream
     except BaseException:
         # What comes after a body that failed is not taken for the next request.
         with contextlib.suppress(OSError):
