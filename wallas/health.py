@@ -200,7 +200,7 @@ class Health:
             circuit.last_error = error.kind.name.lower()
             if verdict.strike:
                 self._strike(place, breaker, error, now)
-            elif verdict.scope is not Scope.NOTHING:
+            elif (error.scope or verdict.scope) is not Scope.NOTHING:
                 where = _resting_place(place, error.scope or verdict.scope)
                 until = now + self._rest_seconds(where, circuit, error, now)
                 self._rest(where, until, error.kind, breaker=False)

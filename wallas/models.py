@@ -223,3 +223,30 @@ class VideoRow(Base):
         Index("videos_status", "status", "look_at"),
         Index("videos_expires_at", "expires_at"),
     )
+
+
+class QuotaRow(Base):
+    """One window of a provider's quota: what it holds, who said so, and how it is divided among the workers.
+
+    ``account``, ``key_id`` and ``model`` are `*` where they do not matter
+    (``model`` may be `$free`: all that cost nothing). A row of the kind
+    `merged` says in ``source`` with which account this one shares everything.
+    """
+
+    __tablename__ = "quota"
+
+    provider: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[str] = mapped_column(String(128), primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    clock: Mapped[str] = mapped_column(String(64))
+    most: Mapped[float | None] = mapped_column(Float)
+    """The limit; NULL where none was learned."""
+    source: Mapped[str | None] = mapped_column(String(128))
+    learned_at: Mapped[float | None] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(Text)
+    """Uses, shares of the workers, burn rate and canaries as JSON (`wallas/quota/shares.py`)."""
+    updated_at: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = (Index("quota_updated_at", "updated_at"),)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,12 +22,16 @@ from wallas.media.store import MediaStore
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import provider_rows, provider_terms, providers
+from wallas.quota.authority import DatabaseAuthority, worker_name
+from wallas.quota.clocks import ZONES
 from wallas.quota.ledger import Ledger
+from wallas.quota.spool import Spool
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
+from wallas.sharing_quota import QuotaSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -84,10 +88,11 @@ class Service:
         self.media = MediaStore(self.engine, settings.instance / "media", limits=media_limits(settings))
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
-        self.health = Health(never_rest=[name for name, one in self.providers.items() if one.never_rest])
+        self.health = Health(zones=ZONES, never_rest=[name for name, one in self.providers.items() if one.never_rest])
         self.sharing = HealthSharing(
             self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
         )
+        self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.stamps: dict[str, float] = {}
         self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
@@ -96,7 +101,7 @@ class Service:
             settings,
             catalog=self.catalog(),
             providers=self.providers,
-            desk=Desk(health=self.health, ledger=Ledger(), journal=self.journal, ending=grace.seconds_left),
+            desk=Desk(health=self.health, ledger=self.quota.ledger, journal=self.journal, ending=grace.seconds_left),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.discover,
         )
@@ -115,6 +120,23 @@ class Service:
                 raise
             log.error("this worker starts without its database: %s", error)  # the master has checked it at its start
         return open_database(url)
+
+    def _ledger(self, never_rest: Iterable[str]) -> Ledger:
+        worker = worker_name()
+        spool = Spool(self.settings.instance / "quota", worker)
+        authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
+        return Ledger(authority, spool=spool, never_rest=never_rest)
+
+    def quota_rows(self) -> Mapping[str, Any]:
+        """Return how the windows of all usable providers stand, as all workers together know it."""
+        from wallas.quota.rows import merged, rows
+
+        ledger = self.quota.ledger
+        for model in self.router.catalog.models:
+            for key in self.providers[model.provider].keys if model.provider in self.providers else ():
+                ledger.seat(model, key)
+        ledger.tick()
+        return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
 
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:
@@ -229,6 +251,7 @@ class Service:
         """Stop what runs beside the requests, and commit what is still queued."""
         self.jobs.close()
         self.sharing.close()
+        self.quota.close()
         self.writer.close()
         self.transport.close()
         if self.fleet is not None:

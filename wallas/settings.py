@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
+    CAPABILITIES,
     ROOT,
     Key,
     LimitSettings,
@@ -29,6 +30,7 @@ from wallas.settings_values import (
 )
 
 __all__ = [
+    "CAPABILITIES",
     "ROOT",
     "Key",
     "LimitSettings",

@@ -197,9 +197,7 @@ def asked_range(said: str, size: int) -> tuple[int, int, int]:
     else:
         start, end = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
     if start >= size or end < start:
-        raise GatewayError(
-            f"Range: there are {size} bytes", param="Range", code="range_not_satisfiable", status=416
-        )
+        raise GatewayError(f"Range: there are {size} bytes", param="Range", code="range_not_satisfiable", status=416)
     return start, end - start + 1, 206
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from typing import IO, Any, NamedTuple
 
-from flask import Request
+from flask import Request, Response, after_this_request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
@@ -71,7 +71,19 @@ def form(request: Request, *, most: int) -> Form:
     boundary = options.get("boundary", "").encode("latin-1", "replace")
     if not 0 < len(boundary) <= 200:
         raise BadRequest("multipart/form-data without a boundary", param="Content-Type", code="invalid_body")
-    parser = MultiPartParser(_container, max_form_memory_size=FIELD_BYTES, max_form_parts=PARTS)
+    held: list[IO[bytes]] = []
+
+    def container(*told: Any, **more: Any) -> IO[bytes]:
+        held.append(tempfile.SpooledTemporaryFile(max_size=FILE_MEMORY))  # noqa: SIM115
+        return held[-1]
+
+    @after_this_request
+    def let_go(response: Response) -> Response:
+        for file in held:
+            file.close()
+        return response
+
+    parser = MultiPartParser(container, max_form_memory_size=FIELD_BYTES, max_form_parts=PARTS)
     with body_stream(request, most=most) as stream:
         try:
             fields, files = parser.parse(_Counted(stream, most), boundary, None)  # type: ignore[arg-type]
@@ -90,12 +102,6 @@ def body_or_form(request: Request, *, most: int, lists: tuple[str, ...] = ()) ->
         return guarded_body(request, most=most), Form(MultiDict(), MultiDict())
     sent = form(request, most=most)
     return sent.plain(*lists), sent
-
-
-def _container(
-    total_content_length: int | None, content_type: str | None, filename: str | None, content_length: int | None = None
-) -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=FILE_MEMORY)
 
 
 class _Counted:

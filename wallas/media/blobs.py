@@ -41,7 +41,7 @@ class Blobs:
         digest = hashlib.sha256()
         size = 0
         try:
-            with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 for piece in pieces:
                     size += len(piece)
                     if most is not None and size > most:
@@ -65,7 +65,7 @@ class Blobs:
         return self.path(sha256).read_bytes()
 
     def pieces(self, sha256: str, *, start: int = 0, size: int | None = None) -> Iterator[bytes]:
-        """Return the bytes from ``start`` on, at most ``size``, a piece at a time; opened at once, or FileNotFoundError.
+        """Return the bytes from ``start`` on, at most ``size``, a piece at a time; raise FileNotFoundError at once.
 
         What is deleted meanwhile is still read to its end.
         """

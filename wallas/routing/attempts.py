@@ -10,6 +10,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,8 +19,11 @@ from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
+from wallas.quota.learning import settle_failure
+from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.admission import Held, book_failure, hear, held, reserve
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
@@ -151,8 +155,9 @@ class Attempts:
         while True:
             while (candidate := self._next()) is not None:
                 try:
-                    yield from self._answer(candidate)
-                    return
+                    if (yield from self._answer(candidate)):
+                        return
+                    continue
                 except ProviderError as error:
                     self._failed(candidate, error)
                 if self.shown.mode(self.request) is Mode.OVER:
@@ -219,13 +224,16 @@ class Attempts:
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
-            rest = health.resting(candidate.place, free=candidate.model.free)
-            if rest is not None and (not rest.breaker or self.queue.waiting):
-                left = rest.until - health.clock()
-                self.excluded.append(Excluded(candidate.model, candidate.key, f"resting: {rest.reason}", left))
+            kept = self.kept_out(candidate)
+            if kept is not None and (not kept.breaker or self.queue.waiting):
+                self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
                 return candidate
         return None
+
+    def kept_out(self, candidate: Candidate) -> Held | None:
+        """Return why a candidate may not be asked now, None if it may."""
+        return held(self.desk.health, self.desk.ledger, candidate.model, candidate.key, self.plan.needs)
 
     def _may_go_on(self, mode: Mode) -> bool:
         if not self.plan.fallback or (self.failures and not self.failures[-1].verdict.next_candidate):
@@ -241,17 +249,21 @@ class Attempts:
             return False
         return self.desk.budget.spend()
 
-    def _answer(self, candidate: Candidate) -> Iterator[bytes | Want]:
-        """Yield one candidate's answer; raise ProviderError when it fails."""
+    def _answer(self, candidate: Candidate) -> Generator[bytes | Want, None, bool]:
+        """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
         mode = self.shown.mode(self.request)
         attempt = self.attempt = Attempt(self, candidate, mode)
+        yield BLOCK
+        if (kept := attempt.reserve()) is not None:
+            self.attempt = None
+            self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
+            return False
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
-        yield BLOCK
         reading = attempt.send()
-        held = attempt.held
+        held_back = attempt.held
         ending: list[Finished] = []
         heard = 0
         while not reading.done:
@@ -261,7 +273,7 @@ class Attempts:
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
-                    held.append(event)
+                    held_back.append(event)
                     self.tally.hear(event)
                 elif data := self.show(event):
                     yield data
@@ -274,8 +286,9 @@ class Attempts:
             raise ProviderError(FailureKind.UNUSABLE, f"{len(ending)} answers where {self.request.n} were asked for")
         attempt.succeeded(ending)
         self.attempt = None
-        yield from self.closing.finish([*held, *ending], candidate.model)
+        yield from self.closing.finish([*held_back, *ending], candidate.model)
         yield from self._drain()
+        return True
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""
@@ -397,9 +410,19 @@ class Attempt:
         self.hop.after = (self.started - attempts.first_head.started) * 1000
         attempts.record.hops.append(self.hop)
         self.ttft: float | None = None
-        self.reservation = attempts.desk.ledger.reserve(
-            candidate.model.provider, candidate.model.id, candidate.key.account, tokens=plan.needs.tokens
-        )
+        self.reservation: Reservation | None = None
+        self.reading: Reading | None = None
+
+    def reserve(self) -> Held | None:
+        """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
+        attempts, candidate = self.attempts, self.candidate
+        taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
+        if not isinstance(taken, Held):
+            self.reservation = taken
+            return None
+        attempts.record.hops.pop()
+        attempts.desk.health.release(candidate.place)
+        return taken
 
     def send(self) -> Reading:
         """Fit, encode and send the request; return what reads the answer. May block."""
@@ -420,7 +443,9 @@ class Attempt:
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         attempts.first_head.note_send()
-        return Reading(candidate.provider, attempts.body, fitted.request)
+        heard = partial(hear, attempts.desk.ledger, self.reservation)
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
+        return self.reading
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
@@ -440,7 +465,7 @@ class Attempt:
         usage = self.attempts.tally.own(ending, self.hop)
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
         desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
-        desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
+        desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
         desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
@@ -449,13 +474,14 @@ class Attempt:
         kind = FailureKind.GATEWAY if ours else error.kind
         self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else kind.name.lower())
         self.hop.message, self.hop.status = error.message, error.status
-        desk.ledger.settle(self.reservation, tokens=None)
         if not count:
+            settle_failure(desk.ledger, self.reservation, error)
             desk.health.release(self.candidate.place)
             return
+        book_failure(desk.ledger, self.reservation, error, self.reading)
         desk.health.failed(self.candidate.place, error)
-        rest = desk.health.resting(self.candidate.place, free=self.candidate.model.free)
-        self.hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
+        kept = self.attempts.kept_out(self.candidate)
+        self.hop.retry_after = kept.seconds if kept else error.retry_after
         hop = self.hop
         told = (self.attempts.plan.id, hop.provider, hop.model, hop.key, hop.outcome, hop.ms)
         log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
@@ -466,7 +492,7 @@ class Attempt:
         """Book an attempt that the client left: nobody is to blame."""
         self._end("cancelled")
         self.attempts.desk.health.release(self.candidate.place)
-        self.attempts.desk.ledger.settle(self.reservation, tokens=None)
+        self.attempts.desk.ledger.settle(self.reservation)
 
     def _end(self, outcome: str) -> float:
         latency = self.attempts.desk.clock() - self.started

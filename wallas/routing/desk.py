@@ -8,6 +8,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
 from wallas.routing.adapt import OPTIONAL, Lessons, says
+from wallas.routing.admission import Rooms
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
 from wallas.routing.local import Local
@@ -87,7 +88,7 @@ class Desk:
         self.ledger = ledger
         self.journal = journal
         self.clock = clock
-        self.quota = quota
+        self.quota = quota or Rooms(ledger)
         self.sessions = Sessions(clock)
         self.room = WaitingRoom()
         self.ending = ending

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Engine, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, insert, or_, select
 
 from wallas.models import FileRow
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
@@ -74,9 +74,7 @@ def list_files(
 
 def delete_file(engine: Engine, id: str, *, owner: str, kind: str = "file") -> StoredFile | None:
     """Delete a file's row; return what it was, None if its owner had none."""
-    mine: Select[tuple[object, ...]] = select(*_COLUMNS).where(
-        FILES.c.id == id, FILES.c.owner == owner, FILES.c.kind == kind
-    )
+    mine = select(*_COLUMNS).where(FILES.c.id == id, FILES.c.owner == owner, FILES.c.kind == kind)
     with writing(engine, patience=ANSWER_SECONDS) as connection:
         row = connection.execute(mine).first()
         if row is not None:
@@ -104,11 +102,11 @@ def named_hashes(engine: Engine, hashes: Iterable[str]) -> set[str]:
     return found
 
 
-def _alive(now: float | None) -> "object":
+def _alive(now: float | None) -> ColumnElement[bool]:
     return or_(FILES.c.expires_at.is_(None), FILES.c.expires_at > (time.time() if now is None else now))
 
 
-def _behind(file: StoredFile, newest_first: bool) -> "object":
+def _behind(file: StoredFile, newest_first: bool) -> ColumnElement[bool]:
     at, id = FILES.c.created_at, FILES.c.id
     same = and_(at == file.created_at, id < file.id if newest_first else id > file.id)
     return or_(at < file.created_at if newest_first else at > file.created_at, same)

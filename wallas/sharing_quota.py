@@ -1,0 +1,47 @@
+"""Keeps this worker's quota in step with the database: one thread that exchanges what was spent for new shares."""
+
+import logging
+import threading
+import time
+
+from wallas.quota.authority import DatabaseAuthority
+from wallas.quota.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.4
+SWEEP_SECONDS = 600.0
+
+
+class QuotaSharing:
+    """One thread a worker; what it does not get done in one tick, the next one does."""
+
+    def __init__(self, ledger: Ledger, *, seconds: float = TICK_SECONDS) -> None:
+        """Take in what earlier runs stored, and go on every ``seconds``."""
+        self.ledger = ledger
+        self.seconds = seconds
+        self.stopping = threading.Event()
+        self.swept = time.monotonic()
+        self._tick()
+        self.thread = threading.Thread(target=self._run, name="wallas-quota", daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Give all shares back and stop."""
+        self.stopping.set()
+        self.thread.join(5)
+        self.ledger.close()
+
+    def _run(self) -> None:
+        while not self.stopping.wait(self.seconds):
+            self._tick()
+
+    def _tick(self) -> None:
+        try:
+            self.ledger.tick()
+            authority = self.ledger.authority
+            if isinstance(authority, DatabaseAuthority) and time.monotonic() - self.swept > SWEEP_SECONDS:
+                self.swept = time.monotonic()
+                authority.sweep(now=self.ledger.now())
+        except Exception as error:
+            log.warning("quota could not be shared: %s", error)
