@@ -2,9 +2,9 @@
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Request
@@ -15,6 +15,8 @@ BODY_BYTES = 32 * 1024 * 1024
 DEPTH = 64
 FIELDS = 1_000
 """Fields of a body itself; no protocol has a tenth of them."""
+
+T = TypeVar("T")
 
 SILENCE = 10.0
 """Seconds without a byte after which a body is given up."""
@@ -44,10 +46,8 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
 
     One that stops for ``silence`` seconds is a 408.
     """
-    environ = request.environ
-    with body_stream(request, most=most, silence=silence) as stream:
-        data = bytes(stream.read(most + 1))
-    length = _length(environ)
+    data = read_body(request, lambda stream: bytes(stream.read(most + 1)), most=most, silence=silence)
+    length = _length(request.environ)
     if len(data) > most:
         raise TooLarge(f"the body has more than {most} bytes")
     if length is not None and len(data) < length:
@@ -55,11 +55,10 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
     return data
 
 
-@contextlib.contextmanager
-def body_stream(request: Request, *, most: int, silence: float = SILENCE) -> Iterator[Any]:
-    """Yield what the body is read from; raise TooLarge for one that says more than ``most``, 415 for a packed body.
+def read_body(request: Request, read: Callable[[Any], T], *, most: int, silence: float = SILENCE) -> T:
+    """Return what ``read`` makes of the body's stream; raise TooLarge for one that says more than ``most``.
 
-    Whoever reads counts what chunks bring. A body that stops for ``silence`` seconds is a 408.
+    Whoever reads counts what chunks bring. A packed body is a 415, one that stops for ``silence`` seconds a 408.
     """
     environ = request.environ
     packed = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
@@ -74,8 +73,7 @@ def body_stream(request: Request, *, most: int, silence: float = SILENCE) -> Ite
     if length is not None and length > most:
         raise TooLarge(f"the body has {length} bytes, {most} are taken")
     try:
-        with _patience(environ, most, silence) as stream:
-            yield stream
+        return _patiently(environ, read, most, silence)
     except TimeoutError as error:
         raise BadRequest(f"the body stopped for {silence:g} s", code="invalid_body", status=408) from error
     except OSError as error:
@@ -97,9 +95,8 @@ def _length(environ: dict[str, Any]) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-@contextlib.contextmanager
-def _patience(environ: dict[str, Any], most: int, silence: float) -> Iterator[Any]:
-    """Yield the body's stream; reading raises TimeoutError when nothing comes for a while, and TooLarge by its word.
+def _patiently(environ: dict[str, Any], read: Callable[[Any], T], most: int, silence: float) -> T:
+    """Return what is read; raise TimeoutError when nothing comes for a while, and TooLarge by the chunks' own word.
 
     A body that stops holds a thread, and gunicorn waits for it forever.
     """
@@ -108,12 +105,11 @@ def _patience(environ: dict[str, Any], most: int, silence: float) -> Iterator[An
     if reader is not None and hasattr(reader, "parse_chunk_size"):
         reader.parse_chunk_size = partial(_chunk_size, reader.parse_chunk_size, most)
     if client is None:
-        yield stream
-        return
+        return read(stream)
     before = client.gettimeout()
     client.settimeout(silence)
     try:
-        yield stream
+        return read(stream)
     except BaseException:
         # What comes after a body that failed is not taken for the next request.
         with contextlib.suppress(OSError):

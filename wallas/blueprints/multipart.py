@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from wallas.blueprints.body import body_stream, guarded_body
+from wallas.blueprints.body import guarded_body, read_body
 from wallas.errors import BadRequest, TooLarge
 
 FILE_MEMORY = 1024 * 1024
@@ -84,16 +84,16 @@ def form(request: Request, *, most: int) -> Form:
         return response
 
     parser = MultiPartParser(container, max_form_memory_size=FIELD_BYTES, max_form_parts=PARTS)
-    with body_stream(request, most=most) as stream:
-        try:
-            fields, files = parser.parse(_Counted(stream, most), boundary, None)  # type: ignore[arg-type]
-        except RequestEntityTooLarge as error:
-            raise TooLarge(
-                f"a form of at most {PARTS} parts is taken, its texts of at most {FIELD_BYTES} bytes"
-            ) from error
-        except ValueError as error:
-            raise BadRequest(f"the form is damaged: {error}", code="invalid_body") from error
-    return Form(fields, files)
+
+    def read(stream: Any) -> Form:
+        return Form(*parser.parse(_Counted(stream, most), boundary, None))  # type: ignore[arg-type]
+
+    try:
+        return read_body(request, read, most=most)
+    except RequestEntityTooLarge as error:
+        raise TooLarge(f"a form of at most {PARTS} parts is taken, its texts of at most {FIELD_BYTES} bytes") from error
+    except ValueError as error:
+        raise BadRequest(f"the form is damaged: {error}", code="invalid_body") from error
 
 
 def body_or_form(request: Request, *, most: int, lists: tuple[str, ...] = ()) -> tuple[dict[str, Any], Form]:
