@@ -261,7 +261,7 @@ def limits_of(said: LimitSettings) -> Limits:
     return Limits(**values, source="wallas.toml")
 
 
-LIMIT_NAMES = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tpd", "concurrent", "scope", "reset")
+LIMIT_NAMES = tuple(field.name for field in msgspec.structs.fields(Limits) if field.name not in ("source", "date"))
 
 
 def price_of(said: PriceSettings) -> Price:
