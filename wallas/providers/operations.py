@@ -7,11 +7,10 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.settings import Key
 
 if TYPE_CHECKING:
-    from wallas.providers.base import Line
-    from wallas.providers.http import HttpProvider
+    from wallas.providers.base import Line, Provider
 
 
-def operate(provider: "HttpProvider", request: Any, *, key: Key, line: "Line") -> Any:
+def operate(provider: "Provider", request: Any, *, key: Key, line: "Line") -> Any:
     """Return the answer to a request of ``types/media.py``; raise UNSUPPORTED where the provider has no such call.
 
     ``request.OPERATION`` names the operation; the module ``wallas.providers.<operation>_calls`` has

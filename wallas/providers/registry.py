@@ -24,18 +24,20 @@ from wallas.providers.extras import (
     OLLAMA_EXTRAS,
     RESPONSES_EXTRAS,
 )
-from wallas.providers.row import OWN, Row
+from wallas.providers.program import lacking
+from wallas.providers.row import OWN, PROGRAM, Row
 from wallas.providers.rows import MAIN
 from wallas.providers.rows_further import FURTHER
 from wallas.providers.rows_local import LOCAL
 from wallas.providers.rows_more import MORE
+from wallas.providers.rows_programs import PROGRAMS
 from wallas.settings import Key, ProviderSettings, Secret, Settings, SettingsError, Timeouts, is_loopback
 
 if TYPE_CHECKING:
     from wallas.catalog.build import Terms
     from wallas.transport import Transport
 
-ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + FURTHER
+ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + FURTHER + PROGRAMS
 BY_NAME: dict[str, Row] = {row.name: row for row in ROWS}
 
 
@@ -132,7 +134,7 @@ WIRES: dict[str, Wire] = {
 }
 """By the word of ``wallas.toml``; ``row`` is what is known of a provider of the user's own."""
 
-ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
+ADAPTERS = {word.wire: word.adapter for word in WIRES.values()} | {PROGRAM: ("program", "Program")}
 SPECIAL = {"openai": ("openai", "OpenAI")}
 """Providers that need more than their wire's class and a row."""
 
@@ -255,6 +257,8 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
         return State((), base_url, f"retired: {row.note}")
     if row.wire == OWN:
         return State((), base_url, "speaks a protocol of its own, which nothing here speaks yet")
+    if row.program and (absent := lacking(row)):
+        return State((), "", f"not installed: {', '.join(absent)} ({row.note})")
     if points_here(base_url, settings):
         return State((), base_url, "its address is this gateway itself")
     if "{account}" in base_url:

@@ -28,6 +28,8 @@ Auth: TypeAlias = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "x
 
 OWN = "own"
 """The wire of a provider that speaks a protocol of its own, which nothing here speaks: known, and never called."""
+PROGRAM = "program"
+"""The wire of a program of this machine, which has none."""
 
 
 class Prefill(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     list_format: str = "openai"
     makes: dict[str, str] = {}
     """What it does beside chat: the operation (``image``, ``speech``, ...) and the dialect it is asked in."""
+    needs: tuple[str, ...] = ()
+    """What a program is made of: commands, and Python modules as ``python:NAME``."""
     program: bool = False
     """A program of this machine and no service: it comes when nobody better does."""
     embed: bool = False
