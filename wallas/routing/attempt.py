@@ -12,7 +12,9 @@ from wallas.routing.adapt import Lessons, adapt
 from wallas.routing.admission import Held, book_failure, hear, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
+from wallas.routing.loops import Loops
 from wallas.routing.namespaces import restored, spaces_of
+from wallas.routing.notices import Notices
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
 from wallas.routing.tally import price
@@ -46,9 +48,12 @@ class Attempt:
             offered=offered_tools(request, wire=candidate.provider.wire),
             custom=custom_tools(request),
             json=request.output is not None and plan.hold != "event",
+            schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
         )
-        self.substance = Substance(strict=attempts.whole_turn)
+        self.loops = Loops()
+        self.notices = Notices(request, patient=attempts.whole_turn)
+        self.substance = Substance()
         self.held: list[Event] = []
         self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
@@ -96,7 +101,8 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        return self.join.feed(self.substance.feed(self.units.feed(restored(reading.feed(), self.spaces))))
+        units = self.units.feed(self.loops.feed(restored(reading.feed(), self.spaces)))
+        return self.join.feed(self.substance.feed(self.notices.feed(units)))
 
     def content(self) -> None:
         """Note that content has come."""

@@ -26,6 +26,7 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
 from wallas.routing.seam import Mode, Shown
@@ -162,10 +163,10 @@ class Attempts:
                     time.sleep(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and not self.shown.started:
+        if self.empty:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
-            began = isinstance(self.empty[0], Started)
-            yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
+            before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
+            yield from self.closing.finish([*before, *self.empty], self.plan.candidates[0].model)
             return
         yield self._error(self._final_error())
 
@@ -308,6 +309,8 @@ class Attempts:
             return
         self.failures.append(error)
         self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        if error.code == LOOP:
+            self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
