@@ -46,7 +46,9 @@ def by_engine(name: str, *, hint: bool) -> Callable[[Page], tuple[str, float | N
         task = f"wallas.content.ocr.engines:{name}"
         options = {"language": page.language} if hint else {}
         try:
-            [found] = run(task, packed([page.picture]), options, limits=LIMITS, environ={"OMP_THREAD_LIMIT": "1"}).value["pages"]
+            [found] = run(
+                task, packed([page.picture]), options, limits=LIMITS, environ={"OMP_THREAD_LIMIT": "1"}
+            ).value["pages"]
         except Unreadable as error:
             return f"({error.message})", None
         return found["text"], found["confidence"]
@@ -74,7 +76,10 @@ def main() -> None:
             seconds.append(time.perf_counter() - started)
             rates[page.kind].append(rate := error_rate(text, page.words))
             why = complaint(text, confidence=confidence)
-            print(f"{name:10} {page.name:14} CER {100 * rate:6.2f} %  {seconds[-1]:5.1f} s  {confidence}  {why or ''}", flush=True)
+            print(
+                f"{name:10} {page.name:14} CER {100 * rate:6.2f} %  {seconds[-1]:5.1f} s  {confidence}  {why or ''}",
+                flush=True,
+            )
             if asked.show and rate > 0.01:
                 print(text)
         for kind, values in rates.items():

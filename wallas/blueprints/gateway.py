@@ -29,7 +29,7 @@ def health() -> Response:
 @bp.get("/health/ready")
 def ready() -> Response:
     """Say whether requests can be served: 200 with a provider, 503 without."""
-    count = len(router().providers)
+    count = sum(not one.row.program for one in router().providers.values())
     return json_response({"ready": count > 0, "providers": count}, 200 if count else 503)
 
 

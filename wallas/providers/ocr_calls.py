@@ -3,11 +3,13 @@
 import base64
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wallas.codecs import codec
+from wallas.codecs.framing import decode_body
 from wallas.content.guarded import Limits, Unreadable, run
 from wallas.content.ocr.engines import packed
 from wallas.errors import FailureKind, ProviderError
@@ -58,7 +60,7 @@ def by_mistral(provider: Any, request: OcrRequest, key: "Key", line: "Line") -> 
     pages = []
     for picture in request.pictures:
         body = {"model": request.model, "document": {"type": "image_url", "image_url": _data_url(picture)}}
-        reply = line.reply(lambda body=body: provider.send(f"{provider.base(key)}/ocr", body, headers=provider.headers(key)))
+        reply = line.reply(partial(provider.send, f"{provider.base(key)}/ocr", body, headers=provider.headers(key)))
         pages.append(OcrPage(text=_mistral_text(reply.data)))
     return pages
 
@@ -67,9 +69,8 @@ def by_chat(provider: Any, request: OcrRequest, key: "Key", line: "Line") -> lis
     """Return the pages as a chat model sees them, a call a page."""
     pages = []
     for picture in request.pictures:
-        asked = seen(request, picture)
-        reply = line.reply(lambda asked=asked: provider.chat(asked, key=key))
-        answer = codec(provider.wire).decode_response(reply.data)
+        reply = line.reply(partial(provider.chat, seen(request, picture), key=key))
+        answer = codec(provider.wire).decode_response(decode_body(reply.data))
         pages.append(OcrPage(text=_said(answer)))
     return pages
 
@@ -87,7 +88,11 @@ def seen(request: OcrRequest, picture: bytes) -> ChatRequest:
 
 
 def _said(answer: Any) -> str:
-    text = "".join(part.text for part in answer.choices[0].message.parts if isinstance(part, Text)) if answer.choices else ""
+    text = (
+        "".join(part.text for part in answer.choices[0].message.parts if isinstance(part, Text))
+        if answer.choices
+        else ""
+    )
     text = text.strip()
     fenced = _FENCE.match(text)
     text = fenced[1] if fenced else text

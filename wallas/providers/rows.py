@@ -272,6 +272,7 @@ MAIN: tuple[Row, ...] = (
         tool_ids="mistral9",
         usage_option=False,
         quirks=("short_tool_ids", "strict_messages", "answered_tools", "prefix_turn"),
+        makes={"ocr": "mistral"},
         embed=True,
         offers=SCHEMA | {"parallel_tools", "prefill"},
         prefill=Prefill(how="prefix", evidence="mistralai 3.7.0: AssistantMessage.prefix", date="2026-11-21"),

@@ -1,4 +1,4 @@
-"""Takes a document's pages apart for engines that read pictures: PDF by pdfium, TIFF and others by pillow. In a child."""
+"""Takes documents apart for engines that read pictures: PDF by pdfium, TIFF and others by pillow. In a child."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def count(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def show(data: bytes, options: dict[str, Any], tell: Any) -> tuple[dict[str, Any], list[bytes]]:
-    """Return pages as PNG, ``options["pages"]`` by their numbers from 0, and ``{page, width, height, blank}`` of each."""
+    """Return the ``pages`` of the options (from 0) as PNG, and ``{page, width, height, blank}`` of each."""
     if b"%PDF-" not in data[:1024]:
         return image.show(data, options, tell)
     told, blobs = [], []

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wallas.content.ocr.languages import RIGHT_TO_LEFT, SCRIPTS, Language, languages
-from wallas.content.ocr.layout import Run, markdown
+from wallas.content.ocr.layout import Run, has_table, markdown
 
 UPRIGHT = (0, 90, 180, 270)
 LEAST_SURE = 2.0
 """Of Tesseract's orientation; below, it has seen too few letters."""
 DOUBTFUL = 0.75
+AUTOMATIC, ONE_BLOCK = 3, 6
+"""Of Tesseract's page segmentation modes."""
 SPLIT = 1.5
 """Line heights between two words that do not belong to one cell."""
 
@@ -45,8 +47,7 @@ def tesseract(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]
     for picture in unpacked(data):
         image, turned, script = _upright(picture, "osd" in installed)
         words = "+".join(_for_tesseract(asked, script, installed))
-        table = pytesseract.image_to_data(image, lang=words, config="--psm 3", output_type=pytesseract.Output.DICT)
-        runs = _tesseract_runs(table)
+        runs = _tesseract_read(image, words)
         pages.append(_page(runs, turned, rtl=(asked[0].script if asked else script) in RIGHT_TO_LEFT))
         tell({"pages": len(pages)})
     return {"pages": pages}
@@ -83,13 +84,29 @@ def easyocr(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
     return {"pages": pages}
 
 
+def _tesseract_read(image: Any, words: str) -> list[Run]:
+    """Return what Tesseract finds; its own look at the page loses lone figures of tables, which are read as one block."""
+    import pytesseract
+
+    def read(mode: int) -> list[Run]:
+        told = pytesseract.image_to_data(image, lang=words, config=f"--psm {mode}", output_type=pytesseract.Output.DICT)
+        return _tesseract_runs(told)
+
+    runs = read(AUTOMATIC)
+    if has_table(runs):
+        block = read(ONE_BLOCK)
+        if sum(len(run.text) for run in block) > sum(len(run.text) for run in runs):
+            return block
+    return runs
+
+
 def _upright(picture: bytes, detects: bool) -> tuple[Any, int, str]:
     """Return a picture turned upright and level, by how many degrees, and the script on it ("" when not known)."""
     import pytesseract
 
     from wallas.content.ocr import image as images
 
-    image, turned, script = images.opened(picture), 0, ""
+    image, turned, script = images.quieted(images.opened(picture)), 0, ""
     if detects:
         try:
             seen = pytesseract.image_to_osd(image, output_type=pytesseract.Output.DICT)
@@ -161,7 +178,7 @@ def _best_turn(picture: bytes, read: Any) -> dict[str, Any]:
     """Return a page read upright; where little is understood of it, it is tried on its other sides too."""
     from wallas.content.ocr import image as images
 
-    image, _ = images.levelled(images.opened(picture))
+    image, _ = images.levelled(images.quieted(images.opened(picture)))
     best = _page(read(image), 0)
     if _understood(best) >= DOUBTFUL:
         return best

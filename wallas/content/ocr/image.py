@@ -16,6 +16,8 @@ SKEW = 8.0
 LEVEL_WIDTH = 700
 GRAIN = 1.5
 """Grey levels by which a pixel differs from its neighbours' middle, on the average, in a bad copy."""
+LARGE = 1300
+"""Pixels of a page's longer side from which its letters survive a wider filter."""
 BLANK_INK = 0.00012
 """Share of dark pixels up to which a page has nothing on it."""
 
@@ -53,15 +55,15 @@ def fitted(image: Image.Image) -> Image.Image:
 
 def quieted(image: Image.Image) -> Image.Image:
     """Return the picture without specks and grain, with black words on white; a clean one as it is."""
-    small = image.crop(_middle(image))
-    grain = ImageStat.Stat(ImageChops.difference(small, small.filter(ImageFilter.MedianFilter(3)))).mean[0]
+    middle = image.crop(_middle(image))
+    grain = ImageStat.Stat(ImageChops.difference(middle, middle.filter(ImageFilter.MedianFilter(3)))).mean[0]
     if grain < GRAIN:
         return image
-    image = image.filter(ImageFilter.MedianFilter(3))
-    if grain > 2 * GRAIN:
-        image = image.filter(ImageFilter.MedianFilter(3))
-    image = ImageOps.autocontrast(image.filter(ImageFilter.GaussianBlur(0.8)), cutoff=(1, 25))
-    return image
+    image = image.filter(ImageFilter.MedianFilter(5 if max(image.size) >= LARGE else 3))
+    image = image.filter(ImageFilter.GaussianBlur(1.0))
+    if max(image.size) * 1.5 <= LONGEST:
+        image = image.resize(_scaled(image, 1.5), Image.Resampling.BICUBIC)
+    return ImageOps.autocontrast(image, cutoff=(1, 25))
 
 
 def _middle(image: Image.Image) -> tuple[int, int, int, int]:

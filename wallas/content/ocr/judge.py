@@ -1,9 +1,9 @@
-"""Says whether what an engine read of a page can be what stands there: empty and garbled pages go to the next engine."""
+"""Says whether what an engine read can be what stands on a page: empty and garbled ones go to the next engine."""
 
 import re
 import unicodedata
 
-LEAST_CONFIDENCE = 0.45
+LEAST_CONFIDENCE = 0.6
 LEAST_SENSE = 0.6
 FEW = 12
 """Characters below which a page's sense cannot be judged."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Language(NamedTuple):
-    """A language: ISO 639-1 code, English name, its script, and its codes in Tesseract and EasyOCR ("" where unknown)."""
+    """A language: ISO 639-1 code, English name, script, and its codes in Tesseract and EasyOCR ("" where unknown)."""
 
     code: str
     name: str
@@ -71,7 +71,15 @@ SCRIPTS = {
 }
 """Tesseract's names of scripts, as its orientation and script detection tells them."""
 
-ALIASES = {"zh-cn": "zh", "zh-hans": "zh", "zh-hant": "zh-tw", "nb": "no", "iw": "he", "español": "es", "castellano": "es"}
+ALIASES = {
+    "zh-cn": "zh",
+    "zh-hans": "zh",
+    "zh-hant": "zh-tw",
+    "nb": "no",
+    "iw": "he",
+    "español": "es",
+    "castellano": "es",
+}
 
 _BY_NAME = {
     name.lower(): language
