@@ -4,12 +4,16 @@ usage: python -m bench.ocr [--kinds clean,noisy] [--languages en,es] [--engines 
 """
 
 import argparse
+import base64
 import re
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from bench.ocr.corpus import KINDS, TEXTS, Page, pages
+from wallas.app import create_app
 from wallas.content.guarded import Limits, Unreadable, run
 from wallas.content.ocr.engines import packed
 from wallas.content.ocr.judge import complaint
@@ -56,6 +60,22 @@ def by_engine(name: str, *, hint: bool) -> Callable[[Page], tuple[str, float | N
     return read
 
 
+@contextmanager
+def chain(*, hint: bool) -> Iterator[Callable[[Page], tuple[str, float | None]]]:
+    """Yield what reads a page as ``POST /v1/ocr/process`` does, in a gateway without any service."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app({"WALLAS_DATABASE_URL": f"sqlite:///{folder}/wallas.sqlite", "WALLAS_KEYLESS": "off"})
+        client = app.test_client()
+
+        def read(page: Page) -> tuple[str, float | None]:
+            body = {"image": base64.b64encode(page.picture).decode()} | ({"language": page.language} if hint else {})
+            told = client.post("/v1/ocr/process", json=body).get_json()
+            return told["text"], told["pages"][0]["confidence"]
+
+        yield read
+        app.extensions["wallas"].close()
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -66,8 +86,9 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print what was read")
     asked = parser.parse_args()
     found = [page for page in pages() if page.kind in asked.kinds and page.language in asked.languages]
+    stack = ExitStack()
     for name in asked.engines.split(","):
-        read = by_engine(name, hint=asked.hint)
+        read = stack.enter_context(chain(hint=asked.hint)) if name == "chain" else by_engine(name, hint=asked.hint)
         rates: dict[str, list[float]] = defaultdict(list)
         seconds = []
         for page in found:
@@ -85,6 +106,7 @@ def main() -> None:
         for kind, values in rates.items():
             print(f"{name:10} {kind:10} mean CER {100 * sum(values) / len(values):6.2f} %")
         print(f"{name:10} {sum(seconds) / len(seconds):.2f} s a page")
+    stack.close()
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ def test_words_above_and_below_a_table_stay_outside_of_it():
     runs = [line(cell, 50 + 400 * at, 3 + n) for n, row in enumerate(rows) for at, cell in enumerate(row)]
     told = "This is what the workshop needs before the end of the month at the latest."
     said = markdown([line(told, 50, 1), *runs, line("Thank you very much for all of this, as ever.", 50, 8)])
-    assert said.startswith(f"{told}\n\n| Item | Count |") and said.endswith("| Nails | 7 |\n\nThank you very much for all of this, as ever.")
+    assert said.startswith(f"{told}\n\n| Item | Count |") and said.endswith(
+        "| Nails | 7 |\n\nThank you very much for all of this, as ever."
+    )
 
 
 def test_nothing_read_is_nothing():

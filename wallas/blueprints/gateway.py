@@ -18,18 +18,23 @@ def service() -> Any:
     return current_app.extensions["wallas"]
 
 
+def services() -> int:
+    """Return how many providers can be asked, but for programs of this machine: those answer no chat."""
+    return sum(not one.row.program for one in router().providers.values())
+
+
 @bp.get("/health")
 def health() -> Response:
     """Say that this worker answers, and what of it does not work."""
     told = service().trouble()
     state = {"status": "degraded" if "trouble" in told else "ok", "version": VERSION}
-    return json_response(state | {"providers": len(router().providers)} | told)
+    return json_response(state | {"providers": services()} | told)
 
 
 @bp.get("/health/ready")
 def ready() -> Response:
     """Say whether requests can be served: 200 with a provider, 503 without."""
-    count = sum(not one.row.program for one in router().providers.values())
+    count = services()
     return json_response({"ready": count > 0, "providers": count}, 200 if count else 503)
 
 

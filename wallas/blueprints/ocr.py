@@ -4,9 +4,9 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from wallas import codecs
 from wallas.blueprints.body import guarded_body
@@ -14,11 +14,11 @@ from wallas.blueprints.multipart import form, is_form
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs.framing import encode, sse
-from wallas.content.fetch import FetchError
-from wallas.content.ocr.languages import languages
 from wallas.errors import BadRequest, GatewayError
-from wallas.routing.ocr import Asked, Document, Read, read, reading
 from wallas.routing.router import Options
+
+if TYPE_CHECKING:
+    from wallas.routing.ocr import Asked, Document, Read
 
 bp = Blueprint("ocr", __name__)
 
@@ -35,6 +35,8 @@ _DATA_URL = re.compile(r"data:[^,;]{0,100}(?:;[^,;]{0,100})*;base64,", re.IGNORE
 @bp.post("/v1/ocr/process")
 def process() -> Response:
     """Read a document."""
+    from wallas.routing.ocr import Asked, read
+
     said, data = _sent()
     chosen = options(request.environ, {key: value for key, value in said.items() if key not in FIELDS})
     asked = Asked(
@@ -57,7 +59,7 @@ def process() -> Response:
     return json_response(shown(found), headers=headers)
 
 
-def shown(document: Document) -> dict[str, Any]:
+def shown(document: "Document") -> dict[str, Any]:
     """Return a document as the route tells it."""
     engines = list(dict.fromkeys(page.engine for page in document.pages if page.engine != "none"))
     return {
@@ -69,13 +71,15 @@ def shown(document: Document) -> dict[str, Any]:
     }
 
 
-def _page(page: Read) -> dict[str, Any]:
+def _page(page: "Read") -> dict[str, Any]:
     told = {"page": page.page, "text": page.text, "confidence": page.confidence, "engine": page.engine}
     return told | ({"warning": page.warning} if page.warning else {})
 
 
-def _streamed(asked: Asked, chosen: Options) -> Response:
+def _streamed(asked: "Asked", chosen: Options) -> Response:
     """Answer with events: how many pages there are, each page as it is read, then the whole."""
+    from wallas.routing.ocr import Document, Read, reading
+
     steps = reading(router(), asked, chosen, request_id=request_id(request), wire=codecs.OPENAI_CHAT)
     total = next(steps)  # what can be refused is refused before the first byte
 
@@ -147,10 +151,10 @@ def file_of(source: Any, param: str) -> bytes:
 
 
 def _fetched(url: str, param: str) -> bytes:
-    from flask import current_app
+    from wallas.content.fetch import FetchError
 
     try:
-        fetched = current_app.extensions["wallas"].fetcher.fetch(url)
+        fetched = current_app.extensions["wallas"].library.fetcher.fetch(url)
     except FetchError as error:
         raise BadRequest(f"{param}: {error}", param=param, code="unreachable_url") from error
     data: bytes = fetched.data
@@ -158,6 +162,8 @@ def _fetched(url: str, param: str) -> bytes:
 
 
 def _language(said: Any) -> str | None:
+    from wallas.content.ocr.languages import languages
+
     if isinstance(said, list) and all(isinstance(one, str) for one in said):
         said = "+".join(said)
     if said in (None, "", "auto"):

@@ -85,7 +85,7 @@ def easyocr(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def _tesseract_read(image: Any, words: str) -> list[Run]:
-    """Return what Tesseract finds; its own look at the page loses lone figures of tables, which are read as one block."""
+    """Return what Tesseract finds; its own look at a page loses lone figures of tables: these are read as one block."""
     import pytesseract
 
     def read(mode: int) -> list[Run]:
