@@ -11,6 +11,7 @@ from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
     CAPABILITIES,
+    LIMIT_WORDS,
     ROOT,
     Key,
     LimitSettings,
@@ -31,6 +32,7 @@ from wallas.settings_values import (
 
 __all__ = [
     "CAPABILITIES",
+    "LIMIT_WORDS",
     "ROOT",
     "Key",
     "LimitSettings",

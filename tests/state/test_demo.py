@@ -160,12 +160,7 @@ def test_the_command_serves_the_demo(tmp_path):
         process.stdout.close()
 
 
-@pytest.mark.parametrize("stream", [True, False])
-def test_several_answers_are_had_from_members_that_give_one(demo, stream):
-    body = {"model": "auto", "messages": MESSAGES, "n": 2, "stream": stream}
+def test_several_answers_are_had_from_members_that_give_one(demo):
+    body = {"model": "auto", "messages": MESSAGES, "n": 2}
     answer = call(demo, "POST", "/v1/chat/completions", body, STEADY)
-    assert answer.status == 200
-    if stream:
-        assert b'"index":1' in answer.data.replace(b" ", b"") and answer.data.rstrip().endswith(b"[DONE]")
-    else:
-        assert [choice["index"] for choice in json.loads(answer.data)["choices"]] == [0, 1]
+    assert answer.status == 200 and [choice["index"] for choice in answer["choices"]] == [0, 1]
