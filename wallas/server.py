@@ -468,7 +468,7 @@ class Worker(Base):  # type: ignore[misc]
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle for longest; return False when none is."""
-        idle = [one for one in self.clients.values() if one.state == WAITING and not one.intake.begun and one.number]
+        idle = [one for one in self.clients.values() if one.state == WAITING and not one.intake.begun]
         if not idle:
             return False
         self._close(min(idle, key=lambda one: one.since))

@@ -4,8 +4,11 @@ The loop thread owns a connection, except while it is BUSY: then a pool thread
 does, and the loop only raises the flags ``readable``, ``parting`` and ``gone``.
 """
 
+import fcntl
 import select
 import socket
+import struct
+import termios
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +48,7 @@ class Client:
         "number",
         "out",
         "parting",
+        "queued",
         "readable",
         "server",
         "since",
@@ -62,6 +66,7 @@ class Client:
         self.state = WAITING
         self.exchange: Exchange | None = None
         self.out = bytearray()
+        self.queued = 0
         self.number = 0
         """How many requests came on it."""
         self.since = now
@@ -97,7 +102,7 @@ class Client:
             self.gone = True
             return
         if sent < len(data):
-            self.moved = time.monotonic()
+            self._note_progress(time.monotonic())
             self.out += data[sent:] if sent else data
 
     def flush(self) -> None:
@@ -113,7 +118,7 @@ class Client:
                 out.clear()
                 return
             del out[:sent]
-            self.moved = time.monotonic()
+            self._note_progress(time.monotonic())
 
     def write_patiently(self, data: bytes) -> None:
         """Send like ``write``, in a thread that may wait while too much is unsent; raise OSError for a lost client."""
@@ -121,7 +126,7 @@ class Client:
         while len(self.out) > UNSENT_BYTES and not self.gone:
             poll = select.poll()
             poll.register(self.descriptor, select.POLLOUT)
-            if not poll.poll(1000 * SEND_SECONDS):
+            if not poll.poll(1000 * SEND_SECONDS) and not self._reads(time.monotonic()):
                 self.gone = True
             self.flush()
         if self.gone:
@@ -137,4 +142,20 @@ class Client:
             return now > self.since + (HEAD_SECONDS if intake.buffer else keepalive)
         if self.state == LEAVING:
             return now > self.since + LINGER_SECONDS
-        return self.state != BUSY and bool(self.out) and now > self.moved + SEND_SECONDS
+        return self.state != BUSY and bool(self.out) and now > self.moved + SEND_SECONDS and not self._reads(now)
+
+    def _note_progress(self, now: float) -> None:
+        self.moved, self.queued = now, self._queue()
+
+    def _queue(self) -> int:
+        """Return how many bytes wait in the kernel: it wants no more before a third of them has left."""
+        try:
+            return int(struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0])
+        except OSError:
+            return 0
+
+    def _reads(self, now: float) -> bool:
+        """Return whether the client has taken something since it was looked at last."""
+        before = self.queued
+        self._note_progress(now)
+        return self.queued < before

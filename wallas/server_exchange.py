@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from gunicorn import SERVER, util
-from gunicorn.http.errors import NoMoreData
+from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import Unreader
 from gunicorn.http.wsgi import Response, create
@@ -144,6 +144,7 @@ class Exchange:
         "raw",
         "response",
         "sent",
+        "silent",
         "stream",
         "watched",
         "worker",
@@ -161,7 +162,7 @@ class Exchange:
         self.feed: Feed | None = None
         self.stream: Steppable | None = None
         self.headers: list[tuple[str, str]] = []
-        self.opened = self.chunked = self.keep = self.paused = False
+        self.opened = self.chunked = self.silent = self.keep = self.paused = False
         self.sent = 0
         self.watched = -1
         """The provider's descriptor that the loop waits for, -1 for none."""
@@ -240,9 +241,7 @@ class Exchange:
         if environ is None:
             self.outbox = Outbox(client)
             self.feed = Feed(raw, client)
-            self.asked = Request(worker.cfg, self.feed, client.address, client.number)
-            if raw.fault is not None:
-                raise raw.fault
+            self.asked = self._parsed(self.feed)
             worker.cfg.pre_request(worker, self.asked)
             self.response, self.environ = create(self.asked, self.outbox, client.address, client.server, worker.cfg)
             self.environ["wsgi.multithread"] = True
@@ -255,6 +254,18 @@ class Exchange:
             environ["wsgi.early_hints"] = partial(early_hints, self)
             self.environ, self.asked = environ, Asked(environ)
         self.keep = not self.asked.should_close() and worker.keeps and raw.whole
+
+    def _parsed(self, feed: Feed) -> Any:
+        """Return gunicorn's view of the request; raise its own word for what is wrong, or else the intake's."""
+        fault = self.raw.fault
+        try:
+            asked = Request(self.worker.cfg, feed, self.client.address, self.client.number)
+        except NoMoreData:
+            if fault is None:
+                raise
+        if fault is not None:
+            raise fault
+        return asked
 
     def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Begin an ordinary answer, as PEP 3333 has it."""
@@ -299,8 +310,11 @@ class Exchange:
         body = self.asked.body
         if body.failed:
             return False
-        while body.read(65536):
-            pass
+        try:
+            while body.read(PIECE_BYTES):
+                pass
+        except (ParseException, OSError):
+            return False
         return not self.feed.take_buffered() and not self.feed.left
 
     def _failed(self, error: Exception) -> None:
@@ -332,7 +346,9 @@ class Exchange:
         """Send what a step gave, framed, and the end behind it."""
         stream = self._stream()
         size = len(data)
-        if self.chunked:
+        if self.silent:
+            data = b""
+        elif self.chunked:
             if data:
                 data = b"%x\r\n%b\r\n" % (size, data)
         elif not self.opened and (data or stream.want is END):
@@ -369,7 +385,7 @@ class Exchange:
         if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
             raise ValueError("a header's value breaks its line")
         if omits:
-            data = b""
+            data, self.silent = b"", True
         elif self.chunked and data:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         return text.encode("latin-1") + b"\r\n\r\n" + data

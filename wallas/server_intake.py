@@ -8,7 +8,7 @@ it alike. Read off gunicorn 27.0.1 and gunicorn_h1c 0.6.9.
 import re
 from typing import Any, Literal, NamedTuple
 
-from gunicorn.http.errors import InvalidHeader, ObsoleteFolding
+from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, ObsoleteFolding
 from gunicorn_h1c import IncompleteError, parse_request_fast, parse_to_wsgi_environ
 from gunicorn_h1c._parser_fast import IncompleteError as FastIncompleteError
 
@@ -225,9 +225,10 @@ class Intake:
     def _partial(self, buffer: bytes) -> Raw | None:
         """Return a request whose head can never become whole."""
         self.looked = max(len(buffer) - 3, 0)
+        if len(buffer) > HEAD_BYTES:
+            return self._hopeless(Raw(buffer), LimitRequestHeaders("max buffer headers"))
         try:
-            if len(buffer) <= HEAD_BYTES:
-                parse_request_fast(buffer, 0, *self.limits)
+            parse_request_fast(buffer, 0, *self.limits)
         except _INCOMPLETE:
             return None
         except ValueError as error:
