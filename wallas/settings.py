@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
+    CAPABILITIES,
+    LIMIT_WORDS,
     ROOT,
     Key,
     LimitSettings,
@@ -29,6 +31,8 @@ from wallas.settings_values import (
 )
 
 __all__ = [
+    "CAPABILITIES",
+    "LIMIT_WORDS",
     "ROOT",
     "Key",
     "LimitSettings",
@@ -60,6 +64,7 @@ NAMES = {
     "WALLAS_ALLOWED_HOSTS",
     "WALLAS_ALLOWED_ORIGINS",
     "WALLAS_TRUSTED_PROXIES",
+    "WALLAS_FETCH_HOSTS",
     "WALLAS_DEMO",
     "WALLAS_ALLOW_ANON",
     "WALLAS_PROBES",
@@ -67,6 +72,9 @@ NAMES = {
     "WALLAS_AUXILIARY",
     "WALLAS_CONFIG",
     "WALLAS_OLLAMA_VERSION",
+    "WALLAS_FILE_MB",
+    "WALLAS_FILES_MB",
+    "WALLAS_MEDIA_HOURS",
     "WALLAS_GOLDEN",
 }
 """All WALLAS_ variables that something reads; GOLDEN and TEST_WORKER_CLASS are the tests'."""
@@ -137,11 +145,15 @@ def build(
         allowed_hosts=variables.list("WALLAS_ALLOWED_HOSTS"),
         allowed_origins=variables.list("WALLAS_ALLOWED_ORIGINS"),
         trusted_proxies=variables.list("WALLAS_TRUSTED_PROXIES"),
+        fetch_hosts=variables.list("WALLAS_FETCH_HOSTS"),
         demo=demo,
         allow_anon=variables.switch("WALLAS_ALLOW_ANON", False),
         probes=variables.switch("WALLAS_PROBES", False),
         keyless=variables.switch("WALLAS_KEYLESS", True),
         auxiliary=variables.switch("WALLAS_AUXILIARY", True),
+        file_megabytes=variables.number("WALLAS_FILE_MB", 512, low=1, high=100_000),
+        files_megabytes=variables.number("WALLAS_FILES_MB", 10240, low=1, high=100_000_000),
+        media_hours=variables.number("WALLAS_MEDIA_HOURS", 24, low=1, high=24 * 366),
         ollama_upstream=(variables.text("OLLAMA_UPSTREAM") or "http://localhost:11434").rstrip("/"),
         ollama_version=variables.text("WALLAS_OLLAMA_VERSION") or "0.12.0",
         https_proxy=variables.text("HTTPS_PROXY") or variables.text("https_proxy"),

@@ -69,6 +69,13 @@ def capabilities() -> Response:
     )
 
 
+@bp.get("/v1/quota")
+def quota() -> Response:
+    """Tell how every window of quota stands: its limit, what is used and left, when it resets or runs out."""
+    told = service().quota_rows()
+    return json_response({"object": "list", "data": told["data"], "merged": told["merged"], "total": len(told["data"])})
+
+
 @bp.get("/v1/stats")
 def stats() -> Response:
     """Tell what happened at every (provider, model), in all workers, since the database was made."""
