@@ -227,6 +227,7 @@ class Bell:
     def __init__(self) -> None:
         """Open a descriptor that becomes readable when the bell rings."""
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.lock = threading.Lock()
 
@@ -254,6 +255,8 @@ class Bell:
         """Close the descriptor."""
         with self.lock:
             if self.descriptor >= 0:
+                if self.let_go is not None:
+                    self.let_go()
                 os.close(self.descriptor)
                 self.descriptor = -1
 
