@@ -13,7 +13,7 @@ from wallas.codecs import WIRES as CODECS
 from wallas.codecs import codec
 from wallas.providers.lists import READERS
 from wallas.providers.quirks import EFFORTS, QUIRKS
-from wallas.providers.registry import ADAPTERS, BY_NAME, ROWS
+from wallas.providers.registry import ADAPTERS, BY_NAME, PROGRAM_ADAPTERS, ROWS
 from wallas.providers.row import OWN, PROGRAM
 from wallas.providers.rows_further import FURTHER
 from wallas.settings import CAPABILITIES
@@ -53,19 +53,17 @@ def test_every_provider_that_was_promised_has_a_row():
 def test_names_and_addresses_are_well_formed(row):
     parts = urlsplit(row.base_url)
     assert re.fullmatch(r"[a-z0-9-]+", row.name)
-    if row.program:
-        assert row.base_url == "" and row.needs
-    else:
-        assert parts.scheme == ("http" if row.local else "https") and parts.hostname
+    assert parts.scheme == ("http" if row.local else "https") and parts.hostname
     assert not parts.query and not row.base_url.endswith("/")
     assert row.path.startswith("/")
     assert row.models_path is None or row.models_path.startswith(("/", "https://"))
 
 
 def test_its_wire_adapter_list_format_and_quirks_exist(row):
-    assert row.wire in (OWN, PROGRAM) or (
-        row.wire in CODECS and row.wire in ADAPTERS and row.wire == codec(row.wire).WIRE
-    )
+    if row.wire == PROGRAM:
+        assert row.name in PROGRAM_ADAPTERS and row.needs and row.install and not row.chats
+        return
+    assert row.wire == OWN or (row.wire in CODECS and row.wire in ADAPTERS and row.wire == codec(row.wire).WIRE)
     assert row.list_format in READERS
     assert set(row.quirks) <= set(QUIRKS)
     assert row.offers | row.operations <= CAPABILITIES

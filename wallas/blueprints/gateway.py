@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app
 
 from wallas.blueprints.listing import usable, virtual
 from wallas.blueprints.respond import json_response, router
+from wallas.providers.row import PROGRAM
 from wallas.routing.strategies import PROFILE_ALIASES
 from wallas.version import VERSION
 
@@ -19,8 +20,8 @@ def service() -> Any:
 
 
 def services() -> int:
-    """Return how many providers can be asked, but for programs of this machine: those answer no chat."""
-    return sum(not one.row.program for one in router().providers.values())
+    """Return how many providers can be asked; programs of this machine that only speak or read do not count."""
+    return sum(provider.row.wire != PROGRAM for provider in router().providers.values())
 
 
 @bp.get("/health")

@@ -1,74 +1,63 @@
-"""A program of this machine as a provider: what it does is a task of a guarded child (``content/guarded.py``)."""
+"""What providers share that are programs or libraries of this machine: no chat, no list, no key."""
 
-import shutil
 from collections.abc import Mapping
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from wallas.errors import FailureKind, ProviderError
-from wallas.providers.base import Line, Setup
+from wallas.providers.base import Setup
 from wallas.providers.row import Row
 from wallas.settings import Key, Timeouts
 
 if TYPE_CHECKING:
     from wallas.catalog.entries import Model
-
-PYTHON = "python:"
-
-
-def lacking(row: Row) -> list[str]:
-    """Return what of a program's parts is not installed; costs no import."""
-    return [need for need in row.needs if not _found(need)]
-
-
-def _found(need: str) -> bool:
-    if need.startswith(PYTHON):
-        return find_spec(need.removeprefix(PYTHON)) is not None
-    return shutil.which(need) is not None
+    from wallas.codecs import StreamDecoder
+    from wallas.providers.base import Line
+    from wallas.transport import Body
+    from wallas.types.chat import ChatRequest
+    from wallas.types.media import EmbedRequest, EmbedResponse
 
 
 class Program:
-    """A provider without a network: it never rests, for its failures are those of the file it was given."""
+    """A provider that is asked without HTTP. Subclasses say what ``operate`` does."""
 
     def __init__(self, setup: Setup) -> None:
-        """Be what the row says."""
-        self.name = setup.row.name
-        self.row = setup.row
+        """Make the provider that ``setup`` describes."""
+        self.row: Row = setup.row
+        self.name: str = setup.row.name
+        self.wire: str = setup.row.wire
         self.keys: tuple[Key, ...] = setup.keys
-        self.wire = setup.row.wire
+        self.base_url: str = setup.base_url
         self.timeouts: Timeouts = setup.timeouts
-        self.never_rest = True
+        self.never_rest: bool = setup.never_rest
         self.discover = False
 
-    def operate(self, request: Any, *, key: Key, line: Line) -> Any:
-        """Do what the program is for; see ``Provider.operate``."""
-        from wallas.providers.operations import operate
+    def operate(self, request: Any, *, key: Key, line: "Line") -> Any:
+        """Do what is asked; see ``Provider.operate``."""
+        raise self._unable()
 
-        return operate(self, request, key=key, line=line)
+    def chat(self, request: "ChatRequest", *, key: Key, dropped: list[str] | None = None) -> "Body":
+        """Refuse."""
+        raise self._unable()
 
-    def list_models(self, key: Key) -> "list[Model]":
-        """Return nothing: the catalog knows what the program does."""
-        return []
+    def decoder(self, request: "ChatRequest") -> "StreamDecoder":
+        """Refuse."""
+        raise self._unable()
+
+    def embed(self, request: "EmbedRequest", *, key: Key) -> "Body":
+        """Refuse."""
+        raise self._unable()
+
+    def decode_embeddings(self, request: "EmbedRequest", data: bytes) -> "EmbedResponse":
+        """Refuse."""
+        raise self._unable()
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Return a fault of no meaning: there are no answers with a status here."""
-        return ProviderError(FailureKind.MALFORMED, f"{self.row.label} gave no answer", status=status)
+        """Return a failure without meaning: a program has no statuses."""
+        return ProviderError(FailureKind.SERVER, f"status {status}", status=status)
 
-    def chat(self, request: Any, *, key: Key, dropped: list[str] | None = None) -> NoReturn:
-        """Raise UNSUPPORTED: it does not talk."""
-        raise self._unable("chat")
+    def list_models(self, key: Key) -> "list[Model]":
+        """Return nothing: what a program can do is in the catalog."""
+        return []
 
-    def decoder(self, request: Any) -> NoReturn:
-        """Raise UNSUPPORTED."""
-        raise self._unable("chat")
-
-    def embed(self, request: Any, *, key: Key) -> NoReturn:
-        """Raise UNSUPPORTED."""
-        raise self._unable("embeddings")
-
-    def decode_embeddings(self, request: Any, data: bytes) -> NoReturn:
-        """Raise UNSUPPORTED."""
-        raise self._unable("embeddings")
-
-    def _unable(self, operation: str) -> ProviderError:
-        return ProviderError(FailureKind.UNSUPPORTED, f"{self.row.label} has no {operation}", param="model")
+    def _unable(self) -> ProviderError:
+        return ProviderError(FailureKind.UNSUPPORTED, f"{self.row.label} cannot do that", param="model")
