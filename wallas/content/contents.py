@@ -9,10 +9,11 @@ import logging
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
-from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError, place_of
+from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError
 from wallas.content.guarded import Limits, Unreadable
 from wallas.content.hooks import Hooks
 from wallas.content.language import language_of
@@ -25,6 +26,7 @@ from wallas.types.chat import Media, MediaKind, Message, Part, ToolResult
 log = logging.getLogger(__name__)
 
 OPENING = Limits(seconds=60.0)
+PDF = "application/pdf"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +88,7 @@ class Item:
         self.look: Look | None = None
         self.error: Unreadable | None = None
         self.forms: dict[str, Form] = {}
+        self.failed: dict[str, Unreadable] = {}
 
     @property
     def title(self) -> str:
@@ -120,6 +123,8 @@ def files_of(messages: Iterable[Message]) -> Iterator[tuple[Media, str]]:
         for index, part in enumerate(message.parts):
             where = f"messages[{number}].content[{index}]"
             match part:
+                case Media(data=None, url=None) if message.role == "assistant":
+                    pass  # its provider's own memory of a sound it made
                 case Media():
                     yield part, where
                 case ToolResult(parts=inner):
@@ -134,15 +139,27 @@ class Contents:
     """The files of one request."""
 
     def __init__(
-        self, messages: Sequence[Message], *, works: Works, fetcher: Fetcher, hooks: Hooks, owner: str = ""
+        self,
+        messages: Sequence[Message],
+        *,
+        works: Works,
+        fetcher: Fetcher,
+        hooks: Hooks,
+        owner: str = "",
+        engine: str | None = None,
     ) -> None:
-        """Find the files; a document given as plain text, or an answer's own sound, is none."""
+        """Find the files; a document given as plain text, or an answer's own sound, is none.
+
+        ``engine`` is how the caller wants PDFs read: ``native``, ``text`` or ``ocr``; None: as is best.
+        """
         self.works = works
         self.fetcher = fetcher
         self.hooks = hooks
         self.owner = owner
+        self.engine = engine
+        self.trusted: frozenset[str] = frozenset()
+        """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
         self.items: dict[str, Item] = {}
-        self.conversions: list[str] = []
         for media, where in files_of(messages):
             key = key_of(media)
             if key and key not in self.items and not (media.text is not None and not media.data):
@@ -162,9 +179,9 @@ class Contents:
     def _glance(self, item: Item) -> None:
         media = item.media
         if media.data is None:
-            if media.url is not None:
+            if media.url is not None and media.url.lower().startswith(("http:", "https:")):
                 try:
-                    place_of(media.url) if media.url.lower().startswith(("http:", "https:")) else None
+                    self.fetcher.check(media.url)
                 except FetchError as error:
                     item.error = Unreadable(str(error), code="refused_url")
             return
@@ -197,6 +214,13 @@ class Contents:
                 self._open(item, job)
             except Unreadable as error:
                 item.error = error
+
+    def look_at(self, item: Item, job: Job) -> None:
+        """Look at one file whose bytes were brought only now; raise Unreadable. Blocks."""
+        known: Look | None = self.works.known(("look", item.hash, item.media.name, item.media.mime))
+        item.look = known
+        if known is None:
+            self._open(item, job)
 
     def bring(self, item: Item) -> bytes:
         """Return a file's bytes, fetched now where they were not needed before; raise Unreadable. Blocks."""
@@ -278,9 +302,11 @@ def _waits(item: Item) -> bool:
 
 
 def must_fetch(item: Item) -> bool:
-    """Return whether a URL has to be fetched to know what it needs; pictures and the like are what they are called."""
-    url = item.media.url
-    return url is not None and item.media.kind == "document" and url.lower().startswith(("http:", "https:"))
+    """Return whether a URL has to be fetched to know what it needs; pictures and PDFs are what they are called."""
+    url, media = item.media.url, item.media
+    if url is None or media.kind != "document" or not url.lower().startswith(("http:", "https:")):
+        return False
+    return media.mime != PDF and not urlsplit(url).path.lower().endswith(".pdf")
 
 
 def decoded(item: Item) -> bytes:

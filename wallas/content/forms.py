@@ -27,6 +27,8 @@ def make(contents: Contents, item: Item, form: str, job: Job) -> Form:
         raise item.error
     word, _, limits = form.partition(":")
     contents.bring(item)
+    if item.look is None:
+        contents.look_at(item, job)
     made = MAKERS[word](contents, item, limits, job)
     if item.hash:
         contents.works.keep(("form", item.hash, item.name, form), made, size=_size(made))
@@ -72,6 +74,15 @@ def _text(contents: Contents, item: Item, limits: str, job: Job) -> Form:
             return told(contents, item, job)
 
 
+def _ocr(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return a PDF as OCR reads it, every page."""
+    look = item.look
+    if look is None or not look.numbers:
+        return _text(contents, item, limits, job)
+    pages = read_pages(contents, item, look.numbers, job)
+    return Form((quoted(item, joined(look, pages)),), _by(look, pages), unread(look.numbers, pages))
+
+
 def _document(contents: Contents, item: Item, job: Job) -> Form:
     look = item.look
     if look is None or look.markdown is None:
@@ -92,11 +103,11 @@ def joined(look: Look, pages: Sequence[PageText], *, pictured: Sequence[int] = (
     return "\n\n".join(rows)
 
 
-def unread(wanted: Sequence[int], pages: Sequence[PageText]) -> list[str]:
+def unread(wanted: Sequence[int], pages: Sequence[PageText]) -> tuple[str, ...]:
     """Return a warning for the pages that nobody could read anything on."""
     said = {page.page for page in pages if page.text.strip()}
     lost = [str(number) for number in wanted if number not in said]
-    return [f"no words were found on page {', '.join(lost)}"] if lost else []
+    return (f"no words were found on page {', '.join(lost)}",) if lost else ()
 
 
 def _by(look: Look, pages: Sequence[PageText]) -> str:
@@ -119,8 +130,6 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
 def _seen(contents: Contents, item: Item, job: Job) -> Form:
     """Return what a model that cannot see is told of a picture: the words in it, and what it shows."""
     data = contents.bring(item)
-    if item.look is None:
-        contents.look(job)
     mime = item.look.sort.mime if item.look is not None else item.claimed or "image/png"
     failures: list[Unreadable] = []
     parts: list[str] = []
@@ -203,9 +212,6 @@ def _image(contents: Contents, item: Item, limits: str, job: Job) -> Form:
 
 def _raw(contents: Contents, item: Item, limits: str, job: Job) -> Form:
     """Return a file with its bytes in the request, for who does not fetch addresses; called what it is."""
-    contents.bring(item)
-    if item.look is None:
-        contents.look(job)
     kind = item.kind
     return Form((item.filled(kind=kind, mime=item.look.sort.mime if item.look is not None else None),), "fetched")
 
@@ -224,6 +230,7 @@ def _sound(contents: Contents, item: Item, limits: str, job: Job) -> Form:
 
 MAKERS: dict[str, Callable[[Contents, Item, str, Job], Form]] = {
     "text": _text,
+    "ocr": _ocr,
     "pages": _pages,
     "image": _image,
     "raw": _raw,

@@ -5,6 +5,7 @@ client and two words: READ before the provider's body is read, BLOCK before a
 step that may block. Nothing bound to a thread lives across a yield.
 """
 
+import json
 import logging
 import math
 import random
@@ -16,7 +17,10 @@ import msgspec
 
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
-from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.content.contents import Contents
+from wallas.content.guarded import Unreadable
+from wallas.content.works import Job
+from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
@@ -24,6 +28,7 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.fitting import Fitting, ready
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
@@ -71,6 +76,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     previous_id: str | None = None
     keep_seals: bool = False
     dropped: Sequence[str] = ()
+    contents: Contents | None = None
+    """The request's files, None for words alone."""
+    look: "Callable[[], Plan] | None" = None
+    """Returns the plan with candidates, once the files were looked at; None where they are known."""
 
 
 class Attempts:
@@ -90,6 +99,8 @@ class Attempts:
         self.shown = Shown(id=plan.answer_id, created=plan.created)
         self.failures: list[ProviderError] = []
         self.dropped: list[str] = []
+        self.converted: list[str] = []
+        self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
         self.excluded = list(plan.excluded)
@@ -121,6 +132,7 @@ class Attempts:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
+            yield from self._looked()
             yield from self._moves()
         except GatewayError as error:
             yield self._error(error)
@@ -133,7 +145,8 @@ class Attempts:
     def ping(self) -> bytes:
         """Return a keep-alive; the first one fixes the status, the content is still free."""
         self.first_head.open(answered=False)
-        return self.out.ping()
+        progress = self.body.progress if isinstance(self.body, Job) else None
+        return (progress and self.out.note(f"wallas {json.dumps({'reading': progress})}")) or self.out.ping()
 
     def abandon(self) -> None:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
@@ -147,9 +160,57 @@ class Attempts:
         finally:
             self.closing.book("cancelled", 499)
 
+    def _looked(self) -> Iterator[bytes | Want]:
+        """Look at the request's files where that takes time, and decide only then who may answer."""
+        look, contents = self.plan.look, self.plan.contents
+        if look is None or contents is None:
+            return
+        yield from self._waited(contents.look, contents)
+        plan = self.plan = msgspec.structs.replace(look(), previous_id=self.plan.previous_id)
+        self.queue, self.excluded = Queue(plan.candidates), list(plan.excluded)
+        self.tally, self.record.profile = Tally(plan.needs), plan.profile
+        self.whole_turn = self.plain or plan.hold == "turn"
+
+    def _waited(self, action: Callable[[Job], object], contents: Contents) -> Generator[bytes | Want, None, None]:
+        """Wait for something that content's own threads do; raise what it raises."""
+        job = self.body = contents.works.start(action)
+        try:
+            while not job.done and job.failed is None:
+                yield READ
+        finally:
+            job.abort()
+            self.body = None
+        if job.error is not None:
+            raise job.error
+        if job.failed is not None:
+            raise GatewayError("the request ran out of time while its files were read", status=504, code="timeout")
+
+    def _readied(self, candidate: Candidate) -> Generator[bytes | Want, None, bool]:
+        """Have the files made what this candidate can take; return whether that was possible."""
+        contents = self.plan.contents
+        if contents is None:
+            return True
+        fitting = Fitting(contents, model=candidate.model, wire=candidate.provider.wire)
+        missing = fitting.missing(self.request)
+        if not missing:
+            return True
+        try:
+            yield from self._waited(lambda job: ready(contents, missing, job), contents)
+        except Unreadable as error:
+            item = next((item for item, form in missing if item.failed.get(form) is error), missing[0][0])
+            told = f"{item.where}: {item.title} cannot be read: {error.message}"
+            self.unreadable = BadRequest(told, param=item.where, code=f"unreadable_file_{error.code}")
+            reason = f"cannot take {item.title}, which cannot be converted: {error.message}"
+            self.excluded.append(Excluded(candidate.model, candidate.key, reason))
+            self.desk.health.release(candidate.place)
+            return False
+        return True
+
     def _moves(self) -> Iterator[bytes | Want]:
         while True:
             while (candidate := self._next()) is not None:
+                if not (yield from self._readied(candidate)):
+                    continue
                 try:
                     yield from self._answer(candidate)
                     return
@@ -331,6 +392,8 @@ class Attempts:
 
     def _final_error(self) -> GatewayError:
         hops, failures = self.record.hops, self.failures
+        if self.unreadable is not None and not hops:
+            return self.unreadable
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:
@@ -413,7 +476,9 @@ class Attempt:
             issuer=candidate.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
+            contents=attempts.plan.contents,
         )
+        attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
