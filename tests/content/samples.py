@@ -176,7 +176,8 @@ def _grid(table, table_row, table_cell, paragraph, part):
 
 def html() -> bytes:
     """Return a web page with a script that nobody should read."""
-    return f"<!doctype html><html><head><title>Towns</title><style>p{{}}</style></head><body>{_body()}</body></html>".encode()
+    head = "<head><title>Towns</title><style>p{}</style></head>"
+    return f"<!doctype html><html>{head}<body>{_body()}</body></html>".encode()
 
 
 def _body(parts: range = range(1, PARTS + 1)) -> str:

@@ -102,10 +102,10 @@ class Item:
 
     def filled(self, **changes: Any) -> Media:
         """Return it as a part that holds its bytes, whatever it was given as."""
-        assert self.data is not None
         media = self.media
         if media.data is None or changes:
-            whole: dict[str, Any] = {"data": b64encode(self.data).decode(), "url": None, "file_id": None, "extra": {}}
+            text = media.data or b64encode(self.data or b"").decode()
+            whole: dict[str, Any] = {"data": text, "url": None, "file_id": None, "extra": {}}
             media = msgspec.structs.replace(media, **(whole | changes))
         if self.look is not None and media.mime is None:
             media = msgspec.structs.replace(media, mime=self.look.sort.mime)

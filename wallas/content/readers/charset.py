@@ -3,6 +3,8 @@
 import codecs
 import re
 
+from wallas.content.language import SETS, language_of
+
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -44,6 +46,9 @@ def _tried(data: bytes, name: str) -> str | None:
 def _guessed(data: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
+    western = data[:SAMPLE].decode("cp1252", "replace")
+    if language_of(western) in SETS:  # else Spanish is taken for Polish: they share all letters but a few
+        return data.decode("cp1252", "replace"), "cp1252"
     best = from_bytes(data[:SAMPLE]).best()
     name = best.encoding if best is not None else "cp1252"
     text = _tried(data, name)
