@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,15 +19,21 @@ from wallas.content.library import Library
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
+from wallas.media.store import Limits as MediaLimits
+from wallas.media.store import MediaStore
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import provider_rows, provider_terms, providers
+from wallas.quota.authority import DatabaseAuthority, worker_name
+from wallas.quota.clocks import ZONES
 from wallas.quota.ledger import Ledger
+from wallas.quota.spool import Spool
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
+from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -49,6 +55,15 @@ LATE_SECONDS = 1.0
 
 STAMP_SECONDS = 60.0
 """How late a list may be committed after it was stamped, and still be taken up by the other workers."""
+
+
+def siblings(providers: Mapping[str, Provider]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the keys that are of one account with each key, by (provider, key)."""
+    return {
+        (name, key.id): tuple(other.id for other in provider.keys if other.account == key.account)
+        for name, provider in providers.items()
+        for key in provider.keys
+    }
 
 
 class Pace(NamedTuple):
@@ -81,12 +96,18 @@ class Service:
             proxy=settings.https_proxy,
             no_proxy=settings.no_proxy or "",
         )
+        self.media = MediaStore(self.engine, settings.instance / "media", limits=media_limits(settings))
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
-        self.health = Health(never_rest=[name for name, one in self.providers.items() if one.never_rest])
+        self.health = Health(
+            zones=ZONES,
+            never_rest=[name for name, one in self.providers.items() if one.never_rest],
+            siblings=siblings(self.providers),
+        )
         self.sharing = HealthSharing(
             self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
         )
+        self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.stamps: dict[str, float] = {}
         self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
@@ -96,7 +117,7 @@ class Service:
             settings,
             catalog=self.catalog(),
             providers=self.providers,
-            desk=Desk(health=self.health, ledger=Ledger(), journal=self.journal, ending=grace.seconds_left),
+            desk=Desk(health=self.health, ledger=self.quota.ledger, journal=self.journal, ending=grace.seconds_left),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.discover,
             library=self.library,
@@ -117,11 +138,38 @@ class Service:
             log.error("this worker starts without its database: %s", error)  # the master has checked it at its start
         return open_database(url)
 
+    def _ledger(self, never_rest: Iterable[str]) -> Ledger:
+        worker = worker_name()
+        spool = Spool(self.settings.instance / "quota", worker)
+        authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
+        return Ledger(authority, spool=spool, never_rest=never_rest)
+
+    def quota_rows(self) -> Mapping[str, Any]:
+        """Return how the windows of all usable providers stand, as all workers together know it."""
+        from wallas.quota.rows import merged, rows
+
+        ledger = self.quota.ledger
+        for model in self.router.catalog.models:
+            for key in self.providers[model.provider].keys if model.provider in self.providers else ():
+                ledger.seat(model, key)
+        ledger.tick()
+        return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
+
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:
             return []
         refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay)
-        return [refresh, Job("prune", lambda: prune(self.engine), PRUNE_SECONDS, delay=60.0)]
+        quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
+        return [refresh, quota, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+
+    def ask_quota(self) -> None:
+        """Ask the providers that tell it what is left of their keys' quota."""
+        ask_routes(self.providers, self.router.catalog.models, self.quota.ledger)
+
+    def prune(self) -> None:
+        """Delete what has had its time, rows first, then the bytes that no row has any more."""
+        prune(self.engine)
+        self.media.sweep()
 
     def catalog(self) -> Catalog:
         """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
@@ -225,9 +273,20 @@ class Service:
         """Stop what runs beside the requests, and commit what is still queued."""
         self.jobs.close()
         self.sharing.close()
+        self.quota.close()
         self.writer.close()
         self.library.close()
         self.transport.close()
         if self.fleet is not None:
             self.fleet.close()
         self.engine.dispose()
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """Return how much is kept of files and made media, as the user wants it."""
+    megabyte = 1024 * 1024
+    return MediaLimits(
+        file=settings.file_megabytes * megabyte,
+        owner=settings.files_megabytes * megabyte,
+        seconds=settings.media_hours * 3600.0,
+    )

@@ -135,8 +135,8 @@ class Rooms:
     def __init__(self, **rooms):
         self.rooms = rooms
 
-    def room(self, place, *, account, tokens):
-        return self.rooms.get(place.model, Room())
+    def room(self, model, key, *, tokens, output):
+        return self.rooms.get(model.id, Room())
 
 
 def test_an_empty_window_excludes_and_a_short_one_costs(tmp_path):

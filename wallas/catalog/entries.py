@@ -1,48 +1,21 @@
 """One model at one provider, as data: what it can do, what it costs, what it may use, and who said so when."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from wallas.catalog.names import exact_name, normal_name
+from wallas.settings import LIMIT_WORDS
 
 Kind: TypeAlias = Literal[
     "chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"
 ]
 Status: TypeAlias = Literal["working", "trial", "paid", "retired", "unverified"]
+Confidence: TypeAlias = Literal["high", "medium", "low"]
+"""How far a fact is believed: said by the provider itself or the user; read in dated sources; a guess or hearsay."""
 Scope: TypeAlias = Literal["key", "account", "model", "provider", "ip"]
 
-KINDS = frozenset(
-    {"chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"},
-)
-
-CAPABILITIES = frozenset(
-    {
-        "chat",
-        "tools",
-        "parallel_tools",
-        "json_object",
-        "json_schema",
-        "reasoning",
-        "logprobs",
-        "prefill",
-        "vision",
-        "audio",
-        "video",
-        "pdf",
-        "embeddings",
-        "rerank",
-        "moderation",
-        "image_generation",
-        "image_edit",
-        "video_generation",
-        "speech",
-        "transcription",
-        "ocr",
-        "realtime",
-    }
-)
-"""The words of the surface (section 3); the same in the data, in ``wallas.toml`` and in ``/v1/models``."""
+KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 KIND_CAPABILITY: dict[str, str] = {
     "chat": "chat",
@@ -80,8 +53,11 @@ class Price(Entry, frozen=True, kw_only=True):
         return self.input == 0 and self.output == 0 and not self.unit
 
 
-class Limits(Entry, frozen=True, kw_only=True):
-    """What may be used: requests (r) and tokens (t) per minute, hour, day, month. None is not known, 0 is nothing.
+class Limits(Entry, frozen=True, kw_only=True, rename=LIMIT_WORDS):
+    """What may be used: requests (r) and tokens (t) per minute, hour, day, week, month; USD a month.
+
+    None is not known, 0 is nothing. ``h5`` and ``d7`` are requests in any five hours and seven days, `5h` and `7d` in
+    the data, in ``wallas.toml`` and in ``/v1/models``.
 
     ``scope`` says what shares it: one key, all keys of an account, each model
     of an account, the whole provider, or this machine's address. ``reset`` is
@@ -91,11 +67,16 @@ class Limits(Entry, frozen=True, kw_only=True):
     rpm: int | None = None
     rph: int | None = None
     rpd: int | None = None
+    rpw: int | None = None
     rpmonth: int | None = None
+    h5: int | None = None
+    d7: int | None = None
     tpm: int | None = None
     tph: int | None = None
     tpd: int | None = None
+    tpw: int | None = None
     tpmonth: int | None = None
+    usd_month: float | None = None
     concurrent: int | None = None
     scope: Scope = "account"
     reset: str = "rolling"

@@ -72,6 +72,12 @@ def until_next_month(now: float | None = None) -> float:
     return min((datetime(year, month + 1, 1, tzinfo=UTC) - moment).total_seconds(), LONGEST)
 
 
+def seconds_of(value: str, now: float) -> float | None:
+    """Return the seconds until the instant that a header names in any way of writing one; ``now`` is the epoch."""
+    seconds = _seconds(value, now)
+    return None if seconds is None or seconds < 0 else seconds
+
+
 def _sources(headers: Mapping[str, str], message: str, details: Any, now: float) -> Iterator[float | None]:
     for name in _MILLISECONDS:
         if _PLAIN.fullmatch(headers.get(name, "").strip()):

@@ -25,8 +25,6 @@ LIST_SECONDS = 20.0
 LIST_PAGES = 20
 LIST_BYTES = 16 * 1024 * 1024
 
-_AUTH = {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
-
 
 class HttpProvider:
     """A provider reached over HTTP. Subclasses say how a body is made and where it is sent."""
@@ -94,7 +92,9 @@ class HttpProvider:
         secret = key.secret.reveal()
         if not secret:
             return {}
-        return {_AUTH[self.row.auth]: f"Bearer {secret}" if self.row.auth == "bearer" else secret}
+        if self.row.auth == "bearer":
+            return {"Authorization": f"Bearer {secret}"}
+        return {self.row.auth: secret}
 
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder; see ``Provider.decoder``."""

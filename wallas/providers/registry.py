@@ -6,9 +6,11 @@ are imported when a provider is made and used.
 """
 
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -24,17 +26,19 @@ from wallas.providers.extras import (
     OLLAMA_EXTRAS,
     RESPONSES_EXTRAS,
 )
-from wallas.providers.row import Row
+from wallas.providers.row import OWN, Row
 from wallas.providers.rows import MAIN
+from wallas.providers.rows_further import FURTHER
 from wallas.providers.rows_local import LOCAL
 from wallas.providers.rows_more import MORE
+from wallas.providers.rows_programs import PROGRAMS
 from wallas.settings import Key, ProviderSettings, Secret, Settings, SettingsError, Timeouts, is_loopback
 
 if TYPE_CHECKING:
     from wallas.catalog.build import Terms
     from wallas.transport import Transport
 
-ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL
+ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + PROGRAMS + FURTHER
 BY_NAME: dict[str, Row] = {row.name: row for row in ROWS}
 
 
@@ -133,6 +137,7 @@ WIRES: dict[str, Wire] = {
 
 ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
 SPECIAL = {"openai": ("openai", "OpenAI")}
+PROGRAM_ADAPTERS = {"espeak": ("espeak", "Espeak"), "edge-tts": ("edge", "Edge")}
 """Providers that need more than their wire's class and a row."""
 
 DIALECT = (
@@ -252,6 +257,10 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
     base_url = address(row, settings)
     if row.status == "retired":
         return State((), base_url, f"retired: {row.note}")
+    if row.needs and not any(installed(need) for need in row.needs):
+        return State((), base_url, f"not installed: {row.install}")
+    if row.wire == OWN:
+        return State((), base_url, "speaks a protocol of its own, which nothing here speaks yet")
     if points_here(base_url, settings):
         return State((), base_url, "its address is this gateway itself")
     if "{account}" in base_url:
@@ -264,6 +273,21 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
     if (row.keyless and wanted) or (moved and "{account}" not in base_url):
         return State((no_key(row),), base_url, None)
     return State((), base_url, missing(row))
+
+
+def retired(name: str) -> str | None:
+    """Return what became of the provider that a model's name begins with, None if that is none, or none that ended."""
+    row = next((BY_NAME[word] for mark in "/:" if (word := name.partition(mark)[0]) in BY_NAME), None)
+    if row is None or row.retired_on is None:
+        return None
+    return f"{row.label} was retired on {row.retired_on}: {row.note}"
+
+
+def installed(need: str) -> bool:
+    """Return whether a program (``espeak-ng``) or a module (``edge_tts.py``) is installed here."""
+    if need.endswith(".py"):
+        return find_spec(need.removesuffix(".py")) is not None
+    return shutil.which(need) is not None
 
 
 def missing(row: Row) -> str:
@@ -297,7 +321,7 @@ def providers(settings: Settings, transport: "Transport", *, keyless: bool = Tru
 def make(row: Row, now: State, settings: Settings, transport: "Transport") -> Provider:
     """Return the provider that a row and the settings describe, its adapter imported now."""
     table = settings.providers.get(row.name, ProviderSettings())
-    adapter = SPECIAL.get(row.name) if row.wire == OPENAI_CHAT else None
+    adapter = SPECIAL.get(row.name) if row.wire == OPENAI_CHAT else PROGRAM_ADAPTERS.get(row.name)
     module, name = adapter or ADAPTERS[row.wire]
     kind = getattr(import_module(f"wallas.providers.{module}"), name)
     provider: Provider = kind(
@@ -349,6 +373,7 @@ def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[
             trains_on_data=row.trains_on_data,
             offers=row.offers,
             retired=row.status == "retired",
+            moved=settings.base_url_for(row.name) is not None or row.source == "wallas.toml",
         )
         for name, row in rows(settings).items()
     }
@@ -377,7 +402,7 @@ def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str,
         "configured": provider is not None,
         "reason": None if provider is not None else now.reason or "switched off",
         "status": row.status,
-        "retires_on": row.date if row.status == "retired" else None,
+        "retires_on": row.retired_on,
         "wire": row.wire,
         "base_url": now.base_url.partition("?")[0],
         "pricing": row.free,
@@ -388,8 +413,16 @@ def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str,
         "key_url": row.key_url or None,
         "region": row.region or None,
         "trains_on_data": row.trains_on_data,
-        "capabilities": sorted({"chat"} | row.offers | ({"embeddings"} if row.embed else set())),
+        "terms": list(row.terms),
+        "capabilities": sorted(able(row)),
         "note": row.note or None,
         "source": row.source,
         "date": row.date or None,
+        "confidence": row.confidence,
     }
+
+
+def able(row: Row) -> frozenset[str]:
+    """Return the capability words of what a provider's interface serves."""
+    words = row.offers | row.operations | ({"embeddings"} if row.embed else frozenset())
+    return words | {"chat"} if row.chats else words

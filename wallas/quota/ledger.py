@@ -1,39 +1,270 @@
-"""Counts what is spent at each provider: reserved before the call, settled after it."""
+"""Counts what is spent at each provider: reserved before the call, settled after it, never more than is there.
 
-import threading
+On the request's path nothing but memory is touched: a worker spends from
+shares that it was granted. ``tick`` tells the authority what was spent and
+fetches more before a share is empty; only ``reserve`` on an empty share waits.
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from wallas.quota.authority import Authority
+from wallas.quota.clocks import Rolling, Steady
+from wallas.quota.purse import PATIENCE, Purse
+from wallas.quota.seats import COUNTED, KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
+from wallas.quota.spool import NoSpool, Spool
+from wallas.quota.twins import Twins
+from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKey
 
-class Reservation(NamedTuple):
-    """A call that is under way, with the tokens it is expected to take."""
+EXPIRES_AFTER = 900.0
+"""A reservation that nobody settles is booked as estimated: longer than any request may take."""
 
-    provider: str
-    model: str
-    account: str
-    tokens: int
+REFUND_MARGIN = 1.0
+"""Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""
 
 
-class Ledger:
-    """What this worker has spent and has under way, by (provider, model, account). It knows no limits yet."""
+class Refusal(NamedTuple):
+    """Why a call may not be made now: the window, and the instant at which it may (infinity: never)."""
 
-    def __init__(self) -> None:
-        """Start with nothing spent."""
-        self.open = 0
+    window: WindowKey
+    until: float
+
+
+class Reservation:
+    """A call under way, with what it is expected to take of each window; settle it once."""
+
+    __slots__ = ("at", "beyond", "estimate", "parts", "seat", "settled")
+
+    def __init__(self, seat: Seat, parts: list[tuple[Window, int, float, float]], at: float, estimate: int) -> None:
+        """Keep (window, kind of amount, amount, the window's end) for each window."""
+        self.seat = seat
+        self.parts = parts
+        self.at = at
+        self.estimate = estimate
+        self.beyond: list[Window] = []
+        """Windows that should have had nothing left."""
+        self.settled = False
+
+
+class Ledger(Purse):
+    """What this worker may spend and has under way, by seat; safe to use from many threads."""
+
+    def __init__(
+        self,
+        authority: Authority | None = None,
+        *,
+        now: Steady | None = None,
+        spool: Spool | NoSpool | None = None,
+        never_rest: Iterable[str] = (),
+    ) -> None:
+        """Spend what ``authority`` grants, by default all there is; ``spool`` outlives a kill -9."""
+        super().__init__(authority, now, never_rest=never_rest)
+        self.spool = spool or NoSpool()
+        self.seats: dict[tuple[str, str, str], Seat] = {}
+        self.sizes: dict[tuple[str, str], Tokens] = {}
+        self.under_way: dict[int, Reservation] = {}
         self.requests: dict[tuple[str, str, str], int] = {}
         self.tokens: dict[tuple[str, str, str], int] = {}
-        self.lock = threading.Lock()
+        """What this run has settled, by (provider, model, account)."""
+        self.twins = Twins(self.now)
 
-    def reserve(self, provider: str, model: str, account: str, *, tokens: int) -> Reservation:
-        """Return a reservation of one request and its tokens; settle it exactly once."""
-        with self.lock:
-            self.open += 1
-        return Reservation(provider, model, account, tokens)
+    @property
+    def open(self) -> int:
+        """Return how many calls are under way."""
+        return len(self.under_way)
 
-    def settle(self, reservation: Reservation, *, tokens: int | None) -> None:
-        """Book the call with its real tokens, or the estimate where the provider said nothing (None)."""
-        place = reservation[:3]
+    def seat(self, model: ModelLike, key: KeyLike) -> Seat:
+        """Return the seat of calls to a model with a key."""
+        seat = self.seats.get((model.provider, model.id, key.id))
+        if seat is not None and seat.version == self.version and seat.limits is model.limits:
+            return seat
         with self.lock:
-            self.open -= 1
+            return self._seated(model, key)
+
+    def available(self, seat: Seat, tokens: int = 0, output: int = 0, cost: float = 0.0) -> tuple[Window, float] | None:
+        """Return None if a call may be made now, else the window that refuses longest and for how many seconds.
+
+        Infinity: the window never holds that much.
+        """
+        now = self.now()
+        amounts = (1.0, seat.tokens.guess(tokens, output), cost)
+        found: tuple[Window, float] | None = None
+        for window, index in seat.charges:
+            if window.left < amounts[index] or now >= window.ends:
+                amount = amounts[index]
+                if (window.quiet and amount <= window.cap) or window.yields(amount):
+                    continue
+                at = window.back_at(amounts[index], now)
+                if at > now and now < window.canary_at and (found is None or at - now > found[1]):
+                    found = (window, at - now)
+        return found
+
+    def headroom(self, seat: Seat) -> float:
+        """Return the share of the tightest window that is still free, 0 to 1; 1 where no limit is known."""
+        now, least = self.now(), 1.0
+        for window, _ in seat.charges:
+            if now < window.shut:
+                return 0.0
+            if window.ends > 0 or window.used > 0:
+                least = min(least, (window.free + window.left) / max(window.most(now), 1.0))
+        return max(least, 0.0)
+
+    def reserve(
+        self, seat: Seat, *, tokens: int = 0, output: int = 0, cost: float = 0.0, wait: bool = True
+    ) -> Reservation | Refusal:
+        """Take one request, its tokens and its cost from every window that applies, all or none.
+
+        ``tokens`` is the estimated input, ``output`` the most that may come
+        (0: not said). With ``wait`` an empty share is filled up first, which may block on the database.
+        """
+        amounts = (1.0, seat.tokens.guess(tokens, output), cost)
+        if self.now() >= self.good_until:
+            self.void()
+        for again in (wait, False):
+            with self.lock:
+                now = self.now()
+                short = [
+                    (window, amounts[index])
+                    for window, index in seat.charges
+                    if (window.left < amounts[index] or now >= window.ends)
+                    and not window.passes
+                    and not window.yields(amounts[index])
+                ]
+                if not short:
+                    return self._spend(seat, amounts, now, tokens)
+            if not again:
+                break
+            self.fill(short)
+        window, at = max(((window, window.back_at(amount, now)) for window, amount in short), key=lambda one: one[1])
+        return Refusal(window.key, max(at, now + PATIENCE))
+
+    def settle(
+        self,
+        reservation: Reservation | None,
+        *,
+        input: int | None = None,
+        output: int | None = None,
+        cost: float | None = None,
+        counted: bool = True,
+        alive: bool = False,
+    ) -> None:
+        """Book what the call really took, or the estimate where the provider said nothing (None).
+
+        A call that the provider did not count gives everything back; ``alive``
+        says that it was answered. Settling twice, or nothing, does nothing.
+        """
+        if reservation is None:
+            return
+        said = None if input is None and output is None else float((input or 0) + (output or 0))
+        with self.lock:
+            if reservation.settled:
+                return
+            reservation.settled = True
+            self.under_way.pop(id(reservation), None)
+            seat = reservation.seat
+            place = (seat.provider, seat.model, seat.account)
             self.requests[place] = self.requests.get(place, 0) + 1
-            spent = reservation.tokens if tokens is None else tokens
-            self.tokens[place] = self.tokens.get(place, 0) + spent
+            self.tokens[place] = self.tokens.get(place, 0) + int(reservation.estimate if said is None else said)
+            for window, index, amount, ends in reservation.parts:
+                window.open -= 1
+                real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
+                if real is not None and real != amount:
+                    self._correct(window, real - amount, reservation.at, ends)
+            if counted and said is not None:
+                seat.tokens.learn(reservation.estimate, input or 0, output or 0)
+            for window in reservation.beyond if alive else ():
+                self._disprove(window, seat)
+            if not counted and reservation.at in seat.uses:
+                seat.uses.remove(reservation.at)
+        if alive:
+            self.twins.alive(*place)
+
+    def tick(self) -> None:
+        """Book what nobody settled, then ``refresh``; may block."""
+        now = self.now()
+        with self.lock:
+            late = [one for one in self.under_way.values() if now - one.at >= EXPIRES_AFTER]
+        for reservation in late:
+            self.settle(reservation)
+        self.refresh()
+
+    def close(self) -> None:
+        """Give back what is left, and leave."""
+        self.give_back()
+        self.spool.close(whole=self.trouble is None)
+
+    def _seated(self, model: ModelLike, key: KeyLike) -> Seat:
+        place = (model.provider, model.id)
+        tokens = self.sizes.get(place)
+        if tokens is None:
+            tokens = self.sizes[place] = Tokens()
+        account = self.same.get((model.provider, key.account), key.account)[:128]
+        old = self.seats.get((model.provider, model.id, key.id))
+        seat = Seat(model, key.id, account, tokens)
+        if old is not None:
+            seat.uses = old.uses
+        limits = model.limits
+        for kind, value in declared(limits).items():
+            where = window_key(seat, kind, limits.scope)
+            window = self.window(where, reset=limits.reset, known=where.model == seat.model[:200])
+            self._declare(window, Limit(value, "user" if limits.source == "wallas.toml" else "catalog", 0.0), seat)
+        for kind in COUNTED.get(seat.provider, ()):
+            self.window(window_key(seat, kind))
+        near = [self.places.get((seat.provider, where), []) for where in (seat.model[:200], ANY, FREE)]
+        seat.charges = charges([window for windows in near for window in windows if covers(window.key, seat)])
+        seat.version = self.version
+        self.seats[model.provider, model.id, key.id] = seat
+        return seat
+
+    def _declare(self, window: Window, limit: Limit, seat: Seat) -> None:
+        """Set what the catalog or the user says; of models that share a window the tightest counts."""
+        known = window.declared
+        shared = window.key.model != seat.model[:200] and known is not None and known.source == limit.source
+        limit = min(known, limit) if shared and known is not None else limit
+        if limit != known:
+            window.declare(limit, self.now())
+
+    def _spend(self, seat: Seat, amounts: tuple[float, float, float], now: float, estimate: int) -> Reservation:
+        parts: list[tuple[Window, int, float, float]] = []
+        reservation = Reservation(seat, parts, now, estimate)
+        spool = self.spool
+        for window, index in seat.charges:
+            amount = amounts[index]
+            if window.left < amount or now >= window.ends:
+                window.passes -= not window.soft
+                reservation.beyond.append(window)
+                window.granted += amount - window.left
+                window.left = amount
+            window.left -= amount
+            window.spent += amount
+            window.open += 1
+            window.touched = now
+            spool[window.slot] = window.spent
+            parts.append((window, index, amount, window.ends))
+        seat.uses.append(now)
+        self.under_way[id(reservation)] = reservation
+        return reservation
+
+    def _disprove(self, window: Window, seat: Seat) -> None:
+        """Open a window again, or raise a limit that was only guessed at: a call has succeeded beyond it."""
+        now = self.now()
+        if not window.soft:
+            window.open_again(now)
+        elif window.key.kind == "rpm" and (rate := float(seat.rate(now))) > window.most(now):
+            window.learn(Limit(rate, SOFT, now), now)
+
+    def _correct(self, window: Window, more: float, at: float, ends: float) -> None:
+        """Book the difference to what was reserved ``at`` an instant, in a period that ``ends``.
+
+        What is given back is this worker's again, unless time has given it back already.
+        """
+        now = self.now()
+        if more < 0 and window.unit != SLOTS:
+            clock = window.clock
+            if ends != window.ends or (isinstance(clock, Rolling) and now - at >= clock.seconds - REFUND_MARGIN):
+                return
+        window.spent += more
+        window.left = max(window.left - more, 0.0)
+        window.granted = window.spent + window.left
+        window.touched = now
+        self.spool[window.slot] = window.spent

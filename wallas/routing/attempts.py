@@ -18,25 +18,24 @@ import msgspec
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
-from wallas.content.guarded import Unreadable
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
 from wallas.routing import outcome
-from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.adapt import Lessons
+from wallas.routing.admission import Held, held
+from wallas.routing.attempt import Attempt
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
-from wallas.routing.fitting import Fitting, ready
-from wallas.routing.namespaces import restored, spaces_of
+from wallas.routing.files import looked, readied
+from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
-from wallas.routing.reading import Reading
-from wallas.routing.seam import Join, Mode, Shown
-from wallas.routing.tally import Tally, price
-from wallas.routing.trail import Hop, Record
-from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
+from wallas.routing.seam import Mode, Shown
+from wallas.routing.tally import Tally
+from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
 from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
@@ -47,8 +46,6 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
-ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
-"""Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +129,7 @@ class Attempts:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
-            yield from self._looked()
+            yield from looked(self)
             yield from self._moves()
         except GatewayError as error:
             yield self._error(error)
@@ -160,60 +157,15 @@ class Attempts:
         finally:
             self.closing.book("cancelled", 499)
 
-    def _looked(self) -> Iterator[bytes | Want]:
-        """Look at the request's files where that takes time, and decide only then who may answer."""
-        look, contents = self.plan.look, self.plan.contents
-        if look is None or contents is None:
-            return
-        yield from self._waited(contents.look, contents)
-        plan = self.plan = msgspec.structs.replace(look(), previous_id=self.plan.previous_id)
-        self.queue, self.excluded = Queue(plan.candidates), list(plan.excluded)
-        self.tally, self.record.profile = Tally(plan.needs), plan.profile
-        self.whole_turn = self.plain or plan.hold == "turn"
-
-    def _waited(self, action: Callable[[Job], object], contents: Contents) -> Generator[bytes | Want, None, None]:
-        """Wait for something that content's own threads do; raise what it raises."""
-        job = self.body = contents.works.start(action)
-        try:
-            while not job.done and job.failed is None:
-                yield READ
-        finally:
-            job.abort()
-            self.body = None
-        if job.error is not None:
-            raise job.error
-        if job.failed is not None:
-            raise GatewayError("the request ran out of time while its files were read", status=504, code="timeout")
-
-    def _readied(self, candidate: Candidate) -> Generator[bytes | Want, None, bool]:
-        """Have the files made what this candidate can take; return whether that was possible."""
-        contents = self.plan.contents
-        if contents is None:
-            return True
-        fitting = Fitting(contents, model=candidate.model, wire=candidate.provider.wire)
-        missing = fitting.missing(self.request)
-        if not missing:
-            return True
-        try:
-            yield from self._waited(lambda job: ready(contents, missing, job), contents)
-        except Unreadable as error:
-            item = next((item for item, form in missing if item.failed.get(form) is error), missing[0][0])
-            told = f"{item.where}: {item.title} cannot be read: {error.message}"
-            self.unreadable = BadRequest(told, param=item.where, code=f"unreadable_file_{error.code}")
-            reason = f"cannot take {item.title}, which cannot be converted: {error.message}"
-            self.excluded.append(Excluded(candidate.model, candidate.key, reason))
-            self.desk.health.release(candidate.place)
-            return False
-        return True
-
     def _moves(self) -> Iterator[bytes | Want]:
         while True:
             while (candidate := self._next()) is not None:
-                if not (yield from self._readied(candidate)):
+                if not (yield from readied(self, candidate)):
                     continue
                 try:
-                    yield from self._answer(candidate)
-                    return
+                    if (yield from self._answer(candidate)):
+                        return
+                    continue
                 except ProviderError as error:
                     self._failed(candidate, error)
                 if self.shown.mode(self.request) is Mode.OVER:
@@ -225,10 +177,10 @@ class Attempts:
                     time.sleep(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and not self.shown.started:
+        if self.empty:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
-            began = isinstance(self.empty[0], Started)
-            yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
+            before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
+            yield from self.closing.finish([*before, *self.empty], self.plan.candidates[0].model)
             return
         yield self._error(self._final_error())
 
@@ -280,13 +232,16 @@ class Attempts:
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
-            rest = health.resting(candidate.place, free=candidate.model.free)
-            if rest is not None and (not rest.breaker or self.queue.waiting):
-                left = rest.until - health.clock()
-                self.excluded.append(Excluded(candidate.model, candidate.key, f"resting: {rest.reason}", left))
+            kept = self.kept_out(candidate)
+            if kept is not None and (not kept.breaker or self.queue.waiting):
+                self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
                 return candidate
         return None
+
+    def kept_out(self, candidate: Candidate) -> Held | None:
+        """Return why a candidate may not be asked now, None if it may."""
+        return held(self.desk.health, self.desk.ledger, candidate.model, candidate.key, self.plan.needs)
 
     def _may_go_on(self, mode: Mode) -> bool:
         if not self.plan.fallback or (self.failures and not self.failures[-1].verdict.next_candidate):
@@ -302,17 +257,21 @@ class Attempts:
             return False
         return self.desk.budget.spend()
 
-    def _answer(self, candidate: Candidate) -> Iterator[bytes | Want]:
-        """Yield one candidate's answer; raise ProviderError when it fails."""
+    def _answer(self, candidate: Candidate) -> Generator[bytes | Want, None, bool]:
+        """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
         mode = self.shown.mode(self.request)
         attempt = self.attempt = Attempt(self, candidate, mode)
+        yield BLOCK
+        if (kept := attempt.reserve()) is not None:
+            self.attempt = None
+            self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
+            return False
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
-        yield BLOCK
         reading = attempt.send()
-        held = attempt.held
+        held_back = attempt.held
         ending: list[Finished] = []
         heard = 0
         while not reading.done:
@@ -322,7 +281,7 @@ class Attempts:
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
-                    held.append(event)
+                    held_back.append(event)
                     self.tally.hear(event)
                 elif data := self.show(event):
                     yield data
@@ -335,8 +294,9 @@ class Attempts:
             raise ProviderError(FailureKind.UNUSABLE, f"{len(ending)} answers where {self.request.n} were asked for")
         attempt.succeeded(ending)
         self.attempt = None
-        yield from self.closing.finish([*held, *ending], candidate.model)
+        yield from self.closing.finish([*held_back, *ending], candidate.model)
         yield from self._drain()
+        return True
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""
@@ -363,6 +323,8 @@ class Attempts:
             return
         self.failures.append(error)
         self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        if error.code == LOOP:
+            self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -373,7 +335,7 @@ class Attempts:
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
             self.pause = PAUSE_SECONDS * (0.5 + random.random())
 
-    def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
+    def _repeats(self, candidate: Candidate, attempt: Attempt, error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
         stale = error.code == "stale" and self.stale < MOST_ATTEMPTS
         local = self.desk.local.suspected(candidate.model.provider, error.code)
@@ -382,7 +344,9 @@ class Attempts:
             self.stale += 1
             self.record.hops.pop()
         else:
-            lessons = self.desk.learn(candidate, error, request=self.request, known=attempt.lessons)
+            lessons = self.desk.learn(
+                candidate, error, request=self.request, known=attempt.lessons, needs=self.plan.needs
+            )
             if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
                 return False
             self.lessons = lessons
@@ -430,110 +394,3 @@ class Attempts:
             if body.ended is False:
                 body.abort()
             self.body = None
-
-
-class Attempt:
-    """One try at one candidate: its stages, its hop, its reservation."""
-
-    def __init__(self, attempts: Attempts, candidate: Candidate, mode: Mode) -> None:
-        """Prepare the stages between the provider's events and the client."""
-        self.attempts = attempts
-        self.candidate = candidate
-        self.mode = mode
-        request, plan, shown = attempts.request, attempts.plan, attempts.shown
-        if not shown.started:
-            shown.model = candidate.model.id
-        extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request)
-        self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire),
-            custom=custom_tools(request),
-            json=request.output is not None and plan.hold != "event",
-            calls=plan.hold != "event",
-        )
-        self.substance = Substance(strict=attempts.whole_turn)
-        self.held: list[Event] = []
-        self.lessons = Lessons()
-        self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
-        self.started = attempts.desk.clock()
-        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
-        self.hop.after = (self.started - attempts.first_head.started) * 1000
-        attempts.record.hops.append(self.hop)
-        self.ttft: float | None = None
-        self.reservation = attempts.desk.ledger.reserve(
-            candidate.model.provider, candidate.model.id, candidate.key.account, tokens=plan.needs.tokens
-        )
-
-    def send(self) -> Reading:
-        """Fit, encode and send the request; return what reads the answer. May block."""
-        attempts, candidate = self.attempts, self.candidate
-        asked = attempts.shown.remainder(attempts.request, self.mode)
-        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
-        fitted = adapt(
-            asked,
-            model=candidate.model,
-            wire=candidate.provider.wire,
-            issuer=candidate.issuer,
-            asked_on=attempts.plan.codec.WIRE,
-            lessons=self.lessons,
-            contents=attempts.plan.contents,
-        )
-        attempts.converted = fitted.converted
-        reasoning = "reasoning" in candidate.model.capabilities
-        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
-        attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
-        attempts.desk.local.answered()
-        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
-        attempts.first_head.note_send()
-        return Reading(candidate.provider, attempts.body, fitted.request)
-
-    def feed(self, reading: Reading) -> Iterator[Event]:
-        """Yield the events of one read, as the client gets them."""
-        return self.join.feed(self.substance.feed(self.units.feed(restored(reading.feed(), self.spaces))))
-
-    def content(self) -> None:
-        """Note that content has come."""
-        self.attempts.deadlines.content()
-        if self.ttft is None:
-            self.ttft = self.attempts.desk.clock() - self.started
-            self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
-
-    def succeeded(self, ending: list[Finished]) -> None:
-        """Book a whole answer."""
-        desk = self.attempts.desk
-        latency = self._end("ok")
-        usage = self.attempts.tally.own(ending, self.hop)
-        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
-        desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
-        desk.ledger.settle(self.reservation, tokens=(usage.input or 0) + (usage.output or 0))
-        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
-
-    def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
-        """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
-        desk = self.attempts.desk
-        kind = FailureKind.GATEWAY if ours else error.kind
-        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else kind.name.lower())
-        self.hop.message, self.hop.status = error.message, error.status
-        desk.ledger.settle(self.reservation, tokens=None)
-        if not count:
-            desk.health.release(self.candidate.place)
-            return
-        desk.health.failed(self.candidate.place, error)
-        rest = desk.health.resting(self.candidate.place, free=self.candidate.model.free)
-        self.hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
-        hop = self.hop
-        told = (self.attempts.plan.id, hop.provider, hop.model, hop.key, hop.outcome, hop.ms)
-        log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
-        if error.kind in ALARMING or error.code == "tls_certificate":
-            log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
-
-    def cancelled(self) -> None:
-        """Book an attempt that the client left: nobody is to blame."""
-        self._end("cancelled")
-        self.attempts.desk.health.release(self.candidate.place)
-        self.attempts.desk.ledger.settle(self.reservation, tokens=None)
-
-    def _end(self, outcome: str) -> float:
-        latency = self.attempts.desk.clock() - self.started
-        self.hop.outcome, self.hop.ms = outcome, latency * 1000
-        return latency

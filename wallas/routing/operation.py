@@ -8,13 +8,17 @@ the request: whoever gave the last part is asked for the next one first.
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from wallas.errors import FailureKind, GatewayError, ProviderError
+from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
+from wallas.routing.admission import Held, book_refusal, hear, held, reserve
 from wallas.routing.attempts import MOST_ATTEMPTS
 from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.line import Line
+from wallas.routing.needs import Needs
 from wallas.routing.queue import REMOVES
 from wallas.routing.router import Options, Router
 from wallas.routing.selection import Chosen, Task, choose
@@ -83,9 +87,14 @@ class Run:
         ``tokens`` is what the call is expected to use, ``usage`` reads what it did use.
         """
         failed = len(self.failures)
-        while (candidate := self._next(first=failed == len(self.failures))) is not None:
+        needs = Needs(frozenset(), tokens, 1)
+        while (candidate := self._next(needs, first=failed == len(self.failures))) is not None:
+            reservation = reserve(self.desk.ledger, candidate.model, candidate.key, needs)
+            if isinstance(reservation, Held):
+                self._pass_over(candidate, reservation)
+                continue
             try:
-                answer = self._attempt(candidate, ask, tokens, usage)
+                answer = self._attempt(candidate, ask, reservation, usage)
             except ProviderError as error:
                 self._failed(candidate, error)
                 if not error.verdict.next_candidate:
@@ -109,7 +118,7 @@ class Run:
             told["X-Wallas-Dropped"] = ", ".join(dict.fromkeys(self.dropped))[:2000]
         return {name: value.encode("ascii", "replace").decode() for name, value in told.items()}
 
-    def _next(self, *, first: bool) -> Candidate | None:
+    def _next(self, needs: Needs, *, first: bool) -> Candidate | None:
         """Return who is asked now: whoever answered last, else the next that does not rest; None for nobody."""
         if self.last is not None and self.last in self.waiting:
             return self.last
@@ -118,9 +127,9 @@ class Run:
             return None
         while self.waiting:
             candidate = self.waiting[0]
-            rest = self.desk.health.resting(candidate.place, free=candidate.model.free)
-            if rest is not None and not (rest.breaker and len(self.waiting) == 1):
-                self._leave_out(self.waiting.pop(0), f"resting: {rest.reason}", rest.until - self.desk.health.clock())
+            kept = held(self.desk.health, self.desk.ledger, candidate.model, candidate.key, needs)
+            if kept is not None and not (kept.breaker and len(self.waiting) == 1):
+                self._leave_out(self.waiting.pop(0), kept.reason, kept.seconds)
             elif self.desk.health.claim(candidate.place) or len(self.waiting) == 1:
                 return candidate
             else:
@@ -129,6 +138,14 @@ class Run:
 
     def _leave_out(self, candidate: Candidate, reason: str, seconds: float | None) -> None:
         self.excluded.append(Excluded(candidate.model, candidate.key, reason, seconds))
+
+    def _pass_over(self, candidate: Candidate, kept: Held) -> None:
+        """Leave out who has no quota left, though a moment ago it seemed so."""
+        self.desk.health.release(candidate.place)
+        self.waiting.remove(candidate)
+        if candidate == self.last:
+            self.last = None
+        self._leave_out(candidate, kept.reason, kept.seconds)
 
     def _failed(self, candidate: Candidate, error: ProviderError) -> None:
         self.failures.append(error)
@@ -140,7 +157,9 @@ class Run:
         if error.verdict.strike:
             self.waiting.sort(key=lambda other: other.model.provider == candidate.model.provider)
 
-    def _attempt(self, candidate: Candidate, ask: Asking[A], tokens: int, usage: Callable[[A], Usage | None]) -> A:
+    def _attempt(
+        self, candidate: Candidate, ask: Asking[A], reservation: Reservation, usage: Callable[[A], Usage | None]
+    ) -> A:
         """Return one candidate's answer, booked with health and quota; raise ProviderError when it fails."""
         desk, model = self.desk, candidate.model
         started = desk.clock()
@@ -148,33 +167,35 @@ class Run:
             self.overhead = (started - self.started) * 1000
         hop = Hop(provider=model.provider, model=model.id, key=candidate.key.id, after=(started - self.started) * 1000)
         self.record.hops.append(hop)
-        reservation = desk.ledger.reserve(model.provider, model.id, candidate.key.account, tokens=tokens)
-        spent: int | None = None
+        line = self._line(candidate, reservation)
         try:
-            answer = ask(candidate, self._line(candidate))
+            answer = ask(candidate, line)
             hop.outcome = "ok"
-            used = usage(answer) or Usage(input=tokens)
+            used = usage(answer) or Usage(input=reservation.estimate)
             hop.input, hop.output = used.input, used.output
-            spent = (used.input or 0) + (used.output or 0)
+            desk.ledger.settle(reservation, input=used.input, output=used.output or 0, alive=True)
             desk.health.succeeded(candidate.place, latency=desk.clock() - started)
             return answer
         except ProviderError as error:
             hop.outcome, hop.message, hop.status = error.kind.name.lower(), error.message, error.status
+            said = line.refusal
+            book_refusal(desk.ledger, reservation, error, said.headers if said else {}, said.data if said else b"")
             desk.health.failed(candidate.place, error)
-            rest = desk.health.resting(candidate.place, free=model.free)
-            hop.retry_after = rest.until - desk.health.clock() if rest else error.retry_after
+            kept = held(desk.health, desk.ledger, model, candidate.key, Needs(frozenset(), reservation.estimate, 1))
+            hop.retry_after = kept.seconds if kept else error.retry_after
             raise
         except BaseException:
             desk.health.release(candidate.place)
             raise
         finally:
             hop.ms = (desk.clock() - started) * 1000
-            desk.ledger.settle(reservation, tokens=spent)
+            desk.ledger.settle(reservation)
 
-    def _line(self, candidate: Candidate) -> Line:
+    def _line(self, candidate: Candidate, reservation: Reservation) -> Line:
         limit = self.task.seconds or candidate.provider.timeouts.whole
         until = min(self.until, time.monotonic() + limit)
-        return Line(candidate.provider, until=until, seconds=min(limit, self.total))
+        heard = partial(hear, self.desk.ledger, reservation)
+        return Line(candidate.provider, until=until, seconds=min(limit, self.total), heard=heard)
 
     def _nobody(self) -> GatewayError:
         last = self.failures[-1] if self.failures else None

@@ -1,6 +1,6 @@
 """Reads one provider's answer: head, refusal or body, stream or whole, as events."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wallas import codecs
@@ -17,8 +17,16 @@ REFUSAL_BYTES = 256 * 1024
 class Reading:
     """A body under way; ``feed`` reads it once and yields the events that came, ``done`` tells when to stop."""
 
-    def __init__(self, provider: Provider, body: Any, request: ChatRequest) -> None:
-        """Read the answer to ``request`` from ``body``."""
+    def __init__(
+        self,
+        provider: Provider,
+        body: Any,
+        request: ChatRequest,
+        *,
+        heard: Callable[[Mapping[str, str]], object] = lambda headers: None,
+    ) -> None:
+        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here."""
+        self.heard = heard
         self.provider = provider
         self.body = body
         self.request = request
@@ -82,6 +90,7 @@ class Reading:
                 raise
 
     def _meet_head(self) -> None:
+        self.heard(self.body.headers)
         status, kind = self.body.status, self.body.headers.get("content-type", "")
         if status >= 400:
             self.refusal = bytearray()

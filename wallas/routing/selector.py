@@ -4,6 +4,7 @@ Ranked lists are kept per profile for a quarter of a second. A request walks
 one from the top, adds its own terms, and stops when no later model can win.
 """
 
+import math
 import time
 from bisect import insort
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from wallas.catalog.entries import Model
 from wallas.health import Health, Place
 from wallas.providers.base import Provider
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
 from wallas.settings import Key
@@ -31,7 +33,7 @@ EXPLORE_SECONDS = 1.0
 
 
 class Room(NamedTuple):
-    """What a quota says of one more call: seconds until it fits (0: now), and the share that is free, 0 to 1."""
+    """What a quota says of one more call: seconds until it fits (0: now, infinity: never), the free share, 0 to 1."""
 
     seconds: float = 0.0
     headroom: float = 1.0
@@ -44,8 +46,11 @@ AMPLE = Room()
 class Quota(Protocol):
     """What is left of a candidate's limits."""
 
-    def room(self, place: Place, *, account: str, tokens: int) -> Room:
-        """Return whether one more call of so many tokens fits. Costs a microsecond, never blocks."""
+    def room(self, model: Model, key: Key, *, tokens: int, output: int) -> Room:
+        """Return whether one more call of so many tokens in and at most ``output`` (0: not said) out fits.
+
+        Costs a microsecond, never blocks.
+        """
 
 
 class Ranking:
@@ -97,6 +102,7 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.inabilities = Inabilities()
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
@@ -168,9 +174,10 @@ class Selector:
                 continue
             own = parts
             if self.quota is not None:
-                room = self.quota.room(place, account=key.account, tokens=needs.tokens)
+                room = self.quota.room(model, key, tokens=needs.tokens, output=needs.output)
                 if room.seconds > 0:
-                    excluded.append(Excluded(model, key, f"quota: {room.reason}", room.seconds))
+                    seconds = room.seconds if math.isfinite(room.seconds) else None
+                    excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds))
                     continue
                 scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
                 own = parts._replace(scarcity=parts.scarcity + scarce)
@@ -198,6 +205,9 @@ class Selector:
         trusted = model.key in terms.named and "capabilities" in model.guessed
         if not trusted and not needs.capabilities <= model.capabilities:
             return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
+        lacks = self.inabilities.of((provider, model.id), needs.capabilities) if self.inabilities.found else None
+        if lacks is not None:
+            return f"cannot take: {lacks}, it said when asked"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":

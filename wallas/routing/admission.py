@@ -1,0 +1,110 @@
+"""Keeps out who rests or has no quota left, and books calls with both: health and the ledger, seen as one."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from wallas.catalog.entries import Model
+from wallas.errors import ProviderError, Scope
+from wallas.health import Health, Place
+from wallas.quota.learning import learn_refusal, listen, settle_failure
+from wallas.quota.ledger import Ledger, Refusal, Reservation
+from wallas.quota.windows import WindowKey
+from wallas.routing.needs import Needs
+from wallas.routing.reading import Reading
+from wallas.routing.selector import AMPLE, Room
+from wallas.routing.strategies import USUAL_OUTPUT
+from wallas.routing.tally import price
+from wallas.settings import Key
+
+
+class Held(NamedTuple):
+    """Why somebody is kept out, for how many seconds (None: for ever); only a ``breaker``'s rest may be overridden."""
+
+    reason: str
+    seconds: float | None
+    breaker: bool = False
+
+
+class Rooms:
+    """What the ledger says to whoever ranks and chooses."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Ask this ledger."""
+        self.ledger = ledger
+
+    def room(self, model: Model, key: Key, *, tokens: int, output: int) -> Room:
+        """Return whether one more call fits, and how much is free; costs a microsecond or two, and never blocks."""
+        seat = self.ledger.seat(model, key)
+        if not seat.charges:
+            return AMPLE
+        cost = 0.0 if model.free else expected_cost(model, tokens, output)
+        empty = self.ledger.available(seat, tokens, output, cost)
+        if empty is None:
+            return Room(headroom=self.ledger.headroom(seat))
+        window, seconds = empty
+        return Room(seconds, 0.0, _why(window.key, seconds))
+
+
+def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
+    """Return what keeps a model with a key out longest, None if it may be called now."""
+    cost = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output)
+    empty = ledger.available(ledger.seat(model, key), needs.tokens, needs.output, cost)
+    found = None if empty is None else _refused(empty[0].key, empty[1])
+    rest = health.resting(Place(model.provider, model.id, key.id), free=model.free) if health.rests else None
+    if rest is None or (found is not None and found.seconds is None):
+        return found
+    left = rest.until - health.clock()
+    if found is not None and found.seconds is not None and found.seconds > left:
+        return found
+    return Held(f"resting: {rest.reason}", left, rest.breaker and found is None)
+
+
+def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
+    """Take what a call is expected to use, or say why not; may block on an empty share."""
+    cost = expected_cost(model, needs.tokens, needs.output)
+    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
+    if isinstance(taken, Refusal):
+        return _refused(taken.window, taken.until - ledger.now())
+    return taken
+
+
+def expected_cost(model: Model, tokens: int, output: int) -> float:
+    """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
+    return price(model, tokens, output or USUAL_OUTPUT) or 0.0
+
+
+def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:
+    """Learn from an answer's headers, as soon as they are here."""
+    if reservation is not None:
+        listen(ledger, reservation.seat, headers)
+
+
+def book_failure(
+    ledger: Ledger, reservation: Reservation | None, error: ProviderError, reading: Reading | None
+) -> None:
+    """Settle a failed call as its provider counts it, and learn from what was said.
+
+    Where the ledger now keeps the model out until its window begins anew, nothing else needs to rest.
+    """
+    if reservation is None:
+        return
+    body = bytes(reading.refusal or b"") if reading is not None else b""
+    book_refusal(ledger, reservation, error, reading.body.headers if reading is not None else {}, body)
+
+
+def book_refusal(
+    ledger: Ledger, reservation: Reservation, error: ProviderError, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Do the same for a call whose whole answer is at hand."""
+    settle_failure(ledger, reservation, error)
+    if learn_refusal(ledger, reservation.seat, error, headers, body):
+        error.scope = Scope.NOTHING
+
+
+def _refused(key: WindowKey, seconds: float) -> Held:
+    return Held(f"quota: {_why(key, seconds)}", max(seconds, 0.0) if math.isfinite(seconds) else None)
+
+
+def _why(key: WindowKey, seconds: float) -> str:
+    return f"{key.kind} used up" if math.isfinite(seconds) else f"{key.kind} is less than this request takes"

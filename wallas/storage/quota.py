@@ -1,0 +1,111 @@
+"""Windows of quota as all workers share them: read, changed by a function and written back in one transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, Engine, Row, delete, or_, select, text, tuple_
+
+from wallas.models import LeaseRow, QuotaRow
+from wallas.storage.engine import reading, writing
+from wallas.storage.rows import fitted, table_of
+
+WORKER = "quota/"
+"""How the row of ``leases`` begins in which a worker says that it lives."""
+
+
+class QuotaEntry(NamedTuple):
+    """One window: whose, its clock, the limit that holds with its source and time, and the state as JSON."""
+
+    provider: str
+    account: str
+    key_id: str
+    model: str
+    kind: str
+    clock: str
+    most: float | None
+    source: str | None
+    learned_at: float | None
+    state: str
+    updated_at: float
+
+
+QuotaKey: TypeAlias = tuple[str, str, str, str, str]
+"""(provider, account, key id, model, kind)."""
+Change: TypeAlias = Callable[[dict[QuotaKey, QuotaEntry], frozenset[str]], Iterable[QuotaEntry]]
+"""Returns the windows as they shall be, from those that were found and from the names of the workers that live."""
+
+ALIVE = text("""
+INSERT INTO leases (name, holder, expires_at) VALUES (:name, :holder, :until)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+""")
+
+SAVE = text("""
+INSERT INTO quota (provider, account, key_id, model, kind, clock, most, source, learned_at, state, updated_at)
+VALUES (:provider, :account, :key_id, :model, :kind, :clock, :most, :source, :learned_at, :state, :updated_at)
+ON CONFLICT (provider, account, key_id, model, kind) DO UPDATE SET
+    clock = excluded.clock, most = excluded.most, source = excluded.source, learned_at = excluded.learned_at,
+    state = excluded.state, updated_at = excluded.updated_at
+""")
+
+PATIENCE = 1.0
+"""How long an exchange waits for the database; then the worker goes on with what it knows."""
+
+LOCK = 5_710_425_003
+"""The advisory lock under which PostgreSQL's workers take turns: a row that does not exist cannot be locked."""
+
+
+def change_quota(
+    engine: Engine, keys: Sequence[QuotaKey], change: Change, *, worker: str, now: float, alive_until: float
+) -> None:
+    """Change the windows of ``keys`` in one transaction; ``worker`` is noted as alive until then."""
+    with writing(engine, patience=PATIENCE) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        connection.execute(ALIVE, {"name": WORKER + worker, "holder": worker, "until": alive_until})
+        live = frozenset(_live(connection, now))
+        found = {entry[:5]: entry for entry in _find(connection, keys)}
+        rows = fitted(table_of(QuotaRow), list(change(found, live)))
+        if rows:
+            connection.execute(SAVE, rows)
+
+
+def load_quota(engine: Engine, *, since: float = 0.0) -> list[QuotaEntry]:
+    """Return the windows that changed after ``since``."""
+    table = table_of(QuotaRow)
+    with reading(engine) as connection:
+        rows = connection.execute(select(table).where(table.c.updated_at > since).limit(20_000))
+        return [_entry(row) for row in rows]
+
+
+def live_workers(engine: Engine, *, now: float) -> frozenset[str]:
+    """Return the names of the workers that live."""
+    with reading(engine) as connection:
+        return frozenset(_live(connection, now))
+
+
+def leave_quota(engine: Engine, worker: str, *, now: float) -> None:
+    """Note that a worker is gone, and forget those that have been for an hour."""
+    table = table_of(LeaseRow)
+    gone = table.c.name.like(WORKER + "%") & (table.c.expires_at < now - 3600)
+    with writing(engine) as connection:
+        connection.execute(delete(table).where(or_(table.c.name == WORKER + worker, gone)))
+
+
+def _live(connection: Connection, now: float) -> list[str]:
+    table = table_of(LeaseRow)
+    named = select(table.c.holder).where(table.c.name.like(WORKER + "%"), table.c.expires_at > now)
+    return [str(row[0]) for row in connection.execute(named)]
+
+
+def _find(connection: Connection, keys: Sequence[QuotaKey]) -> list[QuotaEntry]:
+    table = table_of(QuotaRow)
+    columns = tuple_(table.c.provider, table.c.account, table.c.key_id, table.c.model, table.c.kind)
+    found: list[QuotaEntry] = []
+    for start in range(0, len(keys), 100):
+        some = select(table).where(columns.in_(keys[start : start + 100]))
+        found += [_entry(row) for row in connection.execute(some)]
+    return found
+
+
+def _entry(row: Row[Any]) -> QuotaEntry:
+    return QuotaEntry(*row)  # type: ignore[call-arg]
