@@ -137,7 +137,9 @@ WIRES: dict[str, Wire] = {
 
 ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
 SPECIAL = {"openai": ("openai", "OpenAI")}
-PROGRAM_ADAPTERS = {"espeak": ("espeak", "Espeak"), "edge-tts": ("edge", "Edge")}
+PROGRAM_ADAPTERS = {"espeak": ("espeak", "Espeak"), "edge-tts": ("edge", "Edge")} | {
+    name: ("reader", "Reader") for name in ("tesseract", "rapidocr", "easyocr")
+}
 """Providers that need more than their wire's class and a row."""
 
 DIALECT = (
@@ -284,7 +286,9 @@ def retired(name: str) -> str | None:
 
 
 def installed(need: str) -> bool:
-    """Return whether a program (``espeak-ng``) or a module (``edge_tts.py``) is installed here."""
+    """Return whether a program (``espeak-ng``) or a module (``edge_tts.py``) is installed here, or all of several."""
+    if "+" in need:
+        return all(installed(one) for one in need.split("+"))
     if need.endswith(".py"):
         return find_spec(need.removesuffix(".py")) is not None
     return shutil.which(need) is not None
