@@ -31,6 +31,7 @@ BLUEPRINTS = (
     "ocr",
     "speech",
     "transcription",
+    "images",
 )
 
 
