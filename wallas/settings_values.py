@@ -163,6 +163,8 @@ class ModelSettings:
     free: bool | None = None
     quality: float | None = None
     trains_on_data: bool | None = None
+    status: str | None = None
+    retires_on: str | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 

@@ -81,7 +81,9 @@ def stats() -> Response:
     """Tell what happened at every (provider, model), in all workers, since the database was made."""
     service().sharing.tell()
     service().writer.flush(1.0)
-    return json_response({"circuits": circuits(service().load_circuits(), now=time.time())})
+    told = circuits(service().load_circuits(), now=time.time())
+    others = service().answered_as()
+    return json_response({"circuits": [row | others.get(row["key"], {}) for row in told]})
 
 
 def circuits(rows: Any, *, now: float) -> list[dict[str, Any]]:

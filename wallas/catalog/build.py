@@ -8,13 +8,26 @@ from typing import Any
 import msgspec
 
 from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
-from wallas.catalog.families import DATA, fits, traits
-from wallas.catalog.listing import MODEL_ID, Listing
+from wallas.catalog.families import DATA, fits, prior_origin, traits
+from wallas.catalog.listing import MODEL_ID, RETIRED_DAYS, Listing
 from wallas.catalog.snapshot import Catalog
 from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
 _LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data")
-_USER_SAYS = ("kind", "context", "max_output", "free", "quality", "trains_on_data", "dimensions")
+_USER_SAYS = (
+    "kind",
+    "context",
+    "max_output",
+    "free",
+    "quality",
+    "trains_on_data",
+    "dimensions",
+    "status",
+    "retires_on",
+)
+
+
+USER = "wallas.toml"
 
 
 class ModelFile(msgspec.Struct, frozen=True):
@@ -29,7 +42,6 @@ class LimitLine(Limits, frozen=True, kw_only=True):
 
     provider: str
     match: str
-    confidence: str = ""
     note: str = ""
 
 
@@ -82,7 +94,9 @@ def with_priors(model: Model) -> Model:
     if model.kind != "chat":
         return model
     known = traits(model.id)
-    return msgspec.structs.replace(model, quality=known.quality, coding=known.coding)
+    return msgspec.structs.replace(
+        model, quality=known.quality, coding=known.coding, origins=model.origins | {"quality": prior_origin()}
+    )
 
 
 def build(
@@ -118,10 +132,11 @@ def merge_listing(models: dict[str, Model], listing: Listing, terms: Terms) -> N
     for model in listing.models:
         known_model = models.get(model.key)
         if model.missing_since is not None:
-            gone = known_model or discovered(model, terms)
+            gone = known_model or discovered(model, terms, listing.date)
             models[model.key] = msgspec.structs.replace(gone, missing_since=model.missing_since)
         else:
-            models[model.key] = refreshed(known_model, model, listing.date) if known_model else discovered(model, terms)
+            fresh = refreshed(known_model, model, listing.date) if known_model else None
+            models[model.key] = fresh or discovered(model, terms, listing.date)
 
 
 def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
@@ -137,9 +152,15 @@ def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
         said["free"] = listed.free
     if known.retires_on is not None and known.retires_on <= listed_on and "retires_on" not in said:
         said |= {"retires_on": None, "status": "working"}  # its day has passed, and it is still there
-    aliases = tuple(dict.fromkeys((*known.aliases, *listed.aliases)))
     return msgspec.structs.replace(
-        known, **said, aliases=aliases, missing_since=None, source=listed.source, date=listed.date
+        known,
+        **said,
+        aliases=tuple(dict.fromkeys((*known.aliases, *listed.aliases))),
+        missing_since=None,
+        source=listed.source,
+        date=listed_on,
+        confidence="high",
+        origins={fact: origin for fact, origin in known.facts().items() if fact not in (*said, "limits", "status")},
     )
 
 
@@ -147,7 +168,7 @@ SILENT = frozenset({"prefill", "parallel_tools", "logprobs", "json_object", "jso
 """Capabilities that lists rarely name: their absence from one says nothing."""
 
 
-def discovered(model: Model, terms: Terms) -> Model:
+def discovered(model: Model, terms: Terms, listed_on: str) -> Model:
     """Return a model known only from a list, its gaps filled by its family; what was filled is in ``guessed``."""
     guessed = set(model.guessed)
     said: dict[str, Any] = {}
@@ -164,7 +185,15 @@ def discovered(model: Model, terms: Terms) -> Model:
         said["capabilities"] = frozenset({KIND_CAPABILITY[model.kind]})
     if model.trains_on_data is None:
         said["trains_on_data"] = terms.trains_on_data
-    return msgspec.structs.replace(model, **said, guessed=frozenset(guessed))
+    by_family = {fact: prior_origin() for fact in said if fact in guessed}
+    return msgspec.structs.replace(
+        model,
+        **said,
+        guessed=frozenset(guessed),
+        date=model.date or listed_on,
+        confidence="high",
+        origins=model.origins | by_family,
+    )
 
 
 def finished(model: Model, terms: Terms, day: str) -> Model:
@@ -175,18 +204,26 @@ def finished(model: Model, terms: Terms, day: str) -> Model:
     free = said.get("free", model.free)
     if free and model.limits is None:
         said["limits"] = free_limits(model.provider, model.id)
-    if model.status == "retired" or terms.retired or (model.retires_on is not None and model.retires_on <= day):
+    passed = model.retires_on is not None and model.retires_on <= day
+    if model.status == "retired" or terms.retired or passed or is_long_gone(model, day):
         said["status"] = "retired"
     elif not free and model.status == "working":
         said["status"] = "paid"
     return msgspec.structs.replace(model, **said) if said else model
 
 
+def is_long_gone(model: Model, day: str) -> bool:
+    """Return whether the provider's own list has been without a model for so long that it is not coming back."""
+    if model.missing_since is None:
+        return False
+    return (Date.fromisoformat(day) - Date.fromisoformat(model.missing_since)).days >= RETIRED_DAYS
+
+
 def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, terms: Terms, day: str) -> None:
     """Lay a user's ``[providers.NAME]`` table over all else; raise SettingsError for words that mean nothing."""
     for said in table.models:
         key = f"{name}/{said.id}"
-        models[key] = overridden(models.get(key), name, said, terms)
+        models[key] = overridden(models.get(key), name, said, terms, day)
     for key, model in models.items():
         if model.provider != name:
             continue
@@ -199,7 +236,7 @@ def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, te
         models[key] = msgspec.structs.replace(model, **changes) if changes else model
 
 
-def overridden(known: Model | None, provider: str, said: ModelSettings, terms: Terms) -> Model:
+def overridden(known: Model | None, provider: str, said: ModelSettings, terms: Terms, day: str) -> Model:
     """Return a model as the user's table has it, over what was known of it."""
     where = f"wallas.toml: [[providers.{provider}.models]] {said.id!r}"
     if not MODEL_ID.fullmatch(said.id):
@@ -209,7 +246,7 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
     wrong = sorted(set(said.capabilities or ()) - CAPABILITIES)
     if wrong:
         raise SettingsError(f"{where}: capabilities has the unknown {wrong[0]!r}")
-    fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms)  # type: ignore[arg-type]
+    fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms, "")  # type: ignore[arg-type]
     base = known or fresh
     changes: dict[str, Any] = {name: value for name in _USER_SAYS if (value := getattr(said, name)) is not None}
     if said.quality is not None:
@@ -224,16 +261,34 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
     free = changes.get("free", terms.free if terms.free is not None else base.free)
     if said.free is None and said.price is not None:
         free = price_of(said.price).zero or free
-    guessed = base.guessed - frozenset(changes)
+    ended = said.retires_on is not None and said.retires_on <= day
+    changes = {"status": "retired" if ended else "working"} | changes | {"free": free}
+    fixed = said_fields(said)
     return msgspec.structs.replace(
-        base, **(changes | {"free": free}), status="working", guessed=guessed, source="wallas.toml", date=base.date
+        base,
+        **changes,
+        guessed=base.guessed - frozenset(changes),
+        fixed=fixed,
+        source=USER,
+        date=day,
+        confidence="high",
+        origins={
+            fact: origin for fact, origin in base.facts().items() if fact not in (*fixed, "limits", "status", "free")
+        },
+    )
+
+
+def said_fields(said: ModelSettings) -> frozenset[str]:
+    """Return the fields of a model that the user wrote down."""
+    return frozenset(
+        name for name in (*_USER_SAYS, "capabilities", "limits", "price") if getattr(said, name) is not None
     )
 
 
 def limits_of(said: LimitSettings) -> Limits:
     """Return the limits that a user wrote down."""
     values = {name: value for name in LIMIT_NAMES if (value := getattr(said, name)) is not None}
-    return Limits(**values, source="wallas.toml")
+    return Limits(**values, source=USER, confidence="high")
 
 
 LIMIT_NAMES = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tpd", "concurrent", "scope", "reset")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from wallas.catalog.findings import Findings
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
@@ -80,6 +81,7 @@ class Desk:
         ledger: Ledger,
         journal: Journal,
         quota: Quota | None = None,
+        findings: Findings | None = None,
         clock: Callable[[], float] = time.monotonic,
         ending: Callable[[], float | None] = lambda: None,
     ) -> None:
@@ -87,6 +89,7 @@ class Desk:
         self.health = health
         self.ledger = ledger
         self.journal = journal
+        self.findings = findings or Findings()
         self.clock = clock
         self.quota = quota or Rooms(ledger)
         self.sessions = Sessions(clock)
