@@ -1,13 +1,13 @@
 """Makes a snapshot from what the package ships, what providers listed, and what the user says: the later wins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date as Date
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
+from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Origin, Price
 from wallas.catalog.families import DATA, fits, prior_origin, traits
 from wallas.catalog.listing import MODEL_ID, RETIRED_DAYS, Listing
 from wallas.catalog.snapshot import Catalog
@@ -95,7 +95,7 @@ def with_priors(model: Model) -> Model:
         return model
     known = traits(model.id)
     return msgspec.structs.replace(
-        model, quality=known.quality, coding=known.coding, origins=model.origins | {"quality": prior_origin()}
+        model, quality=known.quality, coding=known.coding, origins=model.origins_with(("quality",), prior_origin())
     )
 
 
@@ -160,8 +160,13 @@ def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
         source=listed.source,
         date=listed_on,
         confidence="high",
-        origins={fact: origin for fact, origin in known.facts().items() if fact not in (*said, "limits", "status")},
+        origins=others(known, (*said, "limits", "status")),
     )
+
+
+def others(known: Model, said: Collection[str]) -> tuple[tuple[str, Origin], ...]:
+    """Return who said those facts of a model that somebody else does not say now."""
+    return tuple((fact, origin) for fact, origin in known.facts().items() if fact not in said)
 
 
 SILENT = frozenset({"prefill", "parallel_tools", "logprobs", "json_object", "json_schema"})
@@ -185,14 +190,13 @@ def discovered(model: Model, terms: Terms, listed_on: str) -> Model:
         said["capabilities"] = frozenset({KIND_CAPABILITY[model.kind]})
     if model.trains_on_data is None:
         said["trains_on_data"] = terms.trains_on_data
-    by_family = {fact: prior_origin() for fact in said if fact in guessed}
     return msgspec.structs.replace(
         model,
         **said,
         guessed=frozenset(guessed),
         date=model.date or listed_on,
         confidence="high",
-        origins=model.origins | by_family,
+        origins=model.origins_with([fact for fact in said if fact in guessed], prior_origin()),
     )
 
 
@@ -272,9 +276,7 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
         source=USER,
         date=day,
         confidence="high",
-        origins={
-            fact: origin for fact, origin in base.facts().items() if fact not in (*fixed, "limits", "status", "free")
-        },
+        origins=others(base, (*fixed, "limits", "status", "free")),
     )
 
 

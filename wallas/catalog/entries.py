@@ -1,5 +1,6 @@
 """One model at one provider, as data: what it can do, what it costs, what it may use, and who said so when."""
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
@@ -136,19 +137,23 @@ class Model(Entry, frozen=True, kw_only=True):
     source: str = ""
     date: str = ""
     confidence: Confidence = "medium"
-    origins: dict[str, Origin] = {}
+    origins: tuple[tuple[str, Origin], ...] = ()
     note: str = ""
 
     def origin(self, fact: str) -> Origin:
         """Return who says a fact of this model."""
         if fact == "limits" and self.limits is not None:
             return Origin(source=self.limits.source, date=self.limits.date, confidence=self.limits.confidence)
-        return self.origins.get(fact) or Origin(source=self.source, date=self.date, confidence=self.confidence)
+        return dict(self.origins).get(fact) or Origin(source=self.source, date=self.date, confidence=self.confidence)
 
     def facts(self) -> dict[str, Origin]:
         """Return who says each thing that is known of this model."""
         empty: tuple[object, ...] = (None, frozenset())
         return {fact: self.origin(fact) for fact in FACTS if getattr(self, fact) not in empty}
+
+    def origins_with(self, facts: Iterable[str], origin: Origin) -> tuple[tuple[str, Origin], ...]:
+        """Return ``origins`` as they are once somebody says these facts too."""
+        return tuple((dict(self.origins) | dict.fromkeys(facts, origin)).items())
 
     @property
     def key(self) -> str:

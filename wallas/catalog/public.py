@@ -119,7 +119,7 @@ def known_models(entry: Any) -> tuple[Known, ...]:
 def known_model(id: str, row: Mapping[str, Any]) -> Known | None:
     """Return what a row says of a model; None for what is none of our kinds."""
     inputs, outputs = (words(row.get("modalities"), side) for side in ("input", "output"))
-    kind = next((kind for word, kind in OUTPUTS if word in outputs), "chat")
+    kind: Kind = next((kind for word, kind in OUTPUTS if word in outputs), "chat")
     if kind == "chat" and "embed" in id.lower():
         kind = "embedding"
     if kind == "chat" and inputs == {"audio"}:
@@ -235,12 +235,13 @@ def filled(model: Model, known: Known | None, origin: Origin) -> Model:
     }
     if model.price is None and known.price is not None:
         said["price"] = known.price
-    if "capabilities" in model.guessed and known.capabilities and "capabilities" not in model.origins_of(origin.source):
+    heard = dict(model.origins).get("capabilities") == origin
+    if "capabilities" in model.guessed and known.capabilities and not heard:
         said["capabilities"] = model.capabilities - frozenset(INPUTS.values()) | known.capabilities
     if not said:
         return model
-    origins = model.origins | dict.fromkeys(said, origin)
-    return msgspec.structs.replace(model, **said, origins=origins, guessed=model.guessed | frozenset(said))
+    guessed = model.guessed | frozenset(said)
+    return msgspec.structs.replace(model, **said, origins=model.origins_with(said, origin), guessed=guessed)
 
 
 def unlisted(provider: str, known: Known, public: Public) -> Model:
