@@ -11,6 +11,8 @@ from wallas.catalog.findings import OTHER
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
+from wallas.media.store import Limits as MediaLimits
+from wallas.media.store import MediaStore
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import provider_rows, providers
@@ -73,6 +75,7 @@ class Service:
             proxy=settings.https_proxy,
             no_proxy=settings.no_proxy or "",
         )
+        self.media = MediaStore(self.engine, settings.instance / "media", limits=media_limits(settings))
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
         self.health = Health(zones=ZONES, never_rest=[name for name, one in self.providers.items() if one.never_rest])
@@ -140,7 +143,12 @@ class Service:
         refresh = Job(
             "refresh", self.upkeep.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay
         )
-        return [refresh, Job("prune", lambda: prune(self.engine), PRUNE_SECONDS, delay=60.0)]
+        return [refresh, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+
+    def prune(self) -> None:
+        """Delete what has had its time, rows first, then the bytes that no row has any more."""
+        prune(self.engine)
+        self.media.sweep()
 
     def trouble(self) -> dict[str, object]:
         """Return what does not work at the moment and what it has cost so far; nothing while all is well."""
@@ -193,3 +201,13 @@ class Service:
         if self.fleet is not None:
             self.fleet.close()
         self.engine.dispose()
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """Return how much is kept of files and made media, as the user wants it."""
+    megabyte = 1024 * 1024
+    return MediaLimits(
+        file=settings.file_megabytes * megabyte,
+        owner=settings.files_megabytes * megabyte,
+        seconds=settings.media_hours * 3600.0,
+    )

@@ -220,6 +220,12 @@ class Settings:
     keyless: bool = True
     """Whether providers that need no key are used."""
     auxiliary: bool = True
+    file_megabytes: int = 512
+    """What one uploaded file may have."""
+    files_megabytes: int = 10240
+    """What all files of one client key may have."""
+    media_hours: int = 24
+    """How long pictures, sound and films are kept that were made here."""
     ollama_upstream: str = "http://localhost:11434"
     ollama_version: str = "0.12.0"
     https_proxy: str | None = field(default=None, repr=False)
