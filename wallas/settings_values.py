@@ -42,6 +42,9 @@ CAPABILITIES = frozenset(
 """The words for what a model can do, the same everywhere (catalog, `wallas.toml`, `/v1/models?capability=`)."""
 
 
+CATALOG_URL = "https://models.dev/api.json"
+
+
 class SettingsError(WallasError):
     """A setting is wrong. The message names the file or variable, the table and the key, and never shows a secret."""
 
@@ -216,7 +219,10 @@ class Settings:
     """Hosts, `host` or `host:port`, from which files are fetched though their addresses be private."""
     demo: bool = False
     allow_anon: bool = False
-    probes: bool = False
+    probes: bool = True
+    catalog: bool = True
+    """Whether the public catalogue is read."""
+    catalog_url: str = CATALOG_URL
     keyless: bool = True
     """Whether providers that need no key are used."""
     auxiliary: bool = True

@@ -10,6 +10,7 @@ import msgspec
 from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Origin, Price
 from wallas.catalog.families import DATA, fits, prior_origin, traits
 from wallas.catalog.listing import MODEL_ID, RETIRED_DAYS, Listing
+from wallas.catalog.public import Filler, Public
 from wallas.catalog.snapshot import Catalog
 from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
@@ -63,6 +64,8 @@ class Terms(Entry, frozen=True, kw_only=True):
     trains_on_data: bool | None = None
     offers: frozenset[str] = frozenset()
     retired: bool = False
+    lists: bool = True
+    """Whether it tells itself which models it has."""
 
 
 @cache
@@ -104,12 +107,14 @@ def build(
     providers: Mapping[str, ProviderSettings] | None = None,
     listings: Iterable[Listing] = (),
     terms: Mapping[str, Terms] | None = None,
+    public: Public | None = None,
     today: str | None = None,
 ) -> Catalog:
     """Return a snapshot of everything known.
 
     ``listings`` are the stored lists, ``providers`` the user's tables,
-    ``terms`` the facts of the provider table. ``today`` (``YYYY-MM-DD``)
+    ``terms`` the facts of the provider table; a ``public`` catalogue fills
+    what nobody else has said. ``today`` (``YYYY-MM-DD``)
     decides which retirement dates have passed; default: the machine's day.
     """
     day = today or Date.today().isoformat()
@@ -117,9 +122,14 @@ def build(
     models = {model.key: model for model in builtin_models()}
     for listing in listings:
         merge_listing(models, listing, terms.get(listing.provider, Terms()))
+    filler = Filler(public)
+    filler.fill(models, lists=lambda name: terms.get(name, Terms()).lists)
     models = {key: finished(model, terms.get(model.provider, Terms()), day) for key, model in models.items()}
     for name, table in (providers or {}).items():
         merge_table(models, name, table, terms.get(name, Terms()), day)
+        for said in table.models:
+            key = f"{name}/{said.id}"
+            models[key] = filler.filled(models[key])
     return Catalog(models.values())
 
 

@@ -77,6 +77,32 @@ class Public(Entry, frozen=True, kw_only=True):
     by_name: tuple[Known, ...] = ()
 
 
+WHOLE = "*"
+"""Stands, among the names of providers, for what holds for a name wherever it is found."""
+
+
+def parts(public: Public) -> dict[str, Public]:
+    """Return a catalogue in pieces that can be kept apart: one a provider, and that of all names."""
+    whole = msgspec.structs.replace(public, by_provider={})
+    bare = msgspec.structs.replace(public, by_name=(), by_provider={})
+    pieces = {
+        name: msgspec.structs.replace(bare, by_provider={name: rows}) for name, rows in public.by_provider.items()
+    }
+    return pieces | {WHOLE: whole}
+
+
+def joined(pieces: Iterable[Public]) -> Public | None:
+    """Return the catalogue that some of its pieces make; None of none."""
+    found: Public | None = None
+    for piece in pieces:
+        if found is None:
+            found = piece
+        else:
+            names = found.by_name or piece.by_name
+            found = msgspec.structs.replace(found, by_provider=found.by_provider | piece.by_provider, by_name=names)
+    return found
+
+
 def read(value: Any, *, source: str, date: str, providers: Collection[str]) -> Public:
     """Return what a decoded page says, as far as it can be believed; raise ValueError for what is no catalogue.
 
@@ -207,21 +233,36 @@ def middle(numbers: Iterable[int | None]) -> int | None:
     return median_low(said) if said else None
 
 
-def fill(models: dict[str, Model], public: Public, *, own_list: Callable[[str], bool]) -> None:
-    """Fill what nobody else said of ``models``, and add those of providers that have no list of their own.
+class Filler:
+    """Fills gaps from one catalogue; where there is none, it changes nothing."""
 
-    ``own_list`` tells whether a provider says itself what it has: what it does not name is then not there.
-    """
-    origin = Origin(source=public.source, date=public.date, confidence="low")
-    named = {f"{known.kind}/{known.id}": known for known in public.by_name}
-    exact = {f"{name}/{known.id}": known for name, rows in public.by_provider.items() for known in rows}
-    for key, model in models.items():
-        found = exact.get(key)
-        models[key] = filled(filled(model, found, origin), named.get(f"{model.kind}/{name_of(model)}"), origin)
-    for key, known in exact.items():
-        provider = key.partition("/")[0]
-        if key not in models and not own_list(provider):
-            models[key] = unlisted(provider, known, public)
+    def __init__(self, public: Public | None) -> None:
+        """Index what the catalogue says."""
+        self.public = public or Public(source="", date="")
+        self.origin = Origin(source=self.public.source, date=self.public.date, confidence="low")
+        self.by_name = {f"{known.kind}/{known.id}": known for known in self.public.by_name}
+        self.by_key = {f"{name}/{known.id}": known for name, rows in self.public.by_provider.items() for known in rows}
+
+    def fill(self, models: dict[str, Model], *, lists: Callable[[str], bool]) -> None:
+        """Fill what nobody else said of ``models``, and add those of providers that have no list of their own.
+
+        ``lists`` tells whether a provider says itself what it has: what it does not name is then not there.
+        """
+        if not self.by_name:
+            return
+        for key, model in models.items():
+            models[key] = self.filled(model)
+        for key, known in self.by_key.items():
+            provider = key.partition("/")[0]
+            if key not in models and not lists(provider):
+                models[key] = unlisted(provider, known, self.public)
+
+    def filled(self, model: Model) -> Model:
+        """Return a model with what the catalogue knows of it, or of the same one elsewhere."""
+        if not self.by_name:
+            return model
+        here, elsewhere = self.by_key.get(model.key), self.by_name.get(f"{model.kind}/{name_of(model)}")
+        return filled(filled(model, here, self.origin), elsewhere, self.origin)
 
 
 def filled(model: Model, known: Known | None, origin: Origin) -> Model:
