@@ -26,7 +26,7 @@ from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
-from wallas.sharing_quota import QuotaSharing
+from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -43,6 +43,15 @@ log = logging.getLogger(__name__)
 PRUNE_SECONDS = 3600.0
 LATE_SECONDS = 1.0
 """A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
+
+
+def siblings(providers: Mapping[str, Provider]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the keys that are of one account with each key, by (provider, key)."""
+    return {
+        (name, key.id): tuple(other.id for other in provider.keys if other.account == key.account)
+        for name, provider in providers.items()
+        for key in provider.keys
+    }
 
 
 class Pace(NamedTuple):
@@ -78,7 +87,11 @@ class Service:
         self.media = MediaStore(self.engine, settings.instance / "media", limits=media_limits(settings))
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
-        self.health = Health(zones=ZONES, never_rest=[name for name, one in self.providers.items() if one.never_rest])
+        self.health = Health(
+            zones=ZONES,
+            never_rest=[name for name, one in self.providers.items() if one.never_rest],
+            siblings=siblings(self.providers),
+        )
         self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local)
         self.sharing = HealthSharing(
             self.health,
@@ -143,7 +156,12 @@ class Service:
         refresh = Job(
             "refresh", self.upkeep.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay
         )
-        return [refresh, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
+        return [refresh, quota, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+
+    def ask_quota(self) -> None:
+        """Ask the providers that tell it what is left of their keys' quota."""
+        ask_routes(self.providers, self.router.catalog.models, self.quota.ledger)
 
     def prune(self) -> None:
         """Delete what has had its time, rows first, then the bytes that no row has any more."""

@@ -12,6 +12,7 @@ from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
     CAPABILITIES,
     CATALOG_URL,
+    LIMIT_WORDS,
     ROOT,
     Key,
     LimitSettings,
@@ -32,6 +33,7 @@ from wallas.settings_values import (
 
 __all__ = [
     "CAPABILITIES",
+    "LIMIT_WORDS",
     "ROOT",
     "Key",
     "LimitSettings",

@@ -127,6 +127,10 @@ class Timeouts:
     whole_reasoning: float = 300.0
 
 
+LIMIT_WORDS = {"h5": "5h", "d7": "7d"}
+"""Names of limits that Python cannot spell, and how everybody else writes them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """What a user says a key may use; None is not said. ``reset`` is `utc` or a time zone's name."""
@@ -134,9 +138,16 @@ class LimitSettings:
     rpm: int | None = None
     rph: int | None = None
     rpd: int | None = None
+    rpw: int | None = None
     rpmonth: int | None = None
+    h5: int | None = None
+    d7: int | None = None
     tpm: int | None = None
+    tph: int | None = None
     tpd: int | None = None
+    tpw: int | None = None
+    tpmonth: int | None = None
+    usd_month: float | None = None
     concurrent: int | None = None
     scope: str | None = None
     reset: str | None = None

@@ -66,6 +66,8 @@ class Terms(Entry, frozen=True, kw_only=True):
     retired: bool = False
     lists: bool = True
     """Whether it tells itself which models it has."""
+    moved: bool = False
+    """It is not where the package knows it: what is shipped of its models and limits may be another service's."""
 
 
 @cache
@@ -119,13 +121,18 @@ def build(
     """
     day = today or Date.today().isoformat()
     terms = terms or {}
-    models = {model.key: model for model in builtin_models()}
+    tables = providers or {}
+    told = frozenset(name for name, table in tables.items() if table.models and terms.get(name, Terms()).moved)
+    models = {model.key: model for model in builtin_models() if model.provider not in told}
     for listing in listings:
         merge_listing(models, listing, terms.get(listing.provider, Terms()))
     filler = Filler(public)
-    filler.fill(models, lists=lambda name: terms.get(name, Terms()).lists)
-    models = {key: finished(model, terms.get(model.provider, Terms()), day) for key, model in models.items()}
-    for name, table in (providers or {}).items():
+    filler.fill(models, lists=lambda name: (said := terms.get(name, Terms())).lists or said.moved)
+    models = {
+        key: finished(model, terms.get(model.provider, Terms()), day, shipped=model.provider not in told)
+        for key, model in models.items()
+    }
+    for name, table in tables.items():
         merge_table(models, name, table, terms.get(name, Terms()), day)
         for said in table.models:
             key = f"{name}/{said.id}"
@@ -210,13 +217,13 @@ def discovered(model: Model, terms: Terms, listed_on: str) -> Model:
     )
 
 
-def finished(model: Model, terms: Terms, day: str) -> Model:
-    """Return the model with what holds for its whole provider, its limits, and whether its day has passed."""
+def finished(model: Model, terms: Terms, day: str, *, shipped: bool = True) -> Model:
+    """Return the model with what holds for its whole provider, limits if ``shipped``, and whether its day is over."""
     said: dict[str, Any] = {}
     if terms.free is not None:
         said["free"] = terms.free
     free = said.get("free", model.free)
-    if free and model.limits is None:
+    if shipped and free and model.limits is None:
         said["limits"] = free_limits(model.provider, model.id)
     passed = model.retires_on is not None and model.retires_on <= day
     if model.status == "retired" or terms.retired or passed or is_long_gone(model, day):
@@ -262,11 +269,13 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
         raise SettingsError(f"{where}: capabilities has the unknown {wrong[0]!r}")
     fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms, "")  # type: ignore[arg-type]
     base = known or fresh
+    kind = kind_told(said, base.kind)
     changes: dict[str, Any] = {name: value for name in _USER_SAYS if (value := getattr(said, name)) is not None}
+    changes["kind"] = kind
     if said.quality is not None:
         changes["coding"] = said.quality
     if said.capabilities is not None:
-        changes["capabilities"] = frozenset(said.capabilities) | {KIND_CAPABILITY[changes.get("kind", base.kind)]}
+        changes["capabilities"] = frozenset(said.capabilities) | {KIND_CAPABILITY[kind]}
     if said.limits is not None:
         changes["limits"] = limits_of(said.limits)
     if said.price is not None:
@@ -281,6 +290,7 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
     return msgspec.structs.replace(
         base,
         **changes,
+        missing_since=None,
         guessed=base.guessed - frozenset(changes),
         fixed=fixed,
         source=USER,
@@ -297,13 +307,25 @@ def said_fields(said: ModelSettings) -> frozenset[str]:
     )
 
 
+def kind_told(said: ModelSettings, known: str) -> str:
+    """Return a model's kind as the user has it: as written, else the first that its capabilities speak of."""
+    if said.kind is not None:
+        return said.kind
+    words = said.capabilities or ()
+    if KIND_CAPABILITY[known] in words:
+        return known
+    return next((kind for kind, word in KIND_CAPABILITY.items() if word in words), known)
+
+
 def limits_of(said: LimitSettings) -> Limits:
     """Return the limits that a user wrote down."""
     values = {name: value for name in LIMIT_NAMES if (value := getattr(said, name)) is not None}
     return Limits(**values, source=USER, confidence="high")
 
 
-LIMIT_NAMES = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tpd", "concurrent", "scope", "reset")
+LIMIT_NAMES = tuple(
+    field.name for field in msgspec.structs.fields(Limits) if field.name not in ("source", "date", "confidence")
+)
 
 
 def price_of(said: PriceSettings) -> Price:

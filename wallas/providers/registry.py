@@ -361,6 +361,7 @@ def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[
             offers=row.offers,
             retired=row.status == "retired",
             lists=row.models_path is not None,
+            moved=settings.base_url_for(row.name) is not None or row.source == "wallas.toml",
         )
         for name, row in rows(settings).items()
     }

@@ -330,7 +330,9 @@ class Attempts:
             self.stale += 1
             self.record.hops.pop()
         else:
-            lessons = self.desk.learn(candidate, error, request=self.request, known=attempt.lessons)
+            lessons = self.desk.learn(
+                candidate, error, request=self.request, known=attempt.lessons, needs=self.plan.needs
+            )
             if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
                 return False
             self.lessons = lessons
