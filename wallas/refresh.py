@@ -13,10 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from wallas.catalog.build import build
 from wallas.catalog.findings import MONEY, Finding, Findings, judged
 from wallas.catalog.listing import Listing
+from wallas.catalog.public import Public
 from wallas.catalog.snapshot import Catalog
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
-from wallas.providers.registry import provider_terms
+from wallas.providers.registry import BY_NAME, provider_terms
+from wallas.refresh_public import PublicCatalogue
 from wallas.settings import Settings
 from wallas.storage.findings import FindingChange, load_findings, save_findings
 from wallas.storage.model_lists import StoredModels, load_models, save_models
@@ -43,6 +45,7 @@ class Upkeep:
         providers: Mapping[str, Provider],
         *,
         local: Daemon,
+        public: PublicCatalogue | None = None,
         findings: Findings | None = None,
     ) -> None:
         """Take up what earlier runs stored and found; nothing is fetched yet."""
@@ -51,6 +54,8 @@ class Upkeep:
         self.writer = writer
         self.providers = providers
         self.local = local
+        self.public = public
+        self.public_at = 0.0
         self.findings = findings or findings_of(providers)
         self.findings.gone = self.reread
         self.take: Callable[[Catalog], object] = lambda catalog: None
@@ -72,7 +77,10 @@ class Upkeep:
         known = {listing.provider for listing in listings}
         listings += [listing for name, listing in self.unsaved.items() if name not in known]
         self.base = build(
-            providers=self.settings.providers, listings=listings, terms=provider_terms(self.settings, self.providers)
+            providers=self.settings.providers,
+            listings=listings,
+            terms=provider_terms(self.settings, self.providers),
+            public=self._public(),
         )
         self.applied = self.findings.current()
         return self._judged(self.applied)
@@ -80,6 +88,11 @@ class Upkeep:
     def refresh(self) -> None:
         """Ask every provider that can be used for its list; keep the old one of whoever does not answer."""
         self._fetch_lists(self.providers)
+
+    def refresh_public(self) -> None:
+        """Read the public catalogue if a day has passed since it was read."""
+        if self.public is not None and self.public.refresh(BY_NAME.keys()):
+            self.take(self.catalog())
 
     def discover(self, name: str) -> bool:
         """Look for a model that nobody here knows at the one provider that may have it; return whether to read again.
@@ -97,7 +110,8 @@ class Upkeep:
         """Take up the lists that another worker has fetched meanwhile."""
         newest = max(self.stamps.values(), default=0.0)
         rows = load_models(self.engine, since=newest - STAMP_SECONDS)
-        if any(self.stamps.get(row.provider) != row.fetched_at for row in rows):
+        told = self.public is not None and self.public.stamp() != self.public_at
+        if told or any(self.stamps.get(row.provider) != row.fetched_at for row in rows):
             self.take(self.catalog())
 
     def share(self) -> None:
@@ -154,6 +168,12 @@ class Upkeep:
         except SQLAlchemyError as error:
             log.warning("no stored model lists, the database does not answer: %s", type(error).__name__)
             return []
+
+    def _public(self) -> Public | None:
+        if self.public is None:
+            return None
+        self.public_at = self.public.stamp()
+        return self.public.load(self.providers) if self.public_at else None
 
     def _take_in_findings(self) -> None:
         now = time.time()

@@ -59,6 +59,14 @@ class PublicCatalogue:
         log.info("the public catalogue knows %d models", len(public.by_name))
         return True
 
+    def stamp(self) -> float:
+        """Return when the kept catalogue was fetched, in seconds since 1970; 0 where there is none."""
+        try:
+            return public_stamp(self.engine)
+        except SQLAlchemyError as error:
+            log.warning("no public catalogue, the database does not answer: %s", type(error).__name__)
+            return 0.0
+
     def load(self, providers: Iterable[str]) -> Public | None:
         """Return what is kept of these providers and of all names; None where nothing is, or it cannot be read."""
         try:

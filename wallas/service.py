@@ -21,6 +21,7 @@ from wallas.quota.clocks import ZONES
 from wallas.quota.ledger import Ledger
 from wallas.quota.spool import Spool
 from wallas.refresh import Upkeep, state_shown
+from wallas.refresh_public import LOOK_SECONDS, PublicCatalogue
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
@@ -58,6 +59,7 @@ class Pace(NamedTuple):
     """How often a worker does what nobody waits for, in seconds; tests are quicker."""
 
     refresh_delay: float = 2.0
+    catalogue_delay: float = 30.0
     lists: float = SELDOM_SECONDS
     lease: float = LEASE_SECONDS
     renew: float = RENEW_SECONDS
@@ -92,7 +94,9 @@ class Service:
             never_rest=[name for name, one in self.providers.items() if one.never_rest],
             siblings=siblings(self.providers),
         )
-        self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local)
+        reads = settings.catalog and self.fleet is None
+        public = PublicCatalogue(settings.catalog_url, self.engine, self.transport) if reads else None
+        self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local, public=public)
         self.sharing = HealthSharing(
             self.health,
             self.engine,
@@ -157,7 +161,8 @@ class Service:
             "refresh", self.upkeep.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay
         )
         quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
-        return [refresh, quota, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        public = Job("catalogue", self.upkeep.refresh_public, LOOK_SECONDS, delay=self.pace.catalogue_delay)
+        return [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
 
     def ask_quota(self) -> None:
         """Ask the providers that tell it what is left of their keys' quota."""
