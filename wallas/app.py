@@ -28,6 +28,8 @@ BLUEPRINTS = (
     "fork",
     "usage",
     "files",
+    "ocr",
+    "speech",
 )
 
 
