@@ -30,6 +30,7 @@ BLUEPRINTS = (
     "files",
     "ocr",
     "speech",
+    "transcription",
 )
 
 

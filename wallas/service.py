@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 
 from wallas import demo, grace
 from wallas.catalog.findings import OTHER
+from wallas.content.fetch import Fetcher
+from wallas.content.library import Library
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
@@ -106,6 +108,7 @@ class Service:
             seldom_seconds=pace.lists,
         )
         self.quota = QuotaSharing(self._ledger(self.health.never_rest))
+        self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
             settings,
             catalog=self.upkeep.catalog(),
@@ -119,6 +122,7 @@ class Service:
             ),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.upkeep.discover,
+            library=self.library,
         )
         self.upkeep.take = self.router.reload
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
@@ -220,6 +224,7 @@ class Service:
         self.sharing.close()
         self.quota.close()
         self.writer.close()
+        self.library.close()
         self.transport.close()
         if self.fleet is not None:
             self.fleet.close()
