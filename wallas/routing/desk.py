@@ -11,7 +11,9 @@ from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.admission import Rooms
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
+from wallas.routing.inability import Inabilities, inability
 from wallas.routing.local import Local
+from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.selector import Quota
 from wallas.routing.sessions import Sessions
 from wallas.routing.trail import Record
@@ -21,6 +23,8 @@ from wallas.types.chat import ChatRequest, ChatResponse
 RETRY_SHARE = 0.2
 RETRY_RATE = 10.0
 RETRY_WINDOW = 10.0
+LEAST_WINDOW = 2000
+"""Tokens of a request from which a refusal as too long, without a number, tells of the window and not of a mistake."""
 
 
 class RetryBudget:
@@ -96,17 +100,21 @@ class Desk:
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.single: set[str] = set()
+        """Models, by key, that gave one answer where several were asked for."""
+        self.inabilities = Inabilities(clock)
 
     def lessons_of(self, candidate: Candidate) -> Lessons:
         """Return what refusals taught about a model at a provider."""
         return self.lessons.get((candidate.model.provider, candidate.model.id), Lessons())
 
     def learn(
-        self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons
+        self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons, needs: Needs
     ) -> Lessons | None:
         """Return better lessons when this refusal teaches something that a repeat of the request could heed, else None.
 
-        ``known`` are the lessons that the refused request heeded already.
+        ``known`` are the lessons that the refused request heeded already. What the model lacks for good, an
+        ability of ``needs`` or the length of its window, is kept from later requests.
         """
         place = (candidate.model.provider, candidate.model.id)
         kept = self.lessons.get(place, Lessons())
@@ -123,9 +131,15 @@ class Desk:
                 return known.without("max_tokens")
             case FailureKind.SEAL if not known.no_seals:
                 return known.unsealed()
-            case FailureKind.CONTEXT_LENGTH if error.limit:
-                self.windows[place] = error.limit
+            case FailureKind.UNSUPPORTED if (lacks := inability(error, needs.capabilities)) is not None:
+                self.inabilities.learn(place, lacks)
+            case FailureKind.CONTEXT_LENGTH if error.limit or needs.tokens >= LEAST_WINDOW:
+                self._window(place, error.limit or int(needs.tokens * MARGIN) + needs.output - 1)
         return None
+
+    def _window(self, place: tuple[str, str], tokens: int) -> None:
+        """Note that a model's window holds no more than this, if it is not known to hold even less."""
+        self.windows[place] = min(tokens, self.windows.get(place, tokens))
 
 
 def _is_round(limit: int) -> bool:

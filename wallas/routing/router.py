@@ -65,6 +65,7 @@ class Router:
         self.names = Names(catalog, usable=usable, aliases=self.settings.aliases, profiles=self.settings.profiles)
         self.selector = Selector(catalog.models, self.providers, self.desk.health, quota=self.desk.quota)
         self.selector.windows = self.desk.windows
+        self.selector.inabilities = self.desk.inabilities
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
         self.chooser = Chooser(
             self.settings,

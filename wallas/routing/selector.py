@@ -14,6 +14,7 @@ from wallas.catalog.entries import Model
 from wallas.health import Health, Place
 from wallas.providers.base import Provider
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
 from wallas.settings import Key
@@ -133,6 +134,7 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.inabilities = Inabilities()
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
@@ -235,6 +237,9 @@ class Selector:
         trusted = model.key in terms.named and "capabilities" in model.guessed
         if not trusted and not needs.capabilities <= model.capabilities:
             return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
+        lacks = self.inabilities.of((provider, model.id), needs.capabilities) if self.inabilities.found else None
+        if lacks is not None:
+            return f"cannot take: {lacks}, it said when asked"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":
