@@ -14,6 +14,8 @@ from wallas import demo, grace
 from wallas.catalog.build import build
 from wallas.catalog.listing import Listing
 from wallas.catalog.snapshot import Catalog
+from wallas.content.fetch import Fetcher
+from wallas.content.library import Library
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
@@ -110,6 +112,7 @@ class Service:
         self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
         self.asking = threading.Lock()
+        self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
             settings,
             catalog=self.catalog(),
@@ -117,6 +120,7 @@ class Service:
             desk=Desk(health=self.health, ledger=self.quota.ledger, journal=self.journal, ending=grace.seconds_left),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.discover,
+            library=self.library,
         )
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
@@ -271,6 +275,7 @@ class Service:
         self.sharing.close()
         self.quota.close()
         self.writer.close()
+        self.library.close()
         self.transport.close()
         if self.fleet is not None:
             self.fleet.close()

@@ -75,6 +75,7 @@ NAMES = {
     "WALLAS_FILE_MB",
     "WALLAS_FILES_MB",
     "WALLAS_MEDIA_HOURS",
+    "WALLAS_WHISPER_MODELS",
     "WALLAS_GOLDEN",
 }
 """All WALLAS_ variables that something reads; GOLDEN and TEST_WORKER_CLASS are the tests'."""
@@ -154,6 +155,7 @@ def build(
         file_megabytes=variables.number("WALLAS_FILE_MB", 512, low=1, high=100_000),
         files_megabytes=variables.number("WALLAS_FILES_MB", 10240, low=1, high=100_000_000),
         media_hours=variables.number("WALLAS_MEDIA_HOURS", 24, low=1, high=24 * 366),
+        whisper_models=Path(models).expanduser() if (models := variables.text("WALLAS_WHISPER_MODELS")) else None,
         ollama_upstream=(variables.text("OLLAMA_UPSTREAM") or "http://localhost:11434").rstrip("/"),
         ollama_version=variables.text("WALLAS_OLLAMA_VERSION") or "0.12.0",
         https_proxy=variables.text("HTTPS_PROXY") or variables.text("https_proxy"),

@@ -237,6 +237,8 @@ class Settings:
     """What all files of one client key may have."""
     media_hours: int = 24
     """How long pictures, sound and films are kept that were made here."""
+    whisper_models: Path | None = None
+    """Where Whisper's models lie; None: in `instance/whisper`."""
     ollama_upstream: str = "http://localhost:11434"
     ollama_version: str = "0.12.0"
     https_proxy: str | None = field(default=None, repr=False)

@@ -88,7 +88,9 @@ class Attempt:
             issuer=candidate.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
+            contents=attempts.plan.contents,
         )
+        attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
