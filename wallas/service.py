@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
+PROBES_SECONDS = 3600.0
+"""How often it is looked who has not been heard of for a day."""
 LATE_SECONDS = 1.0
 """A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
 
@@ -66,6 +68,7 @@ class Pace(NamedTuple):
 
     refresh_delay: float = 2.0
     catalogue_delay: float = 30.0
+    probes_delay: float = 900.0
     lists: float = SELDOM_SECONDS
     lease: float = LEASE_SECONDS
     renew: float = RENEW_SECONDS
@@ -178,7 +181,19 @@ class Service:
         )
         quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
         public = Job("catalogue", self.upkeep.refresh_public, LOOK_SECONDS, delay=self.pace.catalogue_delay)
-        return [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        jobs = [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        if self.settings.probes:
+            jobs.append(Job("probes", self.probe, PROBES_SECONDS, delay=self.pace.probes_delay))
+        return jobs
+
+    def probe(self) -> None:
+        """Ask for one token whoever has not been heard of for a day."""
+        from wallas.refresh_probes import Probes
+
+        upkeep = self.upkeep
+        Probes(
+            self.engine, self.providers, self.router.desk, catalog=lambda: upkeep.base, findings=upkeep.findings
+        ).run()
 
     def ask_quota(self) -> None:
         """Ask the providers that tell it what is left of their keys' quota."""
