@@ -29,6 +29,7 @@ BLUEPRINTS = (
     "usage",
     "files",
     "ocr",
+    "search",
     "speech",
     "transcription",
     "images",
