@@ -1,4 +1,4 @@
-"""A stranger's day: three pretended providers in ``wallas.toml``, an injected clock, and every word before a call true."""
+"""A stranger's day: three pretended providers in ``wallas.toml``, an injected clock, and every word of it true."""
 
 import math
 import random
