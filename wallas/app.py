@@ -28,6 +28,7 @@ BLUEPRINTS = (
     "fork",
     "usage",
     "files",
+    "speech",
 )
 
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app
 
 from wallas.blueprints.listing import usable, virtual
 from wallas.blueprints.respond import json_response, router
+from wallas.providers.row import PROGRAM
 from wallas.routing.strategies import PROFILE_ALIASES
 from wallas.version import VERSION
 
@@ -18,18 +19,23 @@ def service() -> Any:
     return current_app.extensions["wallas"]
 
 
+def services() -> int:
+    """Return how many providers can be asked; programs of this machine that only speak or read do not count."""
+    return sum(provider.row.wire != PROGRAM for provider in router().providers.values())
+
+
 @bp.get("/health")
 def health() -> Response:
     """Say that this worker answers, and what of it does not work."""
     told = service().trouble()
     state = {"status": "degraded" if "trouble" in told else "ok", "version": VERSION}
-    return json_response(state | {"providers": len(router().providers)} | told)
+    return json_response(state | {"providers": services()} | told)
 
 
 @bp.get("/health/ready")
 def ready() -> Response:
     """Say whether requests can be served: 200 with a provider, 503 without."""
-    count = len(router().providers)
+    count = services()
     return json_response({"ready": count > 0, "providers": count}, 200 if count else 503)
 
 
