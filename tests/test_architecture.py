@@ -9,7 +9,7 @@ from wallas.settings import ROOT
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "settings", "version", "grace", "ids"}),
-    frozenset({"codecs", "transport", "models", "storage"}),
+    frozenset({"codecs", "transport", "models", "storage", "server"}),
     frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),

@@ -55,6 +55,8 @@ NAMES = {
     "WALLAS_PORT",
     "WALLAS_WORKERS",
     "WALLAS_THREADS",
+    "WALLAS_WORKER_CLASS",
+    "WALLAS_TEST_WORKER_CLASS",
     "WALLAS_DATABASE_URL",
     "WALLAS_ALLOW_PAID",
     "WALLAS_REQUEST_TIMEOUT_SECONDS",
@@ -75,7 +77,9 @@ NAMES = {
     "WALLAS_MEDIA_HOURS",
     "WALLAS_GOLDEN",
 }
-"""All WALLAS_ variables that something reads; GOLDEN is the tests'."""
+"""All WALLAS_ variables that something reads; GOLDEN and TEST_WORKER_CLASS are the tests'."""
+
+WORKER_CLASSES = ("wallas", "gthread")
 
 YEAR = 365 * 86400
 
@@ -131,6 +135,7 @@ def build(
         port=port,
         workers=variables.number("WALLAS_WORKERS", 1, low=1, high=128),
         threads=variables.number("WALLAS_THREADS", 64, low=2, high=4096),
+        worker_class=variables.text("WALLAS_WORKER_CLASS") or "gthread",
         instance=instance,
         database_url=variables.text("WALLAS_DATABASE_URL") or f"sqlite:///{file}",
         proxy_api_key=proxy_key,
@@ -213,6 +218,9 @@ def check_values(settings: Settings, variables: Variables) -> None:
     if not all(part.isdigit() for part in settings.ollama_version.split(".")):
         name = variables.where("WALLAS_OLLAMA_VERSION")
         raise SettingsError(f"{name}: {settings.ollama_version[:40]!r} is not a numeric version such as 0.12.0")
+    if settings.worker_class not in WORKER_CLASSES:
+        name = variables.where("WALLAS_WORKER_CLASS")
+        raise SettingsError(f"{name}: {settings.worker_class[:40]!r} is none of {', '.join(WORKER_CLASSES)}")
     if settings.ssl_cert_file and not Path(settings.ssl_cert_file).is_file():
         raise SettingsError(f"{variables.where('SSL_CERT_FILE')}: there is no file {settings.ssl_cert_file}")
     scheme = settings.database_url.partition(":")[0]

@@ -212,6 +212,8 @@ class Settings:
     port: int = 8001
     workers: int = 1
     threads: int = 64
+    worker_class: str = "gthread"
+    """``wallas``, the worker of our own, or ``gthread``."""
     instance: Path
     database_url: str = field(repr=False)
     proxy_api_key: Secret | None = None

@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,6 +29,7 @@ from wallas.routing.desk import Desk
 from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
 from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
+from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.tally import Tally
 from wallas.routing.trail import Record
@@ -36,6 +37,9 @@ from wallas.routing.waiting import Pause
 from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
+
+if TYPE_CHECKING:
+    from wallas.routing.others import Others
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     dropped: Sequence[str] = ()
 
 
+def others_of(attempts: "Attempts") -> "Others":
+    """Return who asks for further answers; loaded only where several are asked for."""
+    from wallas.routing.others import Others
+
+    return Others(attempts)
+
+
 class Attempts:
     """One request's way through its candidates; ``moves`` is the generator that a ``Stream`` drives."""
 
@@ -95,6 +106,7 @@ class Attempts:
         self.tried: set[Place] = set()
         self.attempt: Attempt | None = None
         self.lessons: Lessons | None = None
+        self.others = others_of(self) if (plan.request.n or 1) > 1 else None
         self.stale = 0
         self.pause = 0.0
         self.tally = Tally(plan.needs)
@@ -136,6 +148,8 @@ class Attempts:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
         attempt, self.attempt = self.attempt, None
         body, self.body = self.body, None
+        if self.others is not None:
+            self.others.close()
         try:
             if attempt is not None:
                 attempt.cancelled()
@@ -246,8 +260,9 @@ class Attempts:
         """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
-        mode = self.shown.mode(self.request)
-        attempt = self.attempt = Attempt(self, candidate, mode)
+        if self.others is not None:
+            self.others.stand_in(candidate)
+        attempt = self.attempt = Attempt(self, candidate, self.shown.mode(self.request))
         yield BLOCK
         if (kept := attempt.reserve()) is not None:
             self.attempt = None
@@ -256,8 +271,20 @@ class Attempts:
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
         reading = attempt.send()
-        held_back = attempt.held
         ending: list[Finished] = []
+        yield from self._read(attempt, reading, ending)
+        if self.others is not None:
+            self.others.complete(candidate, len(ending))
+        attempt.succeeded(ending)
+        self.attempt = None
+        if self.others is not None:
+            ending = yield from self.others.ends(attempt.held, ending)
+        yield from self.closing.finish([*attempt.held, *ending], candidate.model)
+        yield from self._drain()
+        return True
+
+    def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[bytes | Want]:
+        """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
         heard = 0
         while not reading.done:
             if reading.waits:
@@ -266,22 +293,17 @@ class Attempts:
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
-                    held_back.append(event)
+                    attempt.held.append(event)
                     self.tally.hear(event)
                 elif data := self.show(event):
                     yield data
+            if self.others is not None:
+                yield self.others.news()
             if attempt.units.heard != heard:
                 heard = attempt.units.heard
                 attempt.content()
             if reading.complete:
                 self.deadlines.linger()
-        if self.whole_turn and len(ending) < (self.request.n or 1):
-            raise ProviderError(FailureKind.UNUSABLE, f"{len(ending)} answers where {self.request.n} were asked for")
-        attempt.succeeded(ending)
-        self.attempt = None
-        yield from self.closing.finish([*held_back, *ending], candidate.model)
-        yield from self._drain()
-        return True
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""

@@ -4,11 +4,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from wallas import codecs
 from wallas.catalog.entries import Model
 from wallas.health import Place
 from wallas.providers.base import Provider
 from wallas.routing.strategies import Parts
 from wallas.settings import Key
+
+N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
+"""Wires that have a field for several answers."""
 
 
 class Candidate(NamedTuple):
@@ -63,6 +67,11 @@ class Selection(NamedTuple):
 
     candidates: list[Candidate]
     excluded: list[Excluded]
+
+
+def gives_n(provider: Provider) -> bool:
+    """Return whether a provider takes ``n``: its wire has it, and nothing says that it is refused there."""
+    return provider.wire in N_WIRES and "n" not in provider.row.drops
 
 
 def is_shared(provider: Provider) -> bool:

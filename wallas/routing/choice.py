@@ -1,28 +1,28 @@
 """Turns a caller's words into groups of ranked models and the terms they are under."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from wallas import codecs
 from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
 from wallas.routing.auxiliary import auxiliary
-from wallas.routing.candidates import Selection, Terms, preferred
+from wallas.routing.candidates import Selection, Terms, gives_n, preferred
 from wallas.routing.difficulty import level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import Group, Ranking, Selector, Session
-from wallas.routing.sessions import Sessions, session_key
+from wallas.routing.sessions import Sessions, in_tool_loop, session_key
 from wallas.routing.strategies import PROFILES, STRATEGIES
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
-N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
 KIN = 6
+LOOP_STICKY = 2.0
+"""How much a warm cache counts in the middle of a tool loop, where another model means other habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 NO_EFFECT = frozenset({"online"})
 """Suffixes that are read, and named as dropped: there is no web search here yet."""
@@ -108,7 +108,7 @@ class Chooser:
 
     def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
         """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
-        groups = self._able_of_n(choice.groups, request) if (request.n or 1) > 1 else choice.groups
+        groups = choice.groups
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
         selection = self.selector.select(groups, needs, choice.terms, session=session, full=full)
@@ -119,7 +119,10 @@ class Chooser:
         issuers = frozenset(
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
         )
-        return Selection(preferred(selection.candidates, order=choice.order, issuers=issuers), selection.excluded)
+        chosen = preferred(selection.candidates, order=choice.order, issuers=issuers)
+        if (request.n or 1) > 1 and choice.profile is not None:
+            chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
+        return Selection(chosen, selection.excluded)
 
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what the caller's model names mean, in order: header before body before the model field."""
@@ -205,24 +208,11 @@ class Chooser:
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
         ranked = self.selector.best(name, request, wanted, level=hard)
-        group = Group(ranked, roomy=profile.roomy, sticky=profile.sticky)
+        sticky = max(profile.sticky, LOOP_STICKY) if in_tool_loop(request) else profile.sticky
+        group = Group(ranked, roomy=profile.roomy, sticky=sticky)
         return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
         able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
         return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
-
-    def _able_of_n(self, groups: Iterable[Group], request: ChatRequest) -> list[Group]:
-        """Return the groups without those models whose provider gives one answer only."""
-        able = [
-            group._replace(ranking=Ranking([row for row in group.ranking.rows if self._gives_n(row.model)]))
-            for group in groups
-        ]
-        if not any(group.ranking.rows for group in able):
-            raise BadRequest(f"n: no model here gives {request.n} answers at once", param="n")
-        return able
-
-    def _gives_n(self, model: Model) -> bool:
-        provider = self.providers[model.provider]
-        return provider.wire in N_WIRES and "n" not in provider.row.drops

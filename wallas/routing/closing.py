@@ -171,6 +171,8 @@ class Closing:
         if events[last] is not event:
             return event
         usage = self.attempts.tally.usage(event.usage, model)
+        if self.attempts.others is not None:
+            usage = self.attempts.others.added(usage)
         return msgspec.structs.replace(event, usage=usage)
 
     def _commit(self, response: ChatResponse) -> bool:
@@ -195,7 +197,8 @@ class Closing:
         record = self.attempts.record
         record.outcome, record.status = outcome, status
         record.ms = (self.attempts.desk.clock() - self.attempts.first_head.started) * 1000
-        self.attempts.desk.journal.record(record)
+        if self.attempts.others is None or not self.attempts.others.book():
+            self.attempts.desk.journal.record(record)
 
 
 def _unstored(event: Event) -> Event:

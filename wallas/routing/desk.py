@@ -100,6 +100,8 @@ class Desk:
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.single: set[str] = set()
+        """Models, by key, that gave one answer where several were asked for."""
         self.inabilities = Inabilities(clock)
 
     def lessons_of(self, candidate: Candidate) -> Lessons:

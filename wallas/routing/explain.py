@@ -9,7 +9,7 @@ from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
 from wallas.routing.router import Router
-from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
+from wallas.routing.strategies import PROFILES, Profile
 from wallas.routing.tally import price
 from wallas.types.chat import ChatRequest
 
@@ -24,7 +24,8 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     needs = needs_of(request)
     choice = router.chooser.choose(request, options, needs)
     selection = router.chooser.select(request, choice, needs, full=True)
-    told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
+    output = needs.output or round(router.desk.health.output)
+    told = [_candidate(place, one, needs, output) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
         row["dropped"] = _dropped(router, request, candidate, wire)
     return {
@@ -40,9 +41,8 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     }
 
 
-def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]:
+def _candidate(place: int, candidate: Candidate, needs: Needs, output: int) -> dict[str, Any]:
     model, parts = candidate.model, candidate.parts
-    output = needs.output or USUAL_OUTPUT
     return {
         "rank": place,
         "id": model.key,
