@@ -30,9 +30,6 @@ BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
-USUAL_OUTPUT = 400.0
-OUTPUT_WEIGHT = 0.02
-"""Tokens of an answer before any was seen, and how much each one changes what is expected of the next."""
 GONE_MODELS = 2
 GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
@@ -138,8 +135,6 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
-        self.output = USUAL_OUTPUT
-        """The tokens that an answer is expected to have, by those that were seen."""
         self.gone: dict[str, set[str]] = {}
         """The models that each provider said are gone, since it last answered."""
         self.opened: list[tuple[Place, Rest]] = []
@@ -177,8 +172,6 @@ class Health:
         now = self.clock()
         with self.lock:
             self.gone.pop(place.provider, None)
-            if tokens:
-                self.output += (tokens - self.output) * OUTPUT_WEIGHT
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from wallas.catalog.entries import Model
 from wallas.errors import ProviderError, Scope
-from wallas.health import USUAL_OUTPUT, Health, Place
+from wallas.health import Health, Place
 from wallas.quota.learning import learn_refusal, listen, settle_failure
 from wallas.quota.ledger import Ledger, Refusal, Reservation
 from wallas.quota.windows import WindowKey
 from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
 from wallas.routing.selector import AMPLE, Room
+from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
 from wallas.settings import Key
 
@@ -70,7 +71,7 @@ def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation
 
 def expected_cost(model: Model, tokens: int, output: int) -> float:
     """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
-    return price(model, tokens, output or int(USUAL_OUTPUT)) or 0.0
+    return price(model, tokens, output or USUAL_OUTPUT) or 0.0
 
 
 def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:

@@ -1,7 +1,8 @@
 """Turns a caller's words into groups of ranked models and the terms they are under."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import msgspec
 
@@ -15,14 +16,12 @@ from wallas.routing.difficulty import level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import Group, Ranking, Selector, Session
-from wallas.routing.sessions import Sessions, in_tool_loop, session_key
+from wallas.routing.sessions import Sessions, session_key
 from wallas.routing.strategies import PROFILES, STRATEGIES
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
-LOOP_STICKY = 2.0
-"""How much a warm cache counts in the middle of a tool loop, where another model means other habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 NO_EFFECT = frozenset({"online"})
 """Suffixes that are read, and named as dropped: there is no web search here yet."""
@@ -46,6 +45,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...] = ()
     private: bool = False
     store: bool = False
+    owner: str = ""
+    """Whose uploaded files may be named; "" where everybody is the same."""
+    file_engine: str | None = None
+    """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
     spelled: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What the caller called these options, for errors: ``wallas.tier`` for ``tier``."""
@@ -195,7 +198,7 @@ class Chooser:
         elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
-        kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
+        kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
@@ -207,12 +210,22 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
-        ranked = self.selector.best(name, request, wanted, level=hard)
-        sticky = max(profile.sticky, LOOP_STICKY) if in_tool_loop(request) else profile.sticky
-        group = Group(ranked, roomy=profile.roomy, sticky=sticky)
-        return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
+        groups = [
+            Group(
+                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+            )
+            for own in fewer(needs.native)
+        ]
+        return [Group(self.selector.best("auxiliary", request, wanted)), *groups] if kind else groups
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
-        able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
+        best = (self.selector.best("standard", request, needs.capabilities | own) for own in fewer(needs.native))
+        able = [row for row in next((one for one in best if one.rows), Ranking(())).rows if row.model.free]
         return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
+
+
+def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:
+    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing."""
+    for size in range(len(native), -1, -1):
+        yield from map(frozenset, combinations(sorted(native), size))

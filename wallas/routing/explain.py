@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from wallas.content.contents import Contents
 from wallas.errors import GatewayError, ProviderError
 from wallas.routing.adapt import adapt
 from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
-from wallas.routing.router import Router
-from wallas.routing.strategies import PROFILES, Profile
+from wallas.routing.router import Router, refuse
+from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
 from wallas.types.chat import ChatRequest
 
@@ -21,13 +22,17 @@ FITTED = 5
 
 def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
-    needs = needs_of(request)
+    contents = router.seen(request, options)
+    needs = needs_of(request, contents)
     choice = router.chooser.choose(request, options, needs)
+    if contents is not None:
+        refuse(contents)
     selection = router.chooser.select(request, choice, needs, full=True)
-    output = needs.output or round(router.desk.health.output)
-    told = [_candidate(place, one, needs, output) for place, one in enumerate(selection.candidates[:TOLD], 1)]
+    told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
-        row["dropped"] = _dropped(router, request, candidate, wire)
+        row["dropped"], converted = _fitted(router, request, candidate, wire, contents)
+        if converted:
+            row["converted"] = converted
     return {
         "object": "route.explanation",
         "model": request.model,
@@ -35,14 +40,16 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
         "class": "auxiliary" if choice.auxiliary else "ordinary",
         "hold": choice.hold,
         "needs": _needs(request, choice, needs),
+        **({"files": _files(contents)} if contents is not None else {}),
         "candidates": told,
         "excluded": _excluded(selection),
         "decision": told[0]["id"] if told else None,
     }
 
 
-def _candidate(place: int, candidate: Candidate, needs: Needs, output: int) -> dict[str, Any]:
+def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]:
     model, parts = candidate.model, candidate.parts
+    output = needs.output or USUAL_OUTPUT
     return {
         "rank": place,
         "id": model.key,
@@ -60,7 +67,22 @@ def _candidate(place: int, candidate: Candidate, needs: Needs, output: int) -> d
     }
 
 
-def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: str) -> list[str]:
+def _files(contents: Contents) -> list[dict[str, Any]]:
+    """Return what is known of each file, and why it cannot be read here where it cannot."""
+    rows = []
+    for item in contents.items.values():
+        facts: dict[str, Any] = {"where": item.where, "name": item.name}
+        facts |= item.look.told() if item.look is not None else {"kind": item.kind}
+        if item.error is not None:
+            facts["unreadable"] = item.error.message
+        rows.append({name: value for name, value in facts.items() if value is not None})
+    return rows
+
+
+def _fitted(
+    router: Router, request: ChatRequest, candidate: Candidate, wire: str, contents: Contents | None
+) -> tuple[list[str], list[str]]:
+    """Return what a candidate's request would leave out, and what its files would become."""
     provider = candidate.provider
     fitted = adapt(
         request,
@@ -69,6 +91,7 @@ def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: s
         issuer=candidate.issuer,
         asked_on=wire,
         lessons=router.desk.lessons_of(candidate),
+        contents=contents,
     )
     body = getattr(provider, "body", None)
     if body is not None:
@@ -76,12 +99,13 @@ def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: s
             body(fitted.request, fitted.dropped)
         except (ProviderError, GatewayError) as error:
             fitted.dropped.append(f"refused: {error}")
-    return list(dict.fromkeys(fitted.dropped))
+    return list(dict.fromkeys(fitted.dropped)), fitted.converted
 
 
 def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:
     told: dict[str, Any] = {
         "capabilities": sorted(needs.capabilities | choice.needs),
+        **({"rather": sorted(needs.native)} if needs.native else {}),
         "input_tokens": needs.tokens,
         "output_tokens": needs.output or None,
     }

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from wallas.types.chat import ChatRequest, Text, ToolResult
+from wallas.types.chat import ChatRequest, Text
 
 SESSION_SECONDS = 600.0
 SESSIONS_MOST = 20_000
@@ -49,12 +49,6 @@ class Sessions:
             return None
         shared = min(met.tokens, tokens)
         return (met.model, min(shared / PREFILL_SPEED, BONUS_MOST)) if shared >= LEAST_TOKENS else None
-
-
-def in_tool_loop(request: ChatRequest) -> bool:
-    """Return whether the conversation waits for what a model makes of a tool's result."""
-    last = request.messages[-1] if request.messages else None
-    return last is not None and any(isinstance(part, ToolResult) for part in last.parts)
 
 
 def session_key(request: ChatRequest, named: str | None) -> str:

@@ -69,6 +69,7 @@ SPEED = {"groq": 300.0, "cerebras": 900.0, "sambanova": 200.0, "gemini": 150.0, 
 
 USUAL_FIRST_TOKEN = 1.0
 USUAL_SPEED = 60.0
+USUAL_OUTPUT = 400
 FAILURE_SECONDS = 3.0
 BEST_QUALITY = 100.0
 AUXILIARY_REQUESTS = 100
@@ -113,7 +114,7 @@ def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quali
     quality = model.coding if prior == "coding" else model.quality
     return Parts(
         first_token=first,
-        generation=health.output / max(speed, 1.0),
+        generation=USUAL_OUTPUT / max(speed, 1.0),
         failure=(1.0 - success) / success * FAILURE_SECONDS,
         quality=weight * (BEST_QUALITY - quality),
     )
