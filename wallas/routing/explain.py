@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from wallas.errors import GatewayError, ProviderError
-from wallas.routing.adapt import adapt
 from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
@@ -11,6 +9,7 @@ from wallas.routing.needs import Needs, needs_of
 from wallas.routing.router import Router
 from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
+from wallas.routing.wishes import losses
 from wallas.types.chat import ChatRequest
 
 TOLD = 50
@@ -22,11 +21,11 @@ FITTED = 5
 def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
     needs = needs_of(request)
-    choice = router.chooser.choose(request, options, needs)
+    choice = router.chooser.choose(request, options, needs, wire=wire)
     selection = router.chooser.select(request, choice, needs, full=True)
     told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
-        row["dropped"] = _dropped(router, request, candidate, wire)
+        row["dropped"] = losses(candidate, request, wire=wire, lessons=router.desk.lessons_of(candidate))
     return {
         "object": "route.explanation",
         "model": request.model,
@@ -58,25 +57,6 @@ def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]
         "quality": model.quality,
         "context_length": model.context,
     }
-
-
-def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: str) -> list[str]:
-    provider = candidate.provider
-    fitted = adapt(
-        request,
-        model=candidate.model,
-        wire=provider.wire,
-        issuer=candidate.issuer,
-        asked_on=wire,
-        lessons=router.desk.lessons_of(candidate),
-    )
-    body = getattr(provider, "body", None)
-    if body is not None:
-        try:
-            body(fitted.request, fitted.dropped)
-        except (ProviderError, GatewayError) as error:
-            fitted.dropped.append(f"refused: {error}")
-    return list(dict.fromkeys(fitted.dropped))
 
 
 def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class Router:
             sessions=self.desk.sessions,
             discover=lambda name: self.discover(name),
             names=lambda: self.names,
+            lessons_of=self.desk.lessons_of,
         )
 
     def read(self, model: str, options: Options) -> list[Asked]:
@@ -127,7 +128,7 @@ class Router:
         if request.stream is isinstance(out, PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
-        choice = chooser.choose(request, options, needs)
+        choice = chooser.choose(request, options, needs, wire=codec.WIRE)
         selection = chooser.select(request, choice, needs, full=full)
         patience = WAIT_STREAMING if request.stream else WAIT_PLAIN
         return Plan(
