@@ -28,7 +28,9 @@ BLUEPRINTS = (
     "fork",
     "usage",
     "files",
+    "ocr",
     "speech",
+    "transcription",
 )
 
 

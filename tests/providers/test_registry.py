@@ -19,13 +19,14 @@ from wallas.transport import Transport
 
 @pytest.fixture
 def made(tmp_path):
-    """Return a function that makes providers of environment variables and a ``wallas.toml``."""
+    """Return a function that makes the services of environment variables and a ``wallas.toml``."""
 
     def make(environ=None, toml="", **options):
         if toml:
             (tmp_path / "wallas.toml").write_text(toml)
         settings = load_settings(environ or {}, directory=tmp_path)
-        return settings, providers(settings, Transport(), **options)
+        usable = providers(settings, Transport(), **options)
+        return settings, {name: one for name, one in usable.items() if not one.row.program}
 
     return make
 

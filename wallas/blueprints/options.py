@@ -109,7 +109,42 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     terms, unread = _provider_terms(body.pop("provider", None))
     if "provider" in terms and "provider" not in read:
         spelled["provider"] = "provider"
-    return Options(models=models, dropped=(*dropped, *unread), spelled=spelled, **(terms | read))
+    engine = _file_engine(body)
+    return Options(
+        models=models,
+        dropped=(*dropped, *unread),
+        spelled=spelled,
+        owner=str(environ.get("wallas.owner", "")),
+        file_engine=engine,
+        **(terms | read),
+    )
+
+
+PDF_ENGINES = {"native": "native", "pdf-text": "text", "mistral-ocr": "ocr", "cloudflare-ai": "text"}
+"""OpenRouter's ways to read a PDF, and what stands for them here."""
+
+
+def _file_engine(body: dict[str, Any]) -> str | None:
+    """Return how OpenRouter's ``file-parser`` plugin wants PDFs read, and take it out of the body."""
+    said = body.get("plugins")
+    if said is None:
+        return None
+    if not isinstance(said, list) or not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in said):
+        raise BadRequest("plugins: expected a list of objects with an id", param="plugins")
+    engine: str | None = None
+    for number, one in enumerate(said):
+        pdf = one.get("pdf") if one["id"] == "file-parser" and one.get("enabled") is not False else None
+        if pdf is None:
+            continue
+        name = pdf.get("engine") if isinstance(pdf, dict) else pdf
+        if name is not None and (not isinstance(name, str) or name not in PDF_ENGINES):
+            param = f"plugins[{number}].pdf.engine"
+            raise BadRequest(f"{param}: expected one of {', '.join(PDF_ENGINES)}", param=param)
+        engine = PDF_ENGINES[name] if name else engine
+    body["plugins"] = [one for one in said if one["id"] != "file-parser"]
+    if not body["plugins"]:
+        del body["plugins"]
+    return engine
 
 
 def _names(value: Any, name: str) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from wallas.providers.row import Row
 from wallas.settings import Key
 
 if TYPE_CHECKING:
-    from wallas.providers.base import Line
-    from wallas.providers.http import HttpProvider
+    from wallas.providers.base import Line, Provider
 
 BY_WIRE: dict[str, dict[str, str]] = {
     OPENAI_CHAT: {
@@ -32,7 +31,7 @@ def dialect(row: Row, operation: str) -> str | None:
     return row.makes.get(operation, BY_WIRE.get(row.wire, {}).get(operation)) or None
 
 
-def operate(provider: "HttpProvider", request: Any, *, key: Key, line: "Line") -> Any:
+def operate(provider: "Provider", request: Any, *, key: Key, line: "Line") -> Any:
     """Return the answer to a request of ``wallas.types``; raise UNSUPPORTED where the provider has no such call.
 
     ``request.OPERATION`` names the operation; the module ``wallas.providers.<operation>_calls`` has

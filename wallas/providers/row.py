@@ -96,7 +96,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     program: bool = False
     """A program of this machine and no service: it comes when nobody better does."""
     needs: tuple[str, ...] = ()
-    """Programs (``espeak-ng``) or modules (``edge_tts.py``) of which one must be installed here."""
+    """Programs (``espeak-ng``) or modules (``edge_tts.py``) of which one must be here; ``+`` joins several."""
     install: str = ""
     """How what it needs is installed."""
     embed: bool = False

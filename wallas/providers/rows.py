@@ -278,7 +278,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         offers=SCHEMA | {"parallel_tools", "prefill"},
         prefill=Prefill(how="prefix", evidence="mistralai 3.7.0: AssistantMessage.prefix", date="2026-11-21"),
-        makes={"speech": "mistral"},
+        makes={"ocr": "mistral", "speech": "mistral"},
     ),
     Row(
         name="nvidia",

@@ -1,8 +1,59 @@
 """What this machine can do itself, and services that are reached by a package of their own: no chat, no key."""
 
+from typing import Any
+
 from wallas.providers.row import PROGRAM, Row
 
+
+def _reader(name: str, label: str, needs: str, install: str, **more: Any) -> Row:
+    """Return the row of a program that reads pages."""
+    return Row(
+        name=name,
+        label=label,
+        base_url="http://localhost",
+        wire=PROGRAM,
+        keyless=True,
+        local=True,
+        program=True,
+        needs=(needs,),
+        install=install,
+        free="local",
+        free_rule="all",
+        limits="your own hardware",
+        region="local",
+        trains_on_data=False,
+        source="its own documentation, read 2026-11-21",
+        date="2026-11-21",
+        models_path=None,
+        chats=False,
+        operations=frozenset({"ocr"}),
+        makes={"ocr": "program"},
+        **more,
+    )
+
+
 PROGRAMS: tuple[Row, ...] = (
+    _reader(
+        "tesseract",
+        "Tesseract",
+        "tesseract+pytesseract.py+PIL.py",
+        'apt-get install tesseract-ocr tesseract-ocr-spa (a package a language) and pip install "wallas[ocr]"',
+    ),
+    _reader(
+        "rapidocr",
+        "RapidOCR",
+        "rapidocr.py+onnxruntime.py+PIL.py",
+        'pip install "wallas[ocr]"',
+        note="PP-OCRv6 for Latin letters and Chinese; its models lie inside the wheel",
+    ),
+    _reader(
+        "easyocr",
+        "EasyOCR",
+        "easyocr.py+PIL.py",
+        "pip install easyocr",
+        note="with models that are in ~/.EasyOCR already; none is fetched",
+        status="unverified",
+    ),
     Row(
         name="espeak",
         label="espeak-ng on this machine",
@@ -44,5 +95,27 @@ PROGRAMS: tuple[Row, ...] = (
         models_path=None,
         chats=False,
         operations=frozenset({"speech"}),
+    ),
+    Row(
+        name="whisper",
+        label="Whisper on this machine",
+        base_url="http://localhost",
+        wire=PROGRAM,
+        keyless=True,
+        local=True,
+        program=True,
+        needs=("faster_whisper.py",),
+        install='pip install "wallas[whisper]", and a model in WALLAS_WHISPER_MODELS',
+        free="local",
+        free_rule="all",
+        limits="your own hardware",
+        region="local",
+        trains_on_data=False,
+        note="models as CTranslate2 writes them, each in a folder of its own with model.bin",
+        source="faster-whisper 1.2",
+        date="2026-11-21",
+        models_path=None,
+        chats=False,
+        operations=frozenset({"transcription"}),
     ),
 )

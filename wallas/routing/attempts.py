@@ -5,6 +5,7 @@ client and two words: READ before the provider's body is read, BLOCK before a
 step that may block. Nothing bound to a thread lives across a yield.
 """
 
+import json
 import logging
 import math
 import random
@@ -16,7 +17,9 @@ import msgspec
 
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
-from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.content.contents import Contents
+from wallas.content.works import Job
+from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
@@ -26,6 +29,7 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.files import looked, readied
 from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
@@ -73,6 +77,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     previous_id: str | None = None
     keep_seals: bool = False
     dropped: Sequence[str] = ()
+    contents: Contents | None = None
+    """The request's files, None for words alone."""
+    look: "Callable[[], Plan] | None" = None
+    """Returns the plan with candidates, once the files were looked at; None where they are known."""
 
 
 def others_of(attempts: "Attempts") -> "Others":
@@ -99,6 +107,8 @@ class Attempts:
         self.shown = Shown(id=plan.answer_id, created=plan.created)
         self.failures: list[ProviderError] = []
         self.dropped: list[str] = []
+        self.converted: list[str] = []
+        self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
         self.excluded = list(plan.excluded)
@@ -131,6 +141,7 @@ class Attempts:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
+            yield from looked(self)
             yield from self._moves()
         except GatewayError as error:
             yield self._error(error)
@@ -143,7 +154,8 @@ class Attempts:
     def ping(self) -> bytes:
         """Return a keep-alive; the first one fixes the status, the content is still free."""
         self.first_head.open(answered=False)
-        return self.out.ping()
+        progress = self.body.progress if isinstance(self.body, Job) else None
+        return (progress and self.out.note(f"wallas {json.dumps({'reading': progress})}")) or self.out.ping()
 
     def abandon(self) -> None:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
@@ -162,6 +174,8 @@ class Attempts:
     def _moves(self) -> Iterator[bytes | Want]:
         while True:
             while (candidate := self._next()) is not None:
+                if not (yield from readied(self, candidate)):
+                    continue
                 try:
                     if (yield from self._answer(candidate)):
                         return
@@ -364,6 +378,8 @@ class Attempts:
 
     def _final_error(self) -> GatewayError:
         hops, failures = self.record.hops, self.failures
+        if self.unreadable is not None and not hops:
+            return self.unreadable
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:

@@ -1,12 +1,14 @@
 """Turns a caller's words into groups of ranked models and the terms they are under."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import msgspec
 
 from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
+from wallas.content.contents import Contents
 from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
@@ -47,6 +49,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     wishes: Wishes = Wishes()
     store: bool = False
+    owner: str = ""
+    """Whose uploaded files may be named; "" where everybody is the same."""
+    file_engine: str | None = None
+    """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
     spelled: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What the caller called these options, for errors: ``wallas.tier`` for ``tier``."""
@@ -67,6 +73,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     asked: Sequence[Sequence[str]] = ()
     """The names of the models that each asked name means, in order."""
     wire: str = ""
+    contents: Contents | None = None
     dropped: tuple[str, ...] = ()
 
 
@@ -95,10 +102,18 @@ class Chooser:
         self.names = names
         self.lessons_of = lessons_of
 
-    def choose(self, request: ChatRequest, options: Options, needs: Needs, *, wire: str = "") -> Choice:
+    def choose(
+        self,
+        request: ChatRequest,
+        options: Options,
+        needs: Needs,
+        *,
+        wire: str = "",
+        contents: Contents | None = None,
+    ) -> Choice:
         """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing.
 
-        ``wire`` is the caller's, by which some parameters are told.
+        ``wire`` is the caller's, by which some parameters are told; ``contents`` are the request's files.
         """
         asked = self.read(request.model, options)
         kind = auxiliary(request) if self.settings.auxiliary and asked[0].profile in PROFILES else None
@@ -117,6 +132,7 @@ class Chooser:
             wishes=options.wishes,
             asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
             wire=wire,
+            contents=contents,
             dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
@@ -148,7 +164,8 @@ class Chooser:
         if wishes.require_parameters:
 
             def lost(candidate: Candidate) -> list[str]:
-                return losses(candidate, request, wire=choice.wire, lessons=self.lessons_of(candidate))
+                lessons = self.lessons_of(candidate)
+                return losses(candidate, request, wire=choice.wire, lessons=lessons, contents=choice.contents)[0]
 
             found, left = taking_all(found, lost, most=None if full else ENOUGH)
         return Selection(found, [*selection.excluded, *left])
@@ -236,7 +253,7 @@ class Chooser:
         elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
-        kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
+        kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
@@ -248,11 +265,22 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
-        ranked = self.selector.best(name, request, wanted, level=hard)
-        group = Group(ranked, roomy=profile.roomy, sticky=profile.sticky)
-        return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
+        groups = [
+            Group(
+                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+            )
+            for own in fewer(needs.native)
+        ]
+        return [Group(self.selector.best("auxiliary", request, wanted)), *groups] if kind else groups
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
-        able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
+        best = (self.selector.best("standard", request, needs.capabilities | own) for own in fewer(needs.native))
+        able = [row for row in next((one for one in best if one.rows), Ranking(())).rows if row.model.free]
         return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
+
+
+def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:
+    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing."""
+    for size in range(len(native), -1, -1):
+        yield from map(frozenset, combinations(sorted(native), size))

@@ -100,6 +100,8 @@ class Head:
             told += [("X-Wallas-Attempts", str(len(hops))), ("X-Wallas-Trail", trail(hops))]
             if attempts.dropped:
                 told.append(("X-Wallas-Dropped", _safe(", ".join(attempts.dropped))[:2000]))
+            if attempts.converted:
+                told.append(("X-Wallas-Converted", _safe(", ".join(attempts.converted))[:2000]))
         return told
 
     def late_news(self) -> str:
@@ -114,6 +116,8 @@ class Head:
             "trail": trail(hops),
             "dropped": [name[:NAME_CHARS] for name in attempts.dropped[:NAMES_TOLD]],
         }
+        if attempts.converted:
+            news["converted"] = [name[: 3 * NAME_CHARS] for name in attempts.converted[:NAMES_TOLD]]
         return "wallas " + json.dumps(news, separators=(",", ":"))
 
 

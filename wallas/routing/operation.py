@@ -175,12 +175,14 @@ class Run:
             hop.input, hop.output = used.input, used.output
             desk.ledger.settle(reservation, input=used.input, output=used.output or 0, alive=True)
             desk.health.succeeded(candidate.place, latency=desk.clock() - started)
+            desk.findings.answered(model, candidate.key.id, "", began_at=self.record.at + hop.after / 1000)
             return answer
         except ProviderError as error:
             hop.outcome, hop.message, hop.status = error.kind.name.lower(), error.message, error.status
             said = line.refusal
             book_refusal(desk.ledger, reservation, error, said.headers if said else {}, said.data if said else b"")
             desk.health.failed(candidate.place, error)
+            desk.findings.refused(*candidate.place, error, began_at=self.record.at + hop.after / 1000)
             kept = held(desk.health, desk.ledger, model, candidate.key, Needs(frozenset(), reservation.estimate, 1))
             hop.retry_after = kept.seconds if kept else error.retry_after
             raise

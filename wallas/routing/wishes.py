@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from wallas.content.contents import Contents
 from wallas.errors import BadRequest, GatewayError, ProviderError
 from wallas.health import Health
 from wallas.routing.adapt import Lessons, adapt
@@ -76,8 +77,13 @@ def ordered(
     return sorted(candidates, key=lambda one: (block(one), behind(one), key(one)))
 
 
-def losses(candidate: Candidate, request: ChatRequest, *, wire: str, lessons: Lessons) -> list[str]:
-    """Return what of a request a candidate would not get, by name; ``wire`` is the caller's."""
+def losses(
+    candidate: Candidate, request: ChatRequest, *, wire: str, lessons: Lessons, contents: Contents | None
+) -> tuple[list[str], list[str]]:
+    """Return what of a request a candidate would not get, by name, and what its files would become.
+
+    ``wire`` is the caller's, ``contents`` are the request's files.
+    """
     fitted = adapt(
         request,
         model=candidate.model,
@@ -85,6 +91,7 @@ def losses(candidate: Candidate, request: ChatRequest, *, wire: str, lessons: Le
         issuer=candidate.issuer,
         asked_on=wire,
         lessons=lessons,
+        contents=contents,
     )
     body = getattr(candidate.provider, "body", None)
     if body is not None:
@@ -92,7 +99,7 @@ def losses(candidate: Candidate, request: ChatRequest, *, wire: str, lessons: Le
             body(fitted.request, fitted.dropped)
         except (ProviderError, GatewayError) as error:
             fitted.dropped.append(f"refused: {error}")
-    return list(dict.fromkeys(fitted.dropped))
+    return list(dict.fromkeys(fitted.dropped)), fitted.converted
 
 
 def taking_all(

@@ -56,6 +56,7 @@ class AttemptRecord(NamedTuple):
     reasoning_tokens: int | None = None
     estimated: bool = False
     cost: float | None = None
+    said_model: str | None = None
 
 
 def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:
