@@ -29,8 +29,10 @@ BLUEPRINTS = (
     "usage",
     "files",
     "ocr",
+    "search",
     "speech",
     "transcription",
+    "images",
 )
 
 

@@ -155,12 +155,12 @@ class Health:
         found: Rest | None = None
         for scope in (
             place,
-            Place(provider, model),
-            Place(provider, ANY, key),
-            Place(provider, FREE if free else PAID, key),
-            Place(provider),
+            (provider, model, ANY),
+            (provider, ANY, key),
+            (provider, FREE if free else PAID, key),
+            (provider, ANY, ANY),
         ):
-            rest = self.rests.get(scope)
+            rest = self.rests.get(scope)  # type: ignore[call-overload]  # plain tuples are equal, and quicker to make
             if rest is not None and rest.until > now:
                 found = rest if found is None else _longer(found, rest)
         return found

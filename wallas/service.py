@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -41,9 +42,14 @@ from wallas.storage.usage import load_usage
 from wallas.storage.writer import Writer
 from wallas.transport import Transport
 
+if TYPE_CHECKING:
+    from wallas.integrations.search.engine import SearchEngine
+
 log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
+PROBES_SECONDS = 3600.0
+"""How often it is looked who has not been heard of for a day."""
 LATE_SECONDS = 1.0
 """A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
 
@@ -62,6 +68,7 @@ class Pace(NamedTuple):
 
     refresh_delay: float = 2.0
     catalogue_delay: float = 30.0
+    probes_delay: float = 900.0
     lists: float = SELDOM_SECONDS
     lease: float = LEASE_SECONDS
     renew: float = RENEW_SECONDS
@@ -147,6 +154,13 @@ class Service:
         authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
         return Ledger(authority, spool=spool, never_rest=never_rest)
 
+    @cached_property
+    def search(self) -> "SearchEngine":
+        """Return what searches the web, made when it is first needed."""
+        from wallas.integrations.search.engine import SearchEngine
+
+        return SearchEngine(self.settings, transport=self.transport, health=self.health, ledger=self.quota.ledger)
+
     def quota_rows(self) -> Mapping[str, Any]:
         """Return how the windows of all usable providers stand, as all workers together know it."""
         from wallas.quota.rows import merged, rows
@@ -156,7 +170,8 @@ class Service:
             for key in self.providers[model.provider].keys if model.provider in self.providers else ():
                 ledger.seat(model, key)
         ledger.tick()
-        return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
+        named = [*self.providers, *(self.search.providers() if "search" in self.__dict__ else ())]
+        return {"data": rows(ledger, named), "merged": merged(ledger)}
 
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:
@@ -166,7 +181,19 @@ class Service:
         )
         quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
         public = Job("catalogue", self.upkeep.refresh_public, LOOK_SECONDS, delay=self.pace.catalogue_delay)
-        return [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        jobs = [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        if self.settings.probes:
+            jobs.append(Job("probes", self.probe, PROBES_SECONDS, delay=self.pace.probes_delay))
+        return jobs
+
+    def probe(self) -> None:
+        """Ask for one token whoever has not been heard of for a day."""
+        from wallas.refresh_probes import Probes
+
+        upkeep = self.upkeep
+        Probes(
+            self.engine, self.providers, self.router.desk, catalog=lambda: upkeep.base, findings=upkeep.findings
+        ).run()
 
     def ask_quota(self) -> None:
         """Ask the providers that tell it what is left of their keys' quota."""

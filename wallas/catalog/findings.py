@@ -22,13 +22,13 @@ from wallas.catalog.families import traits
 from wallas.catalog.names import ROUTERS, normal_name
 from wallas.errors import FailureKind, ProviderError
 
-GONE, MONEY, OTHER = "gone", "money", "other_model"
+GONE, MONEY, OTHER, PROBE = "gone", "money", "other_model", "probe"
 KINDS = {FailureKind.MODEL_GONE: GONE, FailureKind.MONEY: MONEY}
 RETIRING = 2
 """How many calls in a row a provider answers with "no such model" before it is believed."""
 
 DAY = 86400.0
-LASTING = {GONE: 3650 * DAY, MONEY: DAY, OTHER: 7 * DAY}
+LASTING = {GONE: 3650 * DAY, MONEY: DAY, OTHER: 7 * DAY, PROBE: DAY}
 """Seconds for which a finding says something: money comes back, and a reseller may mend its ways."""
 SECOND_CHANCE = DAY
 """Seconds after which a list that goes on naming a model is believed once more."""
@@ -130,6 +130,11 @@ class Findings:
             self._note(model.provider, model.id, ANY, OTHER, status=None, said=said, began_at=began_at)
         return True
 
+    def probed(self, provider: str, model: str, key: str, said: str, *, began_at: float, status: int | None) -> Finding:
+        """Note that a model was asked for its own sake, and what came of it; return that."""
+        self._note(provider, model, key, PROBE, status=status, said=shown(said, model), began_at=began_at)
+        return self.known[provider, model, key, PROBE]
+
     def listed(self, provider: str, ids: Iterable[str], *, back: Iterable[str]) -> None:
         """Take in a provider's list: a model that had been missing is ``back``; any other is believed again later.
 
@@ -163,6 +168,7 @@ class Findings:
             finding
             for finding in list(self.known.values())
             if finding.times
+            and finding.kind in LASTING
             and now - finding.seen_at < LASTING[finding.kind]
             and self.addresses.get(finding.provider) == finding.address
         ]
@@ -206,7 +212,7 @@ def judged(model: Model, findings: Iterable[Finding], keys: frozenset[str]) -> M
                 poor.add(finding.key_id)
                 if model.free and keys and poor >= keys and model.status != "retired":
                     model = replace(model, status="paid", free=False, note=what)
-            case _:
+            case "other_model":
                 other = traits(finding.said)
                 said = f"answers in the name of {finding.said}"
                 quality, coding = min(model.quality, other.quality), min(model.coding, other.coding)
