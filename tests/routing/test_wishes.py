@@ -88,7 +88,7 @@ def test_a_virtual_model_is_sorted_too(here):
     ],
 )
 def test_whoever_costs_more_than_the_ceiling_or_nobody_knows_what_is_left_out_with_the_reason(here, ceilings, left):
-    plan = planned(here, max_price=ceilings)
+    plan = planned(here, max_price=tuple(ceilings.items()))
     assert set(chosen(plan)) == left
     out = {row.model.provider: row.reason for row in plan.excluded}
     assert all("max_price." in out[name] for name in {one.provider for one in MODELS} - left)
@@ -127,7 +127,12 @@ def test_whoever_would_not_get_a_parameter_is_left_out_where_all_are_required(tm
 
 
 def test_explain_says_what_the_router_does_whatever_is_wished(here):
-    for wishes in ({"sort": "price"}, {"latency": 0.5}, {"max_price": {"prompt": 0.2}}, {"require_parameters": True}):
+    for wishes in (
+        {"sort": "price"},
+        {"latency": 0.5},
+        {"max_price": (("prompt", 0.2),)},
+        {"require_parameters": True},
+    ):
         said = Options(cost_mode="allow_paid", wishes=Wishes(**wishes))
         told = explain(here, ask(model="llama"), said, wire="openai_chat")
         assert told["decision"] == planned(here, **wishes).candidates[0].model.key

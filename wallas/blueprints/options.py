@@ -229,6 +229,6 @@ def _wishes(said: dict[str, Any]) -> Wishes:
         throughput=(
             None if throughput is None else preferred_of(throughput, "provider.preferred_min_throughput", strictest=max)
         ),
-        max_price={} if said.get("max_price") is None else max_price_of(said["max_price"]),
+        max_price=() if said.get("max_price") is None else max_price_of(said["max_price"]),
         require_parameters=_switch(said.get("require_parameters") or False, "provider.require_parameters"),
     )

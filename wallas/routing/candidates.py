@@ -1,6 +1,6 @@
 """Who may answer a request and who may not, and what the caller allows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -61,7 +61,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     private: bool = False
-    max_price: Mapping[str, float] = msgspec.field(default_factory=dict)
+    max_price: tuple[tuple[str, float], ...] = ()
+    """USD at most by what is paid for: ``prompt``, ``completion``, ``request``, ``image``."""
 
 
 class Selection(NamedTuple):
@@ -76,13 +77,13 @@ def gives_n(provider: Provider) -> bool:
     return provider.wire in N_WIRES and "n" not in provider.row.drops
 
 
-def too_dear(model: Model, ceilings: Mapping[str, float]) -> str | None:
+def too_dear(model: Model, ceilings: Iterable[tuple[str, float]]) -> str | None:
     """Return why a model costs more than is wanted, None when it does not."""
     if model.free:
         return None
     known = model.price
     prices = {"prompt": known.input, "completion": known.output} if known else {}
-    for name, most in ceilings.items():
+    for name, most in ceilings:
         if name in ("request", "image"):
             unit = known.unit if known is not None and known.per == name else None
             if unit is not None and unit > most:

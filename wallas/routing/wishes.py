@@ -6,7 +6,7 @@ provider routing (openrouter.ai/docs/guides/routing/provider-selection, read
 speed puts somebody behind.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -38,7 +38,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     across: bool = False
     latency: float | None = None
     throughput: float | None = None
-    max_price: Mapping[str, float] = msgspec.field(default_factory=dict)
+    max_price: tuple[tuple[str, float], ...] = ()
     require_parameters: bool = False
 
     @property
@@ -158,17 +158,17 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"; here: {', '.join(names[:SOME])}"
 
 
-def max_price_of(said: Any) -> dict[str, float]:
+def max_price_of(said: Any) -> tuple[tuple[str, float], ...]:
     """Return the ceilings that a caller said; raise BadRequest for what is none."""
     if not isinstance(said, dict):
         raise BadRequest("provider.max_price: expected an object", param="provider.max_price")
-    found = {}
+    found = []
     for name, value in said.items():
         field = f"provider.max_price.{name[:50]}"
         if name not in PRICES:
             raise BadRequest(f"{field}: expected one of {', '.join(PRICES)}", param=field)
-        found[name] = number_of(value, field)
-    return found
+        found.append((name, number_of(value, field)))
+    return tuple(found)
 
 
 def number_of(value: Any, field: str) -> float:
