@@ -51,7 +51,7 @@ def _verdict(row: Any) -> Verdict:
         raise ProviderError(FailureKind.MALFORMED, "a verdict without categories")
     scores = row.get("category_scores") or {}
     applied = row.get("category_applied_input_types")
-    named = {MISTRAL_WORDS.get(name, name): bool(value) for name, value in categories.items() if value is not None}
+    named = {str(MISTRAL_WORDS.get(name, name)): bool(value) for name, value in categories.items() if value is not None}
     flagged = row.get("flagged")
     return Verdict(
         flagged=flagged if isinstance(flagged, bool) else any(named.values()),
