@@ -34,6 +34,7 @@ BLUEPRINTS = (
     "transcription",
     "images",
     "judging",
+    "videos",
 )
 
 
