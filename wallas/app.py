@@ -33,6 +33,7 @@ BLUEPRINTS = (
     "speech",
     "transcription",
     "images",
+    "judging",
 )
 
 
