@@ -27,6 +27,7 @@ BLUEPRINTS = (
     "explain",
     "fork",
     "usage",
+    "convert",
     "files",
     "ocr",
     "speech",

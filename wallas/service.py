@@ -31,6 +31,7 @@ from wallas.quota.spool import Spool
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
+from wallas.service_files import hooks
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
@@ -122,6 +123,7 @@ class Service:
             discover=self.discover,
             library=self.library,
         )
+        self.library.hooks = hooks(self.router, self.media)
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
 
