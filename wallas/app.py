@@ -30,7 +30,11 @@ BLUEPRINTS = (
     "convert",
     "files",
     "ocr",
+    "search",
     "speech",
+    "transcription",
+    "images",
+    "judging",
 )
 
 

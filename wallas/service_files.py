@@ -5,7 +5,7 @@ from functools import partial
 
 from wallas.codecs import OPENAI_CHAT
 from wallas.content.guarded import Unreadable
-from wallas.content.hooks import Description, Hooks, Kept, PageText, Tell
+from wallas.content.hooks import Description, Hooks, Kept, PageText, Tell, Transcript
 from wallas.errors import GatewayError, NotFound
 from wallas.ids import fresh
 from wallas.media.store import MediaStore
@@ -20,6 +20,7 @@ def hooks(router: Router, store: MediaStore) -> Hooks:
     """Return who does for content what it cannot do itself."""
     return Hooks(
         read_pages=partial(_read_pages, router),
+        transcribe=partial(_transcribe, router),
         describe=partial(_describe, router),
         stored=partial(_stored, store),
     )
@@ -56,6 +57,31 @@ def _read_pages(
             raise Unreadable(told, code="missing_extra") from error
         raise Unreadable(error.message, code=error.code or "unreadable") from error
     return found
+
+
+def _transcribe(router: Router, data: bytes, *, mime: str, name: str | None = None, tell: Tell) -> Transcript:
+    """Return what is said in a sound; raise Unreadable when nobody can write it down."""
+    from wallas.routing.operation import begin
+    from wallas.routing.transcription import task, transcribe
+    from wallas.types.sound import TranscribeRequest
+
+    request = TranscribeRequest(model="", audio=data, mime=mime, filename=name or "audio", times=True)
+    words: list[str] = []
+    segments: list[tuple[float, float, str]] = []
+    language = None
+    try:
+        with begin(router, task(router), None, Options(), request_id=fresh(), wire=OPENAI_CHAT) as run:
+            for answer in transcribe(run, request):
+                words.append(answer.text.strip())
+                segments += [(span.start, span.end, span.text) for span in answer.segments]
+                language = language or answer.language
+                tell({"seconds_heard": round(segments[-1][1])} if segments else {"parts_heard": len(words)})
+            engine = run.last.model.key if run.last is not None else ""
+    except GatewayError as error:
+        missing = error.code in NOBODY
+        told = f"what is said has to be written down first: {error.message}"
+        raise Unreadable(told, code="no_transcription" if missing else error.code or "unreadable") from error
+    return Transcript(" ".join(words), engine, language, segments)
 
 
 def _describe(router: Router, data: bytes, *, mime: str, tell: Tell) -> Description | None:

@@ -137,9 +137,11 @@ WIRES: dict[str, Wire] = {
 
 ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
 SPECIAL = {"openai": ("openai", "OpenAI")}
-PROGRAM_ADAPTERS = {"espeak": ("espeak", "Espeak"), "edge-tts": ("edge", "Edge")} | {
-    name: ("reader", "Reader") for name in ("tesseract", "rapidocr", "easyocr")
-}
+PROGRAM_ADAPTERS = {
+    "espeak": ("espeak", "Espeak"),
+    "edge-tts": ("edge", "Edge"),
+    "whisper": ("whisper", "Whisper"),
+} | {name: ("reader", "Reader") for name in ("tesseract", "rapidocr", "easyocr")}
 """Providers that need more than their wire's class and a row."""
 
 DIALECT = (
@@ -215,6 +217,8 @@ def no_key(row: Row) -> Key:
 
 def address(row: Row, settings: Settings) -> str:
     """Return a provider's base address, as moved by the user, in the form that its wire's paths go on from."""
+    if row.name == "whisper":
+        return str(settings.whisper_models or settings.instance / "whisper")
     moved = settings.base_url_for(row.name)
     if row.name == "ollama" and moved is None:
         moved = settings.ollama_upstream
@@ -377,6 +381,7 @@ def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[
             trains_on_data=row.trains_on_data,
             offers=row.offers,
             retired=row.status == "retired",
+            lists=row.models_path is not None,
             moved=settings.base_url_for(row.name) is not None or row.source == "wallas.toml",
         )
         for name, row in rows(settings).items()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from wallas.codecs.framing import decode_body
 from wallas.errors import FailureKind, ProviderError
+from wallas.providers.gemini_media import blobs, generate, parts_of, usage_of
 from wallas.providers.voices import pick, voices_of
 from wallas.settings import Key
-from wallas.types.chat import Usage
 from wallas.types.sound import SpeechAnswer, SpeechRequest
 
 if TYPE_CHECKING:
@@ -81,56 +81,20 @@ def gemini(provider: "HttpProvider", request: SpeechRequest, key: Key, line: "Li
     """Ask a Gemini model for sound, which comes as bare samples."""
     voice = pick(voices_of(provider.name, request.model, wire="gemini"), request.voice)
     text = f"{request.instructions.rstrip('.:')}: {request.text}" if request.instructions else request.text
-    body = {
-        "contents": [{"role": "user", "parts": [{"text": text}]}],
-        "generationConfig": {
-            "responseModalities": ["AUDIO"],
-            "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice.name}}},
-        },
+    config = {
+        "responseModalities": ["AUDIO"],
+        "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice.name}}},
     }
-    url = f"{provider.base(key)}/models/{request.model}:generateContent"
-    reply = line.reply(lambda: provider.send(url, body, headers=provider.headers(key)))
-    value = decode_body(reply.data)
-    pieces: list[bytes] = []
-    rate = PCM_RATE
-    for part in _gemini_parts(value):
-        data = part.get("inlineData")
-        if isinstance(data, dict):
-            pieces.append(_decoded(data.get("data")))
-            said = _RATE.search(str(data.get("mimeType", "")))
-            rate = int(said[1]) if said else rate
+    value = generate(provider, request.model, [{"text": text}], config, key, line)
+    found = blobs(parts_of(value))
+    said = [int(match[1]) for _, mime in found if (match := _RATE.search(mime))]
     return SpeechAnswer(
-        audio=_some(b"".join(pieces)),
-        rate=rate,
+        audio=_some(b"".join(data for data, _ in found)),
+        rate=said[0] if said else PCM_RATE,
         speed=request.speed,
         strange_voice=voice.strange,
-        usage=_gemini_usage(value),
+        usage=usage_of(value),
     )
-
-
-def _gemini_parts(value: Any) -> list[dict[str, Any]]:
-    """Return an answer's parts; raise CONTENT_FILTER for a blocked one, MALFORMED for another shape."""
-    if not isinstance(value, dict):
-        raise _no_sound("an answer that is no object")
-    feedback = value.get("promptFeedback")
-    if isinstance(feedback, dict) and feedback.get("blockReason"):
-        raise ProviderError(FailureKind.CONTENT_FILTER, f"the provider refused: {feedback['blockReason']}")
-    candidates = value.get("candidates")
-    first = candidates[0] if isinstance(candidates, list) and candidates else {}
-    content = first.get("content") if isinstance(first, dict) else None
-    parts = content.get("parts") if isinstance(content, dict) else None
-    if isinstance(parts, list):
-        return [part for part in parts if isinstance(part, dict)]
-    raise ProviderError(FailureKind.EMPTY, f"no sound: {first.get('finishReason', 'no candidate')}")
-
-
-def _gemini_usage(value: dict[str, Any]) -> Usage | None:
-    told = value.get("usageMetadata")
-    if not isinstance(told, dict):
-        return None
-    counts = [told.get(name) for name in ("promptTokenCount", "candidatesTokenCount")]
-    spent, made = (count if isinstance(count, int) else None for count in counts)
-    return Usage(input=spent, output=made)
 
 
 def _decoded(text: Any) -> bytes:

@@ -1,6 +1,6 @@
 """Requests and answers of speech and transcription. Instants and lengths are seconds."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from wallas.types.chat import Usage, Value
 
@@ -57,6 +57,8 @@ class Span(Value, frozen=True, kw_only=True):
     start: float
     end: float
     text: str
+    facts: dict[str, Any] = {}
+    """What else its provider said of it, in OpenAI's words (``avg_logprob``, ...)."""
 
 
 class TranscribeAnswer(Value, frozen=True, kw_only=True):
