@@ -212,7 +212,7 @@ class Settings:
     port: int = 8001
     workers: int = 1
     threads: int = 64
-    worker_class: str = "gthread"
+    worker_class: str = "wallas"
     """``wallas``, the worker of our own, or ``gthread``."""
     instance: Path
     database_url: str = field(repr=False)
