@@ -2,12 +2,14 @@
 
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import guarded_body
+from wallas.blueprints.body import Asking, guarded_body
 from wallas.blueprints.embedding import openai_embeddings
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import respond
 from wallas.codecs import openai_chat, openai_completions
 from wallas.codecs.plain import PlainEncoder
+from wallas.routing.router import Options
+from wallas.types.chat import ChatRequest
 
 bp = Blueprint("openai", __name__, url_prefix="/v1")
 
@@ -15,9 +17,15 @@ bp = Blueprint("openai", __name__, url_prefix="/v1")
 @bp.post("/chat/completions")
 def chat_completions() -> Response:
     """Answer a conversation."""
-    body = guarded_body(request)
-    said = options(request.environ, body)
-    return respond(openai_chat.decode_request(body), said, codec=openai_chat)
+    chat, said = asked_chat(request)
+    return respond(chat, said, codec=openai_chat)
+
+
+def asked_chat(asking: Asking) -> tuple[ChatRequest, Options]:
+    """Return what a chat request says, and what is said beside it."""
+    body = guarded_body(asking)
+    said = options(asking.environ, body)
+    return openai_chat.decode_request(body), said
 
 
 @bp.post("/completions")
