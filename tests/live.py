@@ -80,6 +80,7 @@ def environment(folder: Path, port: int, more: Mapping[str, str]) -> dict[str, s
         "WALLAS_PORT": str(port),
         "WALLAS_DATABASE_URL": f"sqlite:///{folder / 'wallas.sqlite'}",
         "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
+        "WALLAS_CATALOG": "off",
         **chosen_worker(),
         **more,
     }

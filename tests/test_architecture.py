@@ -38,7 +38,7 @@ TOP = frozenset({"app", "service", "jobs", "journal", "sharing", "refresh", "sim
 """Wires things together: these know each other."""
 
 FLASK_ONLY = frozenset({"blueprints", "app"})
-SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs"})
+SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs", "refresh"})
 SANS_IO = frozenset({"codecs", "types"})
 
 

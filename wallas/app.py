@@ -30,8 +30,11 @@ BLUEPRINTS = (
     "usage",
     "files",
     "ocr",
+    "search",
     "speech",
     "transcription",
+    "images",
+    "judging",
 )
 
 

@@ -30,6 +30,8 @@ BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
+GONE_MODELS = 2
+GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
 HALF_LIFE = 60.0
 PRIOR_SUCCESSES = 8.0
@@ -135,6 +137,8 @@ class Health:
         """When the rests that are kept began here."""
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
+        self.gone: dict[str, set[str]] = {}
+        """The models that each provider said are gone, since it last answered."""
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -153,12 +157,12 @@ class Health:
         found: Rest | None = None
         for scope in (
             place,
-            Place(provider, model),
-            Place(provider, ANY, key),
-            Place(provider, FREE if free else PAID, key),
-            Place(provider),
+            (provider, model, ANY),
+            (provider, ANY, key),
+            (provider, FREE if free else PAID, key),
+            (provider, ANY, ANY),
         ):
-            rest = self.rests.get(scope)
+            rest = self.rests.get(scope)  # type: ignore[call-overload]  # plain tuples are equal, and quicker to make
             if rest is not None and rest.until > now:
                 found = rest if found is None else _longer(found, rest)
         return found
@@ -169,6 +173,7 @@ class Health:
         """Count a whole answer; seconds to its first content and to its end, and its output tokens."""
         now = self.clock()
         with self.lock:
+            self.gone.pop(place.provider, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
@@ -211,6 +216,8 @@ class Health:
                 until = now + self._rest_seconds(where, circuit, error, now)
                 for one in self._shared(where) if scope is Scope.ACCOUNT else (where,):
                     self._rest(one, until, error.kind, breaker=False)
+            if error.kind is FailureKind.MODEL_GONE:
+                self._gone(place, error, now)
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
@@ -307,6 +314,14 @@ class Health:
             seconds = max(seconds, self._spread(min(BREAKER_REST * breaker.opened, BREAKER_MOST)))
         if seconds > 0:
             self._rest(where, now + seconds, error.kind, breaker=True)
+
+    def _gone(self, place: Place, error: ProviderError, now: float) -> None:
+        """Rest a provider of which nothing is there any more: two models in a row, and no word of any model."""
+        gone = self.gone.setdefault(place.provider, set())
+        if "model" not in error.message.lower():
+            gone.add(place.model)
+        if len(gone) >= GONE_MODELS:
+            self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:
         recent = [good for at, good in breaker.recent if now - at <= BREAKER_WINDOW]

@@ -198,4 +198,5 @@ def _attempt_row(record: Record, hop: Hop, number: int) -> AttemptRecord:
         reasoning_tokens=hop.reasoning,
         estimated=hop.estimated,
         cost=hop.cost,
+        said_model=hop.said_model or None,
     )

@@ -11,6 +11,7 @@ from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
     CAPABILITIES,
+    CATALOG_URL,
     LIMIT_WORDS,
     ROOT,
     Key,
@@ -68,6 +69,8 @@ NAMES = {
     "WALLAS_DEMO",
     "WALLAS_ALLOW_ANON",
     "WALLAS_PROBES",
+    "WALLAS_CATALOG",
+    "WALLAS_CATALOG_URL",
     "WALLAS_KEYLESS",
     "WALLAS_AUXILIARY",
     "WALLAS_CONFIG",
@@ -149,7 +152,9 @@ def build(
         fetch_hosts=variables.list("WALLAS_FETCH_HOSTS"),
         demo=demo,
         allow_anon=variables.switch("WALLAS_ALLOW_ANON", False),
-        probes=variables.switch("WALLAS_PROBES", False),
+        probes=variables.switch("WALLAS_PROBES", True),
+        catalog=variables.switch("WALLAS_CATALOG", True),
+        catalog_url=catalog_url(variables),
         keyless=variables.switch("WALLAS_KEYLESS", True),
         auxiliary=variables.switch("WALLAS_AUXILIARY", True),
         file_megabytes=variables.number("WALLAS_FILE_MB", 512, low=1, high=100_000),
@@ -173,6 +178,14 @@ def build(
         config_file=config,
         warnings=tuple(warnings),
     )
+
+
+def catalog_url(variables: Variables) -> str:
+    """Return where the public catalogue is."""
+    url = variables.text("WALLAS_CATALOG_URL")
+    if url is not None:
+        check_url(url, variables.where("WALLAS_CATALOG_URL"))
+    return url or CATALOG_URL
 
 
 def read_base_urls(variables: Variables, *, port: int, warnings: list[str]) -> dict[str, str]:

@@ -42,6 +42,9 @@ CAPABILITIES = frozenset(
 """The words for what a model can do, the same everywhere (catalog, `wallas.toml`, `/v1/models?capability=`)."""
 
 
+CATALOG_URL = "https://models.dev/api.json"
+
+
 class SettingsError(WallasError):
     """A setting is wrong. The message names the file or variable, the table and the key, and never shows a secret."""
 
@@ -174,6 +177,8 @@ class ModelSettings:
     free: bool | None = None
     quality: float | None = None
     trains_on_data: bool | None = None
+    status: str | None = None
+    retires_on: str | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 
@@ -227,7 +232,10 @@ class Settings:
     """Hosts, `host` or `host:port`, from which files are fetched though their addresses be private."""
     demo: bool = False
     allow_anon: bool = False
-    probes: bool = False
+    probes: bool = True
+    catalog: bool = True
+    """Whether the public catalogue is read."""
+    catalog_url: str = CATALOG_URL
     keyless: bool = True
     """Whether providers that need no key are used."""
     auxiliary: bool = True

@@ -8,7 +8,7 @@ somebody has hung a hook on the app that this file does not know.
 import io
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from flask import Flask
 
@@ -23,12 +23,14 @@ from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest
 
-ROUTES: Mapping[str, tuple[Callable[[Asking], tuple[ChatRequest, Options]], ModuleType]] = {
+Read: TypeAlias = Callable[[Asking], tuple[ChatRequest, Options] | None]
+
+ROUTES: Mapping[str, tuple[Read, ModuleType]] = {
     "/v1/chat/completions": (asked_chat, openai_chat),
     "/v1/messages": (asked_message, anthropic),
     "/v1/responses": (asked_response, openai_responses),
 }
-"""POST routes that stream: how a request is read, and its codec."""
+"""POST routes that stream: how a request is read (None: it is none for here), and its codec."""
 
 
 class Plain:
@@ -59,9 +61,11 @@ class Direct:
         asked, (read, codec) = Plain(environ), route
         try:
             self.guard.check(environ)
-            chat, said = read(asked)
-            stream = streamed(self.router, asked, chat, said, codec=cast(Codec, codec))
+            found = read(asked)
+            stream = found and streamed(self.router, asked, *found, codec=cast(Codec, codec))
         except Exception:
+            stream = None
+        if stream is None:
             body.seek(0)
             return None
         stream.extra_headers = list(HARDENED)

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import Asking, guarded_body
+from wallas.blueprints.drawing import drawn, draws
 from wallas.blueprints.embedding import openai_embeddings
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import respond
@@ -17,15 +18,18 @@ bp = Blueprint("openai", __name__, url_prefix="/v1")
 @bp.post("/chat/completions")
 def chat_completions() -> Response:
     """Answer a conversation."""
-    chat, said = asked_chat(request)
-    return respond(chat, said, codec=openai_chat)
+    body = guarded_body(request)
+    said = options(request.environ, body)
+    if draws(body):
+        return drawn(body, said)
+    return respond(openai_chat.decode_request(body), said, codec=openai_chat)
 
 
-def asked_chat(asking: Asking) -> tuple[ChatRequest, Options]:
-    """Return what a chat request says, and what is said beside it."""
+def asked_chat(asking: Asking) -> tuple[ChatRequest, Options] | None:
+    """Return what a chat request says, and what is said beside it; None where the answer is pictures."""
     body = guarded_body(asking)
     said = options(asking.environ, body)
-    return openai_chat.decode_request(body), said
+    return None if draws(body) else (openai_chat.decode_request(body), said)
 
 
 @bp.post("/completions")

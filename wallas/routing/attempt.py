@@ -154,6 +154,8 @@ class Attempt:
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
         desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
+        if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
+            self.hop.said_model = self.join.said_model
         desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
@@ -168,6 +170,8 @@ class Attempt:
             return
         book_failure(desk.ledger, self.reservation, error, self.reading)
         desk.health.failed(self.candidate.place, error)
+        if not ours:
+            desk.findings.refused(*self.candidate.place, error, began_at=self.began_at)
         kept = self.attempts.kept_out(self.candidate)
         self.hop.retry_after = kept.seconds if kept else error.retry_after
         hop = self.hop
@@ -175,6 +179,11 @@ class Attempt:
         log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
         if error.kind in ALARMING or error.code == "tls_certificate":
             log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
+
+    @property
+    def began_at(self) -> float:
+        """Return when this attempt began, in seconds since 1970."""
+        return self.attempts.record.at + self.hop.after / 1000
 
     def cancelled(self) -> None:
         """Book an attempt that the client left: nobody is to blame."""
