@@ -6,6 +6,7 @@ Header before body before model suffix (surface 4). A bad value is a 400 that na
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wallas.blueprints.guard import client_id
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
 from wallas.routing.wishes import SORTS, Wishes, max_price_of, preferred_of
@@ -115,6 +116,7 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         dropped=(*dropped, *unread),
         spelled=spelled,
         owner=str(environ.get("wallas.owner", "")),
+        client=client_id(environ),
         file_engine=engine,
         **(terms | read),
     )

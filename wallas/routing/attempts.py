@@ -68,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
+    client: str = ""
     hold: str = "part"
     fallback: bool = True
     total: float = 600.0
@@ -127,6 +128,7 @@ class Attempts:
             asked=plan.asked,
             profile=plan.profile,
             stream=not self.plain,
+            client=plan.client,
         )
         self.first_head = Head(self)
         self.closing = Closing(self)

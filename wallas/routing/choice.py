@@ -50,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
+    client: str = ""
+    """An id of whoever asks, made of the key that was shown; "" where none was."""
     """Whose uploaded files may be named; "" where everybody is the same."""
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""

@@ -222,5 +222,6 @@ def begin(
         profile=chosen.profile,
         stream=stream,
         operation=task.name,
+        client=options.client,
     )
     return Run(router, task, chosen, record, options=options)

@@ -170,6 +170,7 @@ class Router:
             profile=choice.profile,
             auxiliary=choice.auxiliary,
             session=choice.session,
+            client=options.client,
             hold=choice.hold,
             fallback=options.fallback,
             total=options.timeout or self.settings.request_timeout,
