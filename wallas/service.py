@@ -130,6 +130,7 @@ class Service:
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.upkeep.discover,
             library=self.library,
+            search=lambda: self.search,
         )
         self.upkeep.take = self.router.reload
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)

@@ -104,7 +104,8 @@ class Attempt:
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
         units = self.units.feed(self.loops.feed(restored(reading.feed(), self.spaces)))
-        return self.join.feed(self.substance.feed(self.notices.feed(units)))
+        events = self.join.feed(self.substance.feed(self.notices.feed(units)))
+        return self.attempts.plan.online.cited(events, self.attempts.shown) if self.attempts.plan.online else events
 
     def content(self) -> None:
         """Note that content has come."""
