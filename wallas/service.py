@@ -28,6 +28,7 @@ from wallas.refresh_public import LOOK_SECONDS, PublicCatalogue
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
+from wallas.service_files import hooks
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
@@ -132,6 +133,7 @@ class Service:
             library=self.library,
             search=lambda: self.search,
         )
+        self.library.hooks = hooks(self.router, self.media)
         self.upkeep.take = self.router.reload
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()

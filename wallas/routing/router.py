@@ -107,7 +107,7 @@ class Router:
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
         enriched = enrich(request, self.memory)
-        contents, online = self.contents(enriched, options), self.online(enriched, options, codec)
+        contents, online = self.contents(enriched, options, codec.WIRE), self.online(enriched, options, codec)
         make = partial(self.plan, options=options, codec=codec, out=out, request_id=request_id, contents=contents)
         if online is None and (contents is None or contents.glance()):
             plan = make(enriched)
@@ -136,7 +136,7 @@ class Router:
         if online is not None:
             online.run()
             enriched = online.request
-        contents = self.seen(enriched, options)
+        contents = self.seen(enriched, options, codec.WIRE)
         plan = self.plan(
             enriched, options, codec=codec, out=out, request_id=request_id, full=True, contents=contents, online=online
         )
@@ -220,15 +220,15 @@ class Router:
             cites=codec.WIRE not in UNCITED,
         )
 
-    def contents(self, request: ChatRequest, options: Options) -> Contents | None:
+    def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if self.library is None:
             return None
-        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine)
+        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
 
-    def seen(self, request: ChatRequest, options: Options) -> Contents | None:
+    def seen(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request after a look at all of them. May block."""
-        contents = self.contents(request, options)
+        contents = self.contents(request, options, wire)
         if contents is not None and not contents.glance():
             contents.look()
         return contents
