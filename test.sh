@@ -63,7 +63,12 @@ ruff check . || failed=1
 ruff format --check -q . || failed=1
 mypy || failed=1
 rm -f .coverage .coverage.*
-pytest -n "$workers" --dist loadfile --cov=wallas --cov-branch --cov-report= >"$log" 2>&1 || failed=1
+# Tests of processes measure seconds. One that fails beside others is run once more alone, and that is said.
+if ! pytest -n "$workers" --dist loadfile --cov=wallas --cov-branch --cov-report= >"$log" 2>&1; then
+    cat "$log"
+    say "once more, alone, what failed (docs/operations.md)"
+    pytest --last-failed --last-failed-no-failures none >"$log" 2>&1 || failed=1
+fi
 cat "$log"
 if [ "$gate" != 0 ]; then
     coverage report --include='wallas/codecs/*,wallas/routing/*' --fail-under="$covered" || failed=1

@@ -140,6 +140,15 @@ class ProviderError(WallasError):
         """Return what follows from this kind of failure."""
         return VERDICTS[self.kind]
 
+    def hide(self, secret: str) -> None:
+        """Take a key out of what the provider said: some repeat what they were sent."""
+        if not secret:
+            return
+        self.message = self.message.replace(secret, "***")
+        self.code = self.code and str(self.code).replace(secret, "***")
+        self.param = self.param and self.param.replace(secret, "***")
+        self.args = (self.message,)
+
 
 class GatewayError(WallasError):
     """What a client is told, whatever its protocol; each codec's ``encode_error`` gives it that protocol's form.

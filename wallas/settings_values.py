@@ -260,7 +260,8 @@ class Settings:
 def check_url(url: str, where: str) -> None:
     """Raise SettingsError unless ``url`` is a plain http(s) address without user, query or fragment."""
     if not re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@\\:\[\]]+)(:\d{1,5})?(/[^\s?#\\]*)?", url):
-        raise SettingsError(f"{where}: {url!r} is not an address like https://host/v1")
+        shown = re.sub(r"(?<=[?#]).*", "***", re.sub(r"//[^/]*@", "//***@", url))  # both may hold a secret
+        raise SettingsError(f"{where}: {shown!r} is not an address like https://host/v1")
 
 
 @lru_cache(maxsize=256)
@@ -269,7 +270,9 @@ def is_loopback(host: str) -> bool:
     if host.startswith("unix:") or host.lower() == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
+        mapped = getattr(address, "ipv4_mapped", None)  # how an IPv6 socket shows a caller by IPv4
+        return (mapped or address).is_loopback
     except ValueError:
         return False
 

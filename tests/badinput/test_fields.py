@@ -140,7 +140,7 @@ CHAT: list[Case] = [
     (
         "c31",
         "messages",
-        user({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 29_000_000}}),
+        user({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 29_400_000}}),
         "messages[0].content[0].image_url.url",
     ),
     (
@@ -313,7 +313,7 @@ MESSAGES: list[Case] = [
     (
         "c31",
         "messages",
-        user({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 29_000_000}}),
+        user({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 29_400_000}}),
         "messages[0].content[0].source.data",
     ),
     (
@@ -441,7 +441,7 @@ OLLAMA: list[Case] = [
     ("c30", "messages", [{"content": "hi"}], "messages[0].role"),
     ("c31", "messages", [{"role": "user", "content": "x", "images": ["@@"]}], "messages[0].images[0]"),
     ("c31", "messages", [{"role": "user", "content": "x", "images": "x"}], "messages[0].images"),
-    ("c31", "messages", [{"role": "user", "content": "x", "images": ["A" * 29_000_000]}], "messages[0].images[0]"),
+    ("c31", "messages", [{"role": "user", "content": "x", "images": ["A" * 29_400_000]}], "messages[0].images[0]"),
 ]
 
 GENERATE: list[Case] = [

@@ -1,5 +1,7 @@
 """What a gateway tells of its use, after real requests at scripted providers."""
 
+import time
+
 import pytest
 
 from tests.fakes import pause, say, status, usage
@@ -30,7 +32,9 @@ def used(tmp_path):
         a.will(status(500))
         b.will(pause(0.1), usage(2000, 100), say("Good evening."))
         assert two.post("/v1/chat/completions/fork", HELLO | {"max_parallel": 2}).status_code == 200
-        two.rows("select 1")
+        until = time.monotonic() + 10
+        while len(two.rows("select 1 from requests")) < 3 and time.monotonic() < until:
+            time.sleep(0.02)  # a fork is booked when its last branch has ended, a moment after the answer
         yield two
 
 

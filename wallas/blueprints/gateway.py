@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from wallas.blueprints.listing import usable
+from wallas.blueprints.listing import usable, virtual
 from wallas.blueprints.respond import json_response, router
-from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
+from wallas.routing.strategies import PROFILE_ALIASES
 from wallas.version import VERSION
 
 bp = Blueprint("gateway", __name__)
@@ -63,9 +63,8 @@ def capabilities() -> Response:
             "by_capability": by_capability,
             "virtual_models": [
                 {"id": name, "aliases": sorted(alias for alias, target in PROFILE_ALIASES.items() if target == name)}
-                for name in PROFILES
-            ]
-            + [{"id": name, "aliases": []} for name in router().settings.profiles],
+                for name in virtual()
+            ],
         }
     )
 

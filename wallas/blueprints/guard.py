@@ -32,7 +32,7 @@ class Guard:
         self.settings = settings
         self.names = OUR_NAMES | {name.lower() for name in settings.allowed_hosts}
         self.origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
-        self.key = _digest(settings.proxy_api_key.reveal()) if settings.proxy_api_key else None
+        self.key = _digest(settings.proxy_api_key.reveal().encode()) if settings.proxy_api_key else None
         self.open_to_all = not is_loopback(settings.host)
 
     def check(self, environ: Mapping[str, Any]) -> None:
@@ -76,7 +76,7 @@ class Guard:
         shown = credential(environ)
         if shown is None:
             raise Unauthorized("this gateway wants its key: send it as 'Authorization: Bearer ...' or 'x-api-key'")
-        if not hmac.compare_digest(_digest(shown), self.key):
+        if not hmac.compare_digest(_digest(shown.encode("latin-1", "replace")), self.key):
             raise Unauthorized("the key is not this gateway's")
 
     def _anonymous(self, environ: Mapping[str, Any]) -> None:
@@ -138,8 +138,8 @@ def install(app: Flask, settings: Settings) -> None:
         return response
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
 
 
 def _is_address(name: str) -> bool:

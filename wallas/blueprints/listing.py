@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from flask import Blueprint, Request, Response, request
 
@@ -15,7 +15,12 @@ from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
 
 bp = Blueprint("listing", __name__)
 
+Row: TypeAlias = tuple[str, Model | None]
+"""One row of a list: a name, and the model of it; None for a virtual model."""
+
 LIMIT_MOST = 5000
+FILTERS = frozenset({"pricing", "capability", "provider", "modality", "search", "context_min"})
+"""Parameters that ask for some models only: virtual ones, which stand for many, are then left out."""
 EPOCH = "2026-01-01"
 SORTS: dict[str, Callable[[Model], Any]] = {
     "id": lambda model: model.key,
@@ -32,25 +37,51 @@ METHODS = {"chat": ["generateContent", "streamGenerateContent", "countTokens"], 
 @bp.get("/v1beta/models")
 def models() -> Response:
     """List what can be called here."""
-    found = filtered(usable(), request)
     shape = _shape()
+    named = [] if request.args.keys() & FILTERS else [(name, None) for name in virtual()]
+    rows: list[Row] = [*named, *((model.key, model) for model in filtered(usable(), request))]
     if shape == codecs.ANTHROPIC:
-        rows = [anthropic_row(name, None) for name in virtual()] + [anthropic_row(m.key, m) for m in found]
-        first, last = (rows[0]["id"], rows[-1]["id"]) if rows else (None, None)
-        return json_response({"data": rows, "has_more": False, "first_id": first, "last_id": last})
+        return json_response(anthropic_page(rows, request))
     if shape == codecs.GEMINI:
-        rows = [gemini_row(name, None) for name in virtual()] + [gemini_row(m.key, m) for m in found]
-        return json_response({"models": rows})
-    names = [] if request.args else virtual()
-    rows = [openai_row(name, None) for name in names] + [openai_row(m.key, m) for m in found]
-    return json_response({"object": "list", "data": rows, "total": len(rows)})
+        return json_response(gemini_page(rows, request))
+    offset, limit = number(request, "offset", 0), min(number(request, "limit", LIMIT_MOST), LIMIT_MOST)
+    page = [openai_row(*row) for row in rows[offset : offset + limit]]
+    return json_response({"object": "list", "data": page, "total": len(rows)})
+
+
+def anthropic_page(rows: Sequence[Row], asked: Request) -> dict[str, Any]:
+    """Return the page of Anthropic's list that ``limit``, ``after_id`` and ``before_id`` ask for; all without them."""
+    limit = max(min(number(asked, "limit", LIMIT_MOST), LIMIT_MOST), 1)
+    places = {name: place for place, (name, _) in enumerate(rows)}
+    start, end = 0, len(rows)
+    for word in ("after_id", "before_id"):
+        name = asked.args.get(word)
+        if name is None:
+            continue
+        if name not in places:
+            raise BadRequest(f"{word}: no such model in this list", param=word)
+        start, end = (places[name] + 1, end) if word == "after_id" else (start, places[name])
+    backwards = "before_id" in asked.args and "after_id" not in asked.args
+    more = end - start > limit
+    page = rows[max(end - limit, start) : end] if backwards else rows[start:end][:limit]
+    data = [anthropic_row(*row) for row in page]
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"data": data, "has_more": more, "first_id": first, "last_id": last}
+
+
+def gemini_page(rows: Sequence[Row], asked: Request) -> dict[str, Any]:
+    """Return the page of Gemini's list that ``pageSize`` and ``pageToken`` ask for; all without them."""
+    size = max(min(number(asked, "pageSize", LIMIT_MOST), LIMIT_MOST), 1)
+    start = number(asked, "pageToken", 0)
+    page: dict[str, Any] = {"models": [gemini_row(*row) for row in rows[start : start + size]]}
+    return page | ({"nextPageToken": str(start + size)} if start + size < len(rows) else {})
 
 
 @bp.get("/v1/models/<path:name>")
 @bp.get("/v1beta/models/<path:name>")
 def model(name: str) -> Response:
     """Describe one model; the name may be whatever a request may say."""
-    name = name.removeprefix("models/")
+    name = name.removeprefix("models/").rstrip("/")
     asked = router().names.read(name)
     known = asked.models[0] if asked.models else None
     rows = {codecs.ANTHROPIC: anthropic_row, codecs.GEMINI: gemini_row}
@@ -65,7 +96,7 @@ def usable() -> list[Model]:
 
 def virtual() -> list[str]:
     """Return the virtual models, the user's own first."""
-    return [*router().settings.profiles, *PROFILES]
+    return list(dict.fromkeys([*router().settings.profiles, *PROFILES]))
 
 
 def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
@@ -102,8 +133,7 @@ def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
     if sort not in SORTS:
         raise BadRequest(f"sort: expected one of {', '.join(SORTS)}", param="sort")
     found.sort(key=SORTS[sort])
-    offset = number(asked, "offset", 0)
-    return found[offset : offset + min(number(asked, "limit", LIMIT_MOST), LIMIT_MOST)]
+    return found
 
 
 def number(asked: Request, name: str, default: int) -> int:

@@ -1,5 +1,6 @@
 """The Ollama protocol: virtual and cloud models beside the local daemon's own, which get their calls unread."""
 
+import time
 from functools import partial
 from typing import Any
 
@@ -90,7 +91,7 @@ def generate() -> Response:
         return _relay("/api/generate", data)
     said = options(request.environ, body)
     asked = ollama.decode_generate(body)
-    if not body.get("prompt"):
+    if not asked.messages:
         return _loaded(asked.model, {"response": ""})
     plain = PlainEncoder(partial(ollama.encode_response, request=asked, generate=True), ollama.encode_error)
     return respond(asked, said, codec=ollama, out=ollama.Encoder(asked, generate=True) if asked.stream else plain)
@@ -144,9 +145,8 @@ def _relay(path: str, data: bytes) -> Response:
 def _loaded(name: str, said: dict[str, Any]) -> Response:
     """Answer a request without words, which only asks that the model be loaded."""
     router().names.read(name)
-    return json_response(
-        {"model": name, "created_at": ollama.moment(None), **said, "done": True, "done_reason": "load"}
-    )
+    now = ollama.moment(int(time.time()))
+    return json_response({"model": name, "created_at": now, **said, "done": True, "done_reason": "load"})
 
 
 def _tag(name: str, model: Model | None) -> dict[str, Any]:

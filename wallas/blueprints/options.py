@@ -67,20 +67,29 @@ HEADERS = {field: "HTTP_" + header.upper().replace("-", "_") for field, (header,
 """The headers' names in a WSGI environ."""
 
 
+OBEYED = frozenset({"order", "only", "ignore", "data_collection", "zdr", "allow_fallbacks"})
+"""What of OpenRouter's ``provider`` object is obeyed."""
+
+
 def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     """Return the caller's options and take them out of ``body``, which is what the codec then reads."""
     own = body.pop("wallas", None)
     if own is not None and not isinstance(own, dict):
         raise BadRequest("wallas: expected an object", param="wallas")
     read: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
     for field, (header, reader) in READERS.items():
         if (said := environ.get(HEADERS[field])) is not None:
             read[field] = reader(said, header)
         elif own and own.get(field) is not None:
-            read[field] = reader(own[field], f"wallas.{field}")
-    unknown = tuple(f"wallas.{name}" for name in own or {} if name not in READERS)
+            spelled[field] = f"wallas.{field}"
+            read[field] = reader(own[field], spelled[field])
+    dropped = [f"wallas.{name}" for name in own or {} if name not in READERS]
     models = _names(body.pop("models", None), "models") + _names(body.pop("fallbacks", None), "fallbacks")
-    return Options(models=models, dropped=unknown, **_provider_object(body, read))
+    terms, unread = _provider_terms(body.pop("provider", None))
+    if "provider" in terms and "provider" not in read:
+        spelled["provider"] = "provider"
+    return Options(models=models, dropped=(*dropped, *unread), spelled=spelled, **(terms | read))
 
 
 def _names(value: Any, name: str) -> tuple[str, ...]:
@@ -95,24 +104,26 @@ def _names(value: Any, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _provider_object(body: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with OpenRouter's ``provider`` object in them."""
-    said = body.pop("provider", None)
+def _provider_terms(said: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the options that OpenRouter's ``provider`` object says, and the names of what of it is not obeyed here."""
     if said is None:
-        return read
+        return {}, []
     if isinstance(said, str):
-        return {"provider": said} | read
+        return {"provider": _text(said, "provider")}, []
     if not isinstance(said, dict):
         raise BadRequest("provider: expected an object", param="provider")
     lists = {}
     for name in ("order", "only", "ignore"):
         lists[name] = tuple(item.lower() for item in _names(said.get(name), f"provider.{name}"))
+    collection = said.get("data_collection") or "allow"
+    if collection not in ("allow", "deny"):
+        raise BadRequest("provider.data_collection: expected allow or deny", param="provider.data_collection")
     terms: dict[str, Any] = {
         "order": lists["order"],
         "only": frozenset(lists["only"]),
         "ignore": frozenset(lists["ignore"]),
-        "private": said.get("data_collection") == "deny" or said.get("zdr") is True,
+        "private": collection == "deny" or _switch(said.get("zdr") or False, "provider.zdr"),
     }
     if said.get("allow_fallbacks") is not None:
         terms["fallback"] = _switch(said["allow_fallbacks"], "provider.allow_fallbacks")
-    return terms | read
+    return terms, [f"provider.{name}" for name, value in said.items() if name not in OBEYED and value is not None]

@@ -1,5 +1,6 @@
 """Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -18,6 +19,8 @@ from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest, ChatResponse, Reasoning
 
 ANTHROPIC_DOWN = 529
+OPENAI_PATHS = ("/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings")
+"""Paths that are OpenAI's alone, whatever headers come with them."""
 SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})
 """Wires whose ``encode_response`` takes the request it answers."""
 
@@ -95,7 +98,7 @@ def error_response(error: GatewayError, codec: Codec) -> Response:
     if codec.WIRE == codecs.ANTHROPIC:
         headers["request-id"] = error.request_id
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(int(error.retry_after), 1))
+        headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
     if status < 429:
         headers["x-should-retry"] = "false"
     return json_response(codec.encode_error(error), status, headers)
@@ -114,6 +117,8 @@ def wire_of(path: str) -> str:
 
 def wire_asked() -> str:
     """Return the wire in which the present caller expects its errors: by path, or by its protocol's own header."""
+    if request.path.startswith(OPENAI_PATHS):
+        return codecs.OPENAI_CHAT
     wire = wire_of(request.path)
     listing = request.method in ("GET", "HEAD") and request.path.startswith("/v1/models/")  # ids may hold a colon
     if wire != codecs.OPENAI_CHAT and not listing:

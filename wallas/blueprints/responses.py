@@ -86,9 +86,12 @@ def input_items(id: str) -> Response:
 
 
 def _listed(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item as a listing has it: content is always a list there, though a request may say it as a text."""
+    """Return an item as a listing has it: a message has a status there, and content that is always a list."""
+    if item["type"] != "message":
+        return item
+    item = {"status": "completed"} | item
     content = item.get("content")
-    if item["type"] != "message" or not isinstance(content, str):
+    if not isinstance(content, str):
         return item
     if item["role"] == "assistant":
         return item | {"content": [{"type": "output_text", "text": content, "annotations": []}]}

@@ -14,6 +14,8 @@ MESSAGES = 4_000
 TOOLS = 256
 SCHEMA_BYTES = 256 * 1024
 MEDIA_BYTES = 20 * 1024 * 1024
+MEDIA_CHARS = MEDIA_BYTES * 4 // 3 * 21 // 20
+"""Characters of that in base64, with a line end every few dozen."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[^\x00]*\Z")]
 """A word that is looked up or stored: not empty, and without NUL, which databases refuse."""
@@ -62,6 +64,8 @@ def small_schema(schema: dict[str, Any], param: str) -> dict[str, Any]:
 
 def payload(text: str, param: str) -> Payload:
     """Return base64 media, given bare or as a data URL; raise BadRequest when it is empty, too large or no base64."""
+    if len(text) > MEDIA_CHARS:
+        raise BadRequest(f"{param}: more than {MEDIA_BYTES} bytes", param=param)
     url = _DATA_URL.match(text)
     data = _SPACE.sub("", text[url.end() :] if url else text)
     if len(data) > MEDIA_BYTES * 4 // 3 + 4:

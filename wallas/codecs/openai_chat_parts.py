@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from wallas.codecs.fields import leftover
-from wallas.codecs.limits import MEDIA_BYTES, image_type, without_nul
+from wallas.codecs.limits import MEDIA_BYTES, MEDIA_CHARS, image_type, without_nul
 from wallas.codecs.openai_chat_fields import (
     WIRE,
     AudioPart,
@@ -106,6 +106,8 @@ def sniffed(data: str) -> str | None:
 
 def base64_text(text: str, at: str) -> str:
     """Return base64 without white space; raise BadRequest when it is empty or something else."""
+    if len(text) > MEDIA_CHARS:
+        raise BadRequest(f"{at}: more than {MEDIA_BYTES} bytes", param=at)
     data = text if text.isascii() and not re.search(r"\s", text) else "".join(text.split())
     if len(data) > MEDIA_BYTES * 4 // 3 + 4:
         raise BadRequest(f"{at}: more than {MEDIA_BYTES} bytes", param=at)

@@ -103,8 +103,14 @@ class HttpProvider:
         return self.codec.Decoder()
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Return what a refusal means: the wire's reading, sharpened by what is known of this provider."""
-        return refined(self.name, self.codec.decode_error(status, headers, body), body)
+        """Return what a refusal means: the wire's reading, sharpened by what is known of this provider.
+
+        What repeats one of its keys loses it, whatever the key looks like.
+        """
+        error = refined(self.name, self.codec.decode_error(status, headers, body), body)
+        for key in self.keys:
+            error.hide(key.secret.reveal())
+        return error
 
     def list_models(self, key: Key) -> list[Model]:
         """Ask for the provider's own list, page by page; see ``Provider.list_models``."""

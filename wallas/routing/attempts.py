@@ -308,6 +308,7 @@ class Attempts:
         self.pause = 0.0
         if attempt is None:
             return
+        error.hide(candidate.key.secret.reveal())
         if attempt.mode is Mode.ANCHORED and error.kind is FailureKind.CALLER_FAULT:
             error = ProviderError(FailureKind.PREFILL, error.message, status=error.status, code=error.code)
         if self._repeats(candidate, attempt, error):

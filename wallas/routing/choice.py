@@ -1,5 +1,6 @@
 """Turns a caller's words into groups of ranked models and the terms they are under."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -46,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     store: bool = False
     dropped: tuple[str, ...] = ()
+    spelled: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """What the caller called these options, for errors: ``wallas.tier`` for ``tier``."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,15 +124,19 @@ class Chooser:
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what the caller's model names mean, in order: header before body before the model field."""
         if options.tier is not None:
-            asked = self._named(options.tier)
-            if asked.profile is None:
-                raise BadRequest(f"X-Willaku-Tier: {options.tier[:100]!r} is no virtual model", param="X-Willaku-Tier")
-            return [asked]
+            return [self._tier(options.tier, options.spelled.get("tier", "X-Willaku-Tier"))]
         first = options.model or model
         names = list(dict.fromkeys([first, *options.models])) if first else list(options.models)
         if not names:
             raise BadRequest("model is missing", param="model", code="missing_required_parameter")
         return [self._named(name) for name in names]
+
+    def _tier(self, name: str, param: str) -> Asked:
+        with contextlib.suppress(NotFound):
+            asked = self._named(name)
+            if asked.profile is not None:
+                return asked
+        raise BadRequest(f"{param}: {name[:100]!r} is no virtual model", param=param)
 
     def _named(self, name: str) -> Asked:
         """Return what a name means, after a look at the provider that may have it if nobody here knows it."""
@@ -144,7 +151,10 @@ class Chooser:
         """Return what the caller allows, in the options and in the suffixes of the names."""
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
         if options.provider and options.provider not in self.providers:
-            raise BadRequest(f"provider {options.provider[:100]!r} is not configured here", param="X-Wallas-Provider")
+            param = options.spelled.get("provider", "X-Wallas-Provider")
+            raise BadRequest(f"{param}: {options.provider[:100]!r} is not configured here", param=param)
+        if options.only and self.providers.keys().isdisjoint(options.only):
+            raise BadRequest("provider.only: none of these is configured here", param="provider.only")
         only = options.only | ({options.provider} if options.provider else frozenset())
         if contradiction := only & options.ignore:
             name = min(contradiction)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class Head:
             return
         headers = [("Content-Type", self.attempts.out.content_type)]
         if length is not None:
-            headers.append(("Content-Length", str(length)))
+            headers += [("Content-Length", str(length)), ("Cache-Control", "no-store")]
         else:
             headers += [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
         self.sent = ("200 OK", headers + self._told(answered=answered, settled=answered))
@@ -74,9 +75,9 @@ class Head:
         status = error.status
         if status == 503 and self.attempts.plan.codec.WIRE == "anthropic":
             status = ANTHROPIC_DOWN
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(length))]
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(length)), ("Cache-Control", "no-store")]
         if error.retry_after is not None:
-            headers.append(("Retry-After", str(max(int(error.retry_after), 1))))
+            headers.append(("Retry-After", str(max(math.ceil(error.retry_after), 1))))
         if status < 429:
             headers.append(("x-should-retry", "false"))
         self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told(answered=False, settled=True))
