@@ -7,7 +7,6 @@ step that may block. Nothing bound to a thread lives across a yield.
 
 import logging
 import math
-import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -165,8 +164,7 @@ class Attempts:
                     yield from self.closing.finish(ending, candidate.model)
                     return
                 if self.pause:
-                    yield BLOCK
-                    time.sleep(self.pause)
+                    yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
         if self.empty and not self.shown.started:
@@ -188,7 +186,10 @@ class Attempts:
             left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
             if soonest > left or not self.desk.room.enter():
                 return False
-            yield from self._pause(soonest)
+            try:
+                yield from self._pause(soonest)
+            finally:
+                self.desk.room.leave()
             selection = self.plan.again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
         self.queue, self.excluded = Queue(back), selection.excluded
@@ -208,7 +209,6 @@ class Attempts:
             while pause.failed is None:
                 yield READ
         finally:
-            self.desk.room.leave()
             pause.abort()
             self.body = None
 
@@ -323,7 +323,7 @@ class Attempts:
                 self.queue.waiting.clear()
             self.empty = self.empty or [*attempt.held, attempt.substance.finish]
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
-            self.pause = PAUSE_SECONDS * (0.5 + random.random())
+            self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())
 
     def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
