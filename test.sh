@@ -59,21 +59,35 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
+
+# run NAME PATHS... -- ARGS: tests of processes measure seconds; what fails beside others is run once more alone, and that is said.
+run() {
+    local name=$1 paths=()
+    shift
+    while [ "$1" != -- ]; do paths+=("$1"); shift; done
+    shift
+    if ! pytest "${paths[@]}" --dist loadfile "$@" >"$log" 2>&1; then
+        cat "$log"
+        say "$name: once more, alone, what failed (docs/operations.md)"
+        pytest "${paths[@]}" --last-failed --last-failed-no-failures none >"$log" 2>&1 || failed=1
+    fi
+    cat "$log"
+    # The runner's own closing lines last, where whoever reads only the end will look.
+    closing+=("$name: $(grep -E '^(=+ )?[0-9]+ (passed|failed|skipped|error)' "$log" | tail -1)")
+}
+closing=()
+# What runs without processes, or nearly so; the rest starts real servers and mostly waits for them.
+covering=(tests/codecs tests/routing tests/quota tests/clients tests/badinput/test_fields.py)
+
 ruff check . || failed=1
 ruff format --check -q . || failed=1
 mypy || failed=1
 rm -f .coverage .coverage.*
-# Tests of processes measure seconds. One that fails beside others is run once more alone, and that is said.
-if ! pytest -n "$workers" --dist loadfile --cov=wallas --cov-branch --cov-report= >"$log" 2>&1; then
-    cat "$log"
-    say "once more, alone, what failed (docs/operations.md)"
-    pytest --last-failed --last-failed-no-failures none >"$log" 2>&1 || failed=1
-fi
-cat "$log"
+run "translation and routing" "${covering[@]}" -- -n "$workers" --cov=wallas --cov-branch --cov-report=
+run "everything else" "${covering[@]/#/--ignore=}" -- -n $((workers + 1))
 if [ "$gate" != 0 ]; then
     coverage report --include='wallas/codecs/*,wallas/routing/*' --fail-under="$covered" || failed=1
 fi
-# The runner's own closing line last, where whoever reads only the end will look.
-grep -E '^(=+ )?[0-9]+ (passed|failed|skipped|error)' "$log" | tail -1 || true
+printf '%s\n' "${closing[@]}"
 [ "$failed" -eq 0 ] || say "FAILED"
 exit "$failed"

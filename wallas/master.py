@@ -132,8 +132,9 @@ def announce(server: Any) -> None:
 def greeting(settings: Settings) -> list[str]:
     """Return the lines to greet with, from the table of providers and the user's own."""
     from wallas.providers.registry import ROWS
+    from wallas.providers.row import OWN
 
-    with_key = [row.label for row in ROWS if row.status != "retired" and settings.keys_for(row.keys)]
+    with_key = [row.label for row in ROWS if row.retired_on is None and row.wire != OWN and settings.keys_for(row.keys)]
     without = [row.label for row in ROWS if row.keyless and not (row.local or row.opt_in) and row.status == "working"]
     without = without if settings.keyless else []
     own = [name for name in settings.providers if name not in {row.name for row in ROWS}]

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +23,6 @@ from wallas.providers.registry import provider_rows, provider_terms, providers
 from wallas.quota.authority import DatabaseAuthority, worker_name
 from wallas.quota.clocks import ZONES
 from wallas.quota.ledger import Ledger
-from wallas.quota.rows import merged, rows
 from wallas.quota.spool import Spool
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
@@ -90,7 +89,7 @@ class Service:
         self.sharing = HealthSharing(
             self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
         )
-        self.quota = QuotaSharing(self._ledger())
+        self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.stamps: dict[str, float] = {}
         self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
@@ -119,13 +118,16 @@ class Service:
             log.error("this worker starts without its database: %s", error)  # the master has checked it at its start
         return open_database(url)
 
-    def _ledger(self) -> Ledger:
+    def _ledger(self, never_rest: Iterable[str]) -> Ledger:
         worker = worker_name()
         spool = Spool(self.settings.instance / "quota", worker)
-        return Ledger(DatabaseAuthority(self.engine, worker=worker, spool=spool), spool=spool)
+        authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
+        return Ledger(authority, spool=spool, never_rest=never_rest)
 
     def quota_rows(self) -> Mapping[str, Any]:
         """Return how the windows of all usable providers stand, as all workers together know it."""
+        from wallas.quota.rows import merged, rows
+
         ledger = self.quota.ledger
         for model in self.router.catalog.models:
             for key in self.providers[model.provider].keys if model.provider in self.providers else ():

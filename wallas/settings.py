@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
+    CAPABILITIES,
     ROOT,
     Key,
     LimitSettings,
@@ -29,6 +30,7 @@ from wallas.settings_values import (
 )
 
 __all__ = [
+    "CAPABILITIES",
     "ROOT",
     "Key",
     "LimitSettings",
@@ -58,6 +60,7 @@ NAMES = {
     "WALLAS_ALLOWED_HOSTS",
     "WALLAS_ALLOWED_ORIGINS",
     "WALLAS_TRUSTED_PROXIES",
+    "WALLAS_FETCH_HOSTS",
     "WALLAS_DEMO",
     "WALLAS_ALLOW_ANON",
     "WALLAS_PROBES",
@@ -132,6 +135,7 @@ def build(
         allowed_hosts=variables.list("WALLAS_ALLOWED_HOSTS"),
         allowed_origins=variables.list("WALLAS_ALLOWED_ORIGINS"),
         trusted_proxies=variables.list("WALLAS_TRUSTED_PROXIES"),
+        fetch_hosts=variables.list("WALLAS_FETCH_HOSTS"),
         demo=demo,
         allow_anon=variables.switch("WALLAS_ALLOW_ANON", False),
         probes=variables.switch("WALLAS_PROBES", False),

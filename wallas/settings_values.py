@@ -210,6 +210,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    fetch_hosts: tuple[str, ...] = ()
+    """Hosts, `host` or `host:port`, from which files are fetched though their addresses be private."""
     demo: bool = False
     allow_anon: bool = False
     probes: bool = False

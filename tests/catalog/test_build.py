@@ -5,11 +5,11 @@ import time
 import pytest
 
 from wallas.catalog.build import Terms, build, builtin_models, limit_lines
-from wallas.catalog.entries import CAPABILITIES, Model, Price
+from wallas.catalog.entries import Model, Price
 from wallas.catalog.families import traits
 from wallas.catalog.listing import MODEL_ID, MODELS_MOST, Listing, checked
 from wallas.catalog.snapshot import Catalog
-from wallas.settings import LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
+from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
 DAY = "2026-11-21"
 

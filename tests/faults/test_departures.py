@@ -70,7 +70,7 @@ def test_C05_a_half_close_is_no_departure(gateway: Gateway, when: str, stream: b
                 break
     assert b"tale." in got and b"Once" in got
     assert b"error" not in got
-    assert place.requests[0].done
+    assert gateway.board.wait_until(lambda: place.requests[0].done, 5)
 
 
 def test_I01_a_worker_that_is_killed_is_seen_by_its_clients_and_replaced(

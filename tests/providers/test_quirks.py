@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from wallas.codecs import WIRES as CODECS
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.quirks import short_id
 from wallas.providers.registry import BY_NAME, make, state
@@ -289,7 +290,7 @@ def test_S13_addresses_keys_and_headers_in_a_body_go_nowhere(body):
         name: "http://evil" for name in ("api_base", "base_url", "extra_headers", "api_key", "organization", "proxy")
     }
     for row in BY_NAME.values():
-        if row.status != "retired":
+        if row.status != "retired" and row.wire in CODECS:
             made, dropped = body(row.name, extra={row.wire: dict(evil)})
             assert "evil" not in json.dumps(made), row.name
             assert set(evil) <= set(dropped), row.name

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from wallas.catalog.entries import CAPABILITIES
 from wallas.codecs import WIRES as CODECS
 from wallas.codecs import codec
 from wallas.providers.lists import READERS
 from wallas.providers.quirks import EFFORTS, QUIRKS
 from wallas.providers.registry import ADAPTERS, BY_NAME, ROWS
+from wallas.providers.row import OWN
+from wallas.providers.rows_further import FURTHER
+from wallas.settings import CAPABILITIES
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "providers.md").read_text()
@@ -58,11 +60,10 @@ def test_names_and_addresses_are_well_formed(row):
 
 
 def test_its_wire_adapter_list_format_and_quirks_exist(row):
-    assert row.wire in CODECS and row.wire in ADAPTERS
-    assert row.wire == codec(row.wire).WIRE
+    assert row.wire == OWN or (row.wire in CODECS and row.wire in ADAPTERS and row.wire == codec(row.wire).WIRE)
     assert row.list_format in READERS
     assert set(row.quirks) <= set(QUIRKS)
-    assert row.offers <= CAPABILITIES
+    assert row.offers | row.operations <= CAPABILITIES
     assert all(set(known) <= set(EFFORTS) for _, known in row.efforts)
 
 
@@ -72,9 +73,9 @@ def test_it_says_who_says_so_and_when(row):
 
 
 def test_it_has_a_key_or_needs_none(row):
-    assert row.keyless or row.keys
+    assert row.keyless or row.keys or row.wire == OWN or row.retired_on
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*_(KEY|TOKEN)", name) for name in row.keys)
-    assert row.local or row.opt_in or row.keyless or row.key_url.startswith("https://")
+    assert row.local or row.opt_in or row.keyless or row.key_url.startswith("https://") or row in FURTHER
 
 
 def test_no_row_lets_a_client_choose_an_address_a_key_or_a_header(row):
@@ -98,6 +99,17 @@ def test_the_manual_tells_of_it(row):
 def test_no_variable_stands_for_two_providers():
     names = [name for row in ROWS for name in row.keys]
     assert len(names) == len(set(names))
+
+
+def test_no_further_provider_is_used_before_its_user_names_it():
+    assert all(row.keys or row.opt_in or row.retired_on or row.wire == OWN for row in FURTHER)
+    assert all(row.opt_in for row in FURTHER if row.keyless)
+
+
+def test_a_further_provider_is_free_only_where_its_list_or_its_whole_plan_says_so():
+    paid = [row for row in FURTHER if row.free == "no"]
+    assert paid and all(row.free_rule in ("never", "zero") and not row.free_ids for row in paid)
+    assert all(row.free in ("yes", "local") for row in FURTHER if row.free_rule == "all")
 
 
 def test_github_is_complete_but_retired():

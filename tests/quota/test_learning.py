@@ -8,6 +8,7 @@ from hypothesis import strategies as some
 from tests.quota.kit import KEY, NOON, FakeKey, Hands, Shared, ledger, model, took
 from wallas import codecs
 from wallas.errors import FailureKind, ProviderError
+from wallas.quota.authority import MemoryAuthority
 from wallas.quota.headers import heard
 from wallas.quota.learning import counts, learn_refusal, listen, settle_failure
 from wallas.quota.ledger import Refusal
@@ -379,11 +380,14 @@ def test_a_429_that_says_nothing_teaches_four_fifths_of_the_rate_which_rises_whi
         assert took(book, one)
     refuse(book, one, {"status": 429, "title": "Too Many Requests"})
     window = book.seat(one, KEY).charges[0].window
-    assert window.key.kind == "rpm" and window.most(hands.now) == 24
+    assert window.key.kind == "rpm" and window.most(hands.now) == 23
+    assert took(book, one), "what nobody named keeps nobody out"
+    book.tick()
+    assert book.headroom(book.seat(one, KEY)) == 0
     hands.now += 601
-    assert window.most(hands.now) == 25
+    assert window.most(hands.now) == 24
     hands.now += 600 * 20
-    assert window.most(hands.now) == 66
+    assert window.most(hands.now) == 64
     assert window.limit(hands.now).confidence(hands.now) < 0.5
 
 
@@ -508,3 +512,46 @@ def test_keys_of_which_one_answers_while_the_other_is_refused_are_not_merged():
         book.tick()
         hands.now += 130
     assert book.same == {}
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_429_that_says_nothing_teaches_no_rate_where_hardly_anything_was_asked(calls):
+    hands = Hands()
+    book = ledger(hands)
+    one = model("nvidia", "n")
+    for _ in range(calls):
+        book.settle(book.reserve(book.seat(one, KEY)), input=1, output=1, alive=True)
+    refuse(book, one, {"status": 429, "title": "Too Many Requests"})
+    assert book.seat(one, KEY).charges == ()
+
+
+def test_a_guessed_rate_yields_to_calls_that_succeed_beyond_it_and_never_to_what_the_catalog_says():
+    hands = Hands()
+    book = ledger(hands)
+    one = model("nvidia", "n", rpm=10)
+    for _ in range(3):
+        assert took(book, one)
+    refuse(book, one, {"status": 429, "title": "Too Many Requests"})
+    book.tick()
+    window = book.seat(one, KEY).charges[0].window
+    assert window.most(hands.now) == 2
+    for _ in range(6):
+        book.settle(book.reserve(book.seat(one, KEY)), input=1, output=1, alive=True)
+        book.tick()
+    assert window.most(hands.now) >= 8
+    assert sum(took(book, one) for _ in range(9)) == 1, "ten a minute, says the catalog"
+
+
+def test_what_a_provider_that_never_rests_says_of_its_limits_keeps_nobody_out():
+    hands = Hands()
+    authority = MemoryAuthority()
+    strict, patient = (ledger(hands, authority=authority, never_rest=names) for names in ((), ("groq",)))
+    one = model("groq", "m", rpm=30)
+    body = said("on requests per day (RPD): Limit 3, Used 3, Requested 1. Please try again in 2h.")
+    assert refuse(strict, one, body)
+    strict.tick()
+    assert not took(strict, one)
+    assert not refuse(patient, one, body)
+    listen(patient, patient.seat(one, KEY), {"x-ratelimit-limit-requests": "5", "x-ratelimit-remaining-requests": "0"})
+    patient.tick()
+    assert sum(took(patient, one) for _ in range(40)) == 30, "the catalog holds"

@@ -200,3 +200,18 @@ def test_a_profile_lists_ids_globs_and_everything_in_its_order():
 def test_a_profile_of_bare_ids_and_of_itself():
     own = {"mine": ProfileSettings(models=("gpt-4o", "mine", "nothing"))}
     assert keys(names(profiles=own).read("mine")) == ["openai/gpt-4o"]
+
+
+@pytest.mark.parametrize("name", ["github/openai/gpt-4.1", "github:gpt-4o-mini", "github/gpt-4o-mini:free"])
+def test_a_model_of_a_provider_that_ended_is_said_to_be_retired_and_since_when(name):
+    with pytest.raises(NotFound, match=r"retired on 2026-07-30") as caught:
+        names(models=[*MODELS, Model(provider="github", id="openai/gpt-4.1", status="retired")]).read(name)
+    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+
+
+def test_a_model_that_was_retired_at_the_only_provider_that_is_asked_for_is_a_404_that_says_so():
+    ended = Model(provider="groq", id="old", status="retired", retires_on="2026-09-21", note="replaced by new")
+    read = names(models=[*MODELS, ended, Model(provider="openrouter", id="old")]).read
+    with pytest.raises(NotFound, match=r"groq/old was retired on 2026-09-21: replaced by new"):
+        read("groq/old")
+    assert keys(read("old")) == ["groq/old", "openrouter/old"]

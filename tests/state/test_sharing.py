@@ -39,7 +39,7 @@ def test_a_success_in_one_worker_ends_the_breakers_rest_in_the_other(pair, lines
     wait_until(lambda: said(other, pair) == "from two")
     assert circuit(other, name)["state"] == "open"
     assert said(one, pair, model=name) == "from one"
-    wait_until(lambda: said(other, pair) == "from one", seconds=1.5)
+    wait_until(lambda: said(other, pair) == "from one", seconds=5)
     assert circuit(other, name)["state"] == "closed"
 
 

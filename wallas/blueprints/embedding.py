@@ -9,6 +9,7 @@ from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs.embeddings import EMBEDDINGS, decode_prompt, encode_prompt_response
 from wallas.routing.embedding import embed
+from wallas.routing.router import Options
 from wallas.types.media import EmbedRequest, EmbedResponse
 
 
@@ -26,8 +27,8 @@ def ollama_embeddings(body: dict[str, Any]) -> Response:
     """Answer ``POST /api/embeddings``: one prompt, one vector."""
     said = options(request.environ, body)
     asked = decode_prompt(body)
-    answer = embed(router(), asked, said, request_id=request_id(request), wire=codecs.OLLAMA)
-    return _response(encode_prompt_response(answer), answer)
+    answer, headers = _embedded(asked, said, codecs.OLLAMA)
+    return json_response(encode_prompt_response(answer), headers=headers)
 
 
 def gemini_embed(model: str, body: dict[str, Any]) -> Response:
@@ -44,12 +45,18 @@ def _answered(body: dict[str, Any], wire: str, **path: str) -> Response:
     said = options(request.environ, body)
     codec = EMBEDDINGS[wire]
     asked: EmbedRequest = codec.decode_request(body, **path)
-    answer = embed(router(), asked, said, request_id=request_id(request), wire=wire)
-    return _response(codec.encode_response(answer, asked), answer)
+    answer, headers = _embedded(asked, said, wire)
+    return json_response(codec.encode_response(answer, asked), headers=headers)
 
 
-def _response(value: dict[str, Any], answer: EmbedResponse) -> Response:
-    headers = {"X-Wallas-Provider": answer.provider or "", "X-Wallas-Model": answer.model}
-    return json_response(
-        value, headers={name: text.encode("ascii", "replace").decode() for name, text in headers.items()}
+def _embedded(asked: EmbedRequest, said: Options, wire: str) -> tuple[EmbedResponse, dict[str, str]]:
+    headers: dict[str, str] = {}
+    answer = embed(
+        router(),
+        asked,
+        said,
+        request_id=request_id(request),
+        wire=wire,
+        told=lambda run: headers.update(run.headers()),
     )
+    return answer, headers

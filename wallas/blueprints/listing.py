@@ -8,10 +8,11 @@ from flask import Blueprint, Request, Response, request
 
 from wallas import codecs
 from wallas.blueprints.respond import json_response, router, wire_asked
-from wallas.catalog.entries import CAPABILITIES, Model
+from wallas.catalog.entries import Model
 from wallas.errors import BadRequest
 from wallas.health import Place
 from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
+from wallas.settings import CAPABILITIES
 
 bp = Blueprint("listing", __name__)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from wallas.catalog.entries import CAPABILITIES, KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
+from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
 from wallas.catalog.families import DATA, fits, traits
 from wallas.catalog.listing import MODEL_ID, Listing
 from wallas.catalog.snapshot import Catalog
-from wallas.settings import LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
+from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
 _LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data")
 _USER_SAYS = ("kind", "context", "max_output", "free", "quality", "trains_on_data", "dimensions")

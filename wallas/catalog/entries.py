@@ -1,6 +1,6 @@
 """One model at one provider, as data: what it can do, what it costs, what it may use, and who said so when."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -10,39 +10,11 @@ Kind: TypeAlias = Literal[
     "chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"
 ]
 Status: TypeAlias = Literal["working", "trial", "paid", "retired", "unverified"]
+Confidence: TypeAlias = Literal["high", "medium", "low"]
+"""How far a fact is believed: said by the provider itself or the user; read in dated sources; a guess or hearsay."""
 Scope: TypeAlias = Literal["key", "account", "model", "provider", "ip"]
 
-KINDS = frozenset(
-    {"chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"},
-)
-
-CAPABILITIES = frozenset(
-    {
-        "chat",
-        "tools",
-        "parallel_tools",
-        "json_object",
-        "json_schema",
-        "reasoning",
-        "logprobs",
-        "prefill",
-        "vision",
-        "audio",
-        "video",
-        "pdf",
-        "embeddings",
-        "rerank",
-        "moderation",
-        "image_generation",
-        "image_edit",
-        "video_generation",
-        "speech",
-        "transcription",
-        "ocr",
-        "realtime",
-    }
-)
-"""The words of the surface (section 3); the same in the data, in ``wallas.toml`` and in ``/v1/models``."""
+KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 KIND_CAPABILITY: dict[str, str] = {
     "chat": "chat",

@@ -1,8 +1,8 @@
 """What every provider offers, and what one is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wallas.errors import ProviderError
 from wallas.providers.row import Row
@@ -14,6 +14,31 @@ if TYPE_CHECKING:
     from wallas.transport import Body, Transport
     from wallas.types.chat import ChatRequest
     from wallas.types.media import EmbedRequest, EmbedResponse
+
+
+class Reply(NamedTuple):
+    """A whole answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+class Line(Protocol):
+    """What an attempt lends a provider for an operation: its deadline, and how calls are made and booked."""
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+
+    def reply(self, send: "Callable[[], Any]") -> Reply:
+        """Return the whole answer (2xx) to what ``send`` sends: it returns a ``Body``, and may be called twice.
+
+        Raises what a refusal means, TIMEOUT for a late answer, MALFORMED for one without end. A connection that
+        had gone stale is nobody's fault, and is tried anew once.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two looks at a job; raise TIMEOUT where the time is over before."""
 
 
 class Provider(Protocol):
@@ -48,6 +73,12 @@ class Provider(Protocol):
 
     def decode_embeddings(self, request: "EmbedRequest", data: bytes) -> "EmbedResponse":
         """Return the vectors; raise MALFORMED for another count than asked, or for what is no number."""
+
+    def operate(self, request: Any, *, key: Key, line: Line) -> Any:
+        """Do what is no chat: a picture, a voice, a page (``types/media.py``); ``request.model`` is the own id.
+
+        Several calls over the ``line`` may be needed. Raises ProviderError, UNSUPPORTED for what is not offered here.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from wallas.codecs import Codec, StreamDecoder, codec
 from wallas.codecs.framing import decode_body, encode
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
-from wallas.providers.base import Setup
+from wallas.providers.base import Line, Setup
 from wallas.providers.errors import refined
 from wallas.providers.row import Row
 from wallas.settings import Key, Timeouts
@@ -24,8 +24,6 @@ AGENT = f"wallas/{VERSION}"
 LIST_SECONDS = 20.0
 LIST_PAGES = 20
 LIST_BYTES = 16 * 1024 * 1024
-
-_AUTH = {"bearer": "Authorization", "x-api-key": "x-api-key", "x-goog-api-key": "x-goog-api-key"}
 
 
 class HttpProvider:
@@ -94,7 +92,9 @@ class HttpProvider:
         secret = key.secret.reveal()
         if not secret:
             return {}
-        return {_AUTH[self.row.auth]: f"Bearer {secret}" if self.row.auth == "bearer" else secret}
+        if self.row.auth == "bearer":
+            return {"Authorization": f"Bearer {secret}"}
+        return {self.row.auth: secret}
 
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder; see ``Provider.decoder``."""
@@ -160,6 +160,12 @@ class HttpProvider:
         from wallas.providers.embedding import decoded
 
         return decoded(self.row, request, decode_body(data))
+
+    def operate(self, request: Any, *, key: Key, line: Line) -> Any:
+        """Do what is no chat; see ``Provider.operate``."""
+        from wallas.providers.operations import operate
+
+        return operate(self, request, key=key, line=line)
 
     def __repr__(self) -> str:
         """Return its name, address and number of keys; never a key."""

@@ -6,6 +6,7 @@ build fills it in as a guess.
 """
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from wallas.catalog.entries import KIND_CAPABILITY, Kind, Model, Price
@@ -105,6 +106,8 @@ def price_of(pricing: Any) -> Price | None:
 
 def is_free(row: Row, id: str, price: Price | None, entry: Json) -> bool | None:
     """Return whether a model costs nothing by the provider's rule; None: the catalog knows better."""
+    if any(fnmatchcase(id, glob) for glob in row.free_ids):
+        return True
     match row.free_rule:
         case "all":
             return True

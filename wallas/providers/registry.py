@@ -24,8 +24,9 @@ from wallas.providers.extras import (
     OLLAMA_EXTRAS,
     RESPONSES_EXTRAS,
 )
-from wallas.providers.row import Row
+from wallas.providers.row import OWN, Row
 from wallas.providers.rows import MAIN
+from wallas.providers.rows_further import FURTHER
 from wallas.providers.rows_local import LOCAL
 from wallas.providers.rows_more import MORE
 from wallas.settings import Key, ProviderSettings, Secret, Settings, SettingsError, Timeouts, is_loopback
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from wallas.catalog.build import Terms
     from wallas.transport import Transport
 
-ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL
+ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + FURTHER
 BY_NAME: dict[str, Row] = {row.name: row for row in ROWS}
 
 
@@ -252,6 +253,8 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
     base_url = address(row, settings)
     if row.status == "retired":
         return State((), base_url, f"retired: {row.note}")
+    if row.wire == OWN:
+        return State((), base_url, "speaks a protocol of its own, which nothing here speaks yet")
     if points_here(base_url, settings):
         return State((), base_url, "its address is this gateway itself")
     if "{account}" in base_url:
@@ -264,6 +267,14 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
     if (row.keyless and wanted) or (moved and "{account}" not in base_url):
         return State((no_key(row),), base_url, None)
     return State((), base_url, missing(row))
+
+
+def retired(name: str) -> str | None:
+    """Return what became of the provider that a model's name begins with, None if that is none, or none that ended."""
+    row = next((BY_NAME[word] for mark in "/:" if (word := name.partition(mark)[0]) in BY_NAME), None)
+    if row is None or row.retired_on is None:
+        return None
+    return f"{row.label} was retired on {row.retired_on}: {row.note}"
 
 
 def missing(row: Row) -> str:
@@ -377,7 +388,7 @@ def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str,
         "configured": provider is not None,
         "reason": None if provider is not None else now.reason or "switched off",
         "status": row.status,
-        "retires_on": row.date if row.status == "retired" else None,
+        "retires_on": row.retired_on,
         "wire": row.wire,
         "base_url": now.base_url.partition("?")[0],
         "pricing": row.free,
@@ -388,8 +399,16 @@ def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str,
         "key_url": row.key_url or None,
         "region": row.region or None,
         "trains_on_data": row.trains_on_data,
-        "capabilities": sorted({"chat"} | row.offers | ({"embeddings"} if row.embed else set())),
+        "terms": list(row.terms),
+        "capabilities": sorted(able(row)),
         "note": row.note or None,
         "source": row.source,
         "date": row.date or None,
+        "confidence": row.confidence,
     }
+
+
+def able(row: Row) -> frozenset[str]:
+    """Return the capability words of what a provider's interface serves."""
+    words = row.offers | row.operations | ({"embeddings"} if row.embed else frozenset())
+    return words | {"chat"} if row.chats else words

@@ -5,14 +5,29 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from wallas.catalog.entries import Confidence, Status
 from wallas.codecs import OPENAI_CHAT
 
 Free: TypeAlias = Literal["yes", "trial", "credit", "no", "local"]
 FreeRule: TypeAlias = Literal["all", "zero", "known", "never"]
 """Which models of a list cost nothing: all under the account's limits, those priced at 0 (or ``:free``), those the
 catalog knows as free, none."""
-Status: TypeAlias = Literal["working", "trial", "paid", "retired", "unverified"]
-Auth: TypeAlias = Literal["bearer", "x-api-key", "x-goog-api-key"]
+Term: TypeAlias = Literal[
+    "evaluation_only",
+    "identity_check",
+    "logs_prompts",
+    "members_only",
+    "no_proxying",
+    "non_commercial",
+    "own_client_only",
+    "personal_use",
+    "unproven_reseller",
+]
+"""What a provider's terms ask of its users, or what is to be known before a prompt goes there."""
+Auth: TypeAlias = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key"]
+
+OWN = "own"
+"""The wire of a provider that speaks a protocol of its own, which nothing here speaks: known, and never called."""
 
 
 class Prefill(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,20 +71,28 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     free: Free = "no"
     free_rule: FreeRule = "never"
+    free_ids: tuple[str, ...] = ()
+    """Globs of ids that cost nothing, whatever their price is said to be."""
     billed_with_key: bool = False
     """Free without a key only."""
     status: Status = "working"
     limits: str = ""
     region: str = ""
     trains_on_data: bool | None = None
+    terms: tuple[Term, ...] = ()
     note: str = ""
     source: str = ""
     date: str = ""
+    confidence: Confidence = "high"
 
     headers: dict[str, str] = {}
     path: str = "/chat/completions"
     models_path: str | None = "/models"
     list_format: str = "openai"
+    makes: dict[str, str] = {}
+    """What it does beside chat: the operation (``image``, ``speech``, ...) and the dialect it is asked in."""
+    program: bool = False
+    """A program of this machine and no service: it comes when nobody better does."""
     embed: bool = False
     embed_batch: int = 96
 
@@ -88,11 +111,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     sloppy_end: bool = False
     """Known to end whole streams with ``[DONE]`` but no ``finish_reason``."""
     quirks: tuple[str, ...] = ()
+    chats: bool = True
+    operations: frozenset[str] = frozenset()
+    """Capability words of what else its interface is known to serve; not all of it is asked for here."""
     offers: frozenset[str] = frozenset()
     """Capability words of its chat models that its list does not tell."""
     prefill: Prefill | None = None
     first_token: float | None = None
     """Seconds to wait for a first token where the usual limit is known to be too short."""
+
+    @property
+    def retired_on(self) -> str | None:
+        """Return the day on which a retired provider ended, None for all others."""
+        return self.date if self.status == "retired" else None
 
     def continues(self, model: str) -> bool:
         """Return whether a model here is proven to go on with a last assistant turn."""

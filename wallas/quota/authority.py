@@ -155,7 +155,7 @@ def answer(
     """Return a window as it is to be stored after one worker's ask, and what that worker gets."""
     state = msgspec.json.decode(entry.state, type=State) if entry is not None else State()
     stored = _learned(entry)
-    asked = ask._replace(learned=stronger(stored, ask.learned, now))
+    asked = ask._replace(learned=None if ask.stubborn else stronger(stored, ask.learned, now))
     grant = exchange(state, asked, worker=worker, live=live, now=now, spooled=spooled)
     limit = grant.learned or effective(ask.declared, None, now)
     text = msgspec.json.encode(state).decode()

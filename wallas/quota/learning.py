@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 
 from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.quota import headers as header_table
-from wallas.quota import refusals
 from wallas.quota.clocks import HOUR, ZONES, Calendar, Rolling, Stated
 from wallas.quota.ledger import Ledger, Reservation
 from wallas.quota.seats import Seat, window_key
-from wallas.quota.windows import KINDS, Limit, Said, Window, is_long
+from wallas.quota.windows import KINDS, SOFT, Limit, Said, Window, is_long
 
 LEARNED_PART = 0.8
 """Of the last minute's rate, where a 429 names no limit."""
+LEAST_CALLS = 2
+"""Calls within the last minute, beside the refused one, below which nothing is guessed."""
 FAILURES_COUNT = frozenset({"openrouter"})
 """Providers that count attempts which fail (routing.md 2)."""
 SLACK_SECONDS = 600.0
@@ -49,6 +50,8 @@ def learn_refusal(
 
     Then nothing else needs to rest: the ledger knows until when, and sends canaries.
     """
+    from wallas.quota import refusals  # nobody has been refused yet at a start
+
     said = refusals.refused(
         seat.provider, error.status or 0, headers, body, message=error.message, now=ledger.now.wall()
     )
@@ -67,6 +70,8 @@ def learn_refusal(
 def take(ledger: Ledger, seat: Seat, said: Iterable[Said], *, refusal: bool) -> bool:
     """Take in statements about the windows that a seat is in; return whether a long window is now known to be empty."""
     long = False
+    if seat.provider in ledger.never_rest:
+        return long
     for one in said:
         key = window_key(seat, one.kind, one.scope)
         with ledger.lock:
@@ -124,20 +129,23 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
 
 
 def _observe(ledger: Ledger, seat: Seat) -> None:
-    """Set a rate of requests where a 429 named none: four fifths of the last minute's, by all workers."""
-    if any(
+    """Guess a rate of requests where a 429 named none: four fifths of the last minute's, by all workers.
+
+    One call that was answered tells no rate: such a refusal says that the provider is busy.
+    """
+    if seat.provider in ledger.never_rest or any(
         window.key.kind == "rpm" and window.learned is not None and window.learned.source == "header"
         for window, _ in seat.charges
     ):
         return
     with ledger.lock:
         now = ledger.now()
-        rate = max(seat.rate(now), 1) * max(ledger.workers, 1)
+        rate = seat.rate(now)
+        if rate < LEAST_CALLS:
+            return
         window = ledger.window(window_key(seat, "rpm", "model"))
-        window.learned = Limit(max(rate * LEARNED_PART, 1.0), "observed", now)
-        window.news = True
-        window.quiet = False
-        window.withdraw(0.0)
+        window.learn(Limit(max(rate * max(ledger.workers, 1) * LEARNED_PART, 1.0), SOFT, now), now)
+        window.observed = max(window.observed, float(rate))
 
 
 def _meet(ledger: Ledger, seat: Seat, error: ProviderError, said: list[Said]) -> None:

@@ -5,6 +5,7 @@ shares that it was granted. ``tick`` tells the authority what was spent and
 fetches more before a share is empty; only ``reserve`` on an empty share waits.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from wallas.quota.authority import Authority
@@ -13,7 +14,7 @@ from wallas.quota.purse import PATIENCE, Purse
 from wallas.quota.seats import KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
 from wallas.quota.twins import Twins
-from wallas.quota.windows import ANY, FREE, SLOTS, Limit, Window, WindowKey
+from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKey
 
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
@@ -32,7 +33,7 @@ class Refusal(NamedTuple):
 class Reservation:
     """A call under way, with what it is expected to take of each window; settle it once."""
 
-    __slots__ = ("at", "canary", "estimate", "parts", "seat", "settled")
+    __slots__ = ("at", "beyond", "estimate", "parts", "seat", "settled")
 
     def __init__(self, seat: Seat, parts: list[tuple[Window, int, float, float]], at: float, estimate: int) -> None:
         """Keep (window, kind of amount, amount, the window's end) for each window."""
@@ -40,7 +41,8 @@ class Reservation:
         self.parts = parts
         self.at = at
         self.estimate = estimate
-        self.canary: list[Window] = []
+        self.beyond: list[Window] = []
+        """Windows that should have had nothing left."""
         self.settled = False
 
 
@@ -48,10 +50,15 @@ class Ledger(Purse):
     """What this worker may spend and has under way, by seat; safe to use from many threads."""
 
     def __init__(
-        self, authority: Authority | None = None, *, now: Steady | None = None, spool: Spool | NoSpool | None = None
+        self,
+        authority: Authority | None = None,
+        *,
+        now: Steady | None = None,
+        spool: Spool | NoSpool | None = None,
+        never_rest: Iterable[str] = (),
     ) -> None:
         """Spend what ``authority`` grants, by default all there is; ``spool`` outlives a kill -9."""
-        super().__init__(authority, now)
+        super().__init__(authority, now, never_rest=never_rest)
         self.spool = spool or NoSpool()
         self.seats: dict[tuple[str, str, str], Seat] = {}
         self.sizes: dict[tuple[str, str], Tokens] = {}
@@ -84,7 +91,8 @@ class Ledger(Purse):
         found: tuple[Window, float] | None = None
         for window, index in seat.charges:
             if window.left < amounts[index] or now >= window.ends:
-                if window.quiet and amounts[index] <= window.cap:
+                amount = amounts[index]
+                if (window.quiet and amount <= window.cap) or window.yields(amount):
                     continue
                 at = window.back_at(amounts[index], now)
                 if at > now and now < window.canary_at and (found is None or at - now > found[1]):
@@ -118,7 +126,9 @@ class Ledger(Purse):
                 short = [
                     (window, amounts[index])
                     for window, index in seat.charges
-                    if (window.left < amounts[index] or now >= window.ends) and not window.passes
+                    if (window.left < amounts[index] or now >= window.ends)
+                    and not window.passes
+                    and not window.yields(amounts[index])
                 ]
                 if not short:
                     return self._spend(seat, amounts, now, tokens)
@@ -162,8 +172,10 @@ class Ledger(Purse):
                     self._correct(window, real - amount, reservation.at, ends)
             if counted and said is not None:
                 seat.tokens.learn(reservation.estimate, input or 0, output or 0)
-            for window in reservation.canary if alive else ():
-                window.open_again(self.now())
+            for window in reservation.beyond if alive else ():
+                self._disprove(window, seat)
+            if not counted and reservation.at in seat.uses:
+                seat.uses.remove(reservation.at)
         if alive:
             self.twins.alive(*place)
 
@@ -217,10 +229,10 @@ class Ledger(Purse):
         for window, index in seat.charges:
             amount = amounts[index]
             if window.left < amount or now >= window.ends:
-                window.passes -= 1
+                window.passes -= not window.soft
+                reservation.beyond.append(window)
                 window.granted += amount - window.left
                 window.left = amount
-                reservation.canary.append(window)
             window.left -= amount
             window.spent += amount
             window.open += 1
@@ -230,6 +242,14 @@ class Ledger(Purse):
         seat.uses.append(now)
         self.under_way[id(reservation)] = reservation
         return reservation
+
+    def _disprove(self, window: Window, seat: Seat) -> None:
+        """Open a window again, or raise a limit that was only guessed at: a call has succeeded beyond it."""
+        now = self.now()
+        if not window.soft:
+            window.open_again(now)
+        elif window.key.kind == "rpm" and (rate := float(seat.rate(now))) > window.most(now):
+            window.learn(Limit(rate, SOFT, now), now)
 
     def _correct(self, window: Window, more: float, at: float, ends: float) -> None:
         """Book the difference to what was reserved ``at`` an instant, in a period that ``ends``.

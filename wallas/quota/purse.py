@@ -7,7 +7,7 @@ was, is made good by the next one.
 import logging
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wallas.quota.authority import ALIVE_SECONDS, MERGED, Authority, MemoryAuthority, View
 from wallas.quota.clocks import Steady, clock_of
@@ -31,8 +31,12 @@ LOW = 0.5
 class Purse:
     """The shares of one worker; what is public here may be called from any thread."""
 
-    def __init__(self, authority: Authority | None, now: Steady | None) -> None:
-        """Hold nothing yet of what ``authority`` divides; without one, of all there is."""
+    def __init__(self, authority: Authority | None, now: Steady | None, *, never_rest: Iterable[str] = ()) -> None:
+        """Hold nothing yet of what ``authority`` divides; without one, of all there is.
+
+        What providers that ``never_rest`` say of their limits is not heeded, only what the user and the catalog say.
+        """
+        self.never_rest = frozenset(never_rest)
         self.authority = authority or MemoryAuthority()
         self.now = now or Steady()
         self.windows: dict[WindowKey, Window] = {}
@@ -62,7 +66,9 @@ class Purse:
             seen = self.seen.pop(key, None)
             if seen is not None and reset is None:
                 clock = clock_of(seen.clock)
-            window = self.windows[key] = Window(key, clock, slot=len(self.windows))
+            window = self.windows[key] = Window(
+                key, clock, slot=len(self.windows), stubborn=key.provider in self.never_rest
+            )
             self.places.setdefault((key.provider, key.model), []).append(window)
             if seen is not None:
                 self._see(window, seen)
@@ -135,6 +141,7 @@ class Purse:
             refused=window.refused,
             reopen=window.reopen,
             canary=need > 0,
+            stubborn=window.stubborn,
         )
         window.observed, window.refused, window.reopen, window.news = -1.0, 0, False, False
         return ask
@@ -147,6 +154,7 @@ class Purse:
         window.ends = window.clock.ends(now)
         window.used, window.free, window.held, window.releases = grant.used, grant.free, grant.held, grant.releases
         window.learned = grant.learned
+        window.soften(now)
         window.rate, window.rated = grant.rate, grant.rated
         window.shut, window.canary_at = grant.shut, grant.canary_at
         window.passes += grant.canary
@@ -230,7 +238,8 @@ class Purse:
             window.learn(view.learned, self.now())
         now = self.now()
         window.quiet = False
-        window.shut = max(window.shut, view.state.shut)
+        if not window.stubborn:
+            window.shut = max(window.shut, view.state.shut)
         window.releases = [(window.clock.leaves(bucket), amount) for bucket, amount in view.state.uses]
         window.used = sum(amount for at, amount in window.releases if at > now)
         worker = self.authority.worker

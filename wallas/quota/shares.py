@@ -76,6 +76,8 @@ class Ask(NamedTuple):
     """A canary came back alive."""
     canary: bool = False
     """May be answered with a canary."""
+    stubborn: bool = False
+    """Nothing that was learned holds: only what was declared."""
 
 
 class Grant(NamedTuple):
@@ -107,6 +109,8 @@ def exchange(
 
     ``spooled`` tells what a dead worker really spent, None where nobody knows.
     """
+    if ask.stubborn:
+        state.shut = 0.0
     _prune(state, ask, now)
     _reclaim(state, ask, worker, live, now, spooled)
     share = state.shares.get(worker) or Share(ask.spent, ask.spent, ask.slot)

@@ -55,6 +55,9 @@ CONFIDENCE = {"header": 0.95, "body": 0.9, "route": 0.9, "user": 0.8, "proved": 
 ``observed`` follows from a 429 that named no limit, ``proved`` from a call that succeeded beyond what the catalog says.
 """
 
+SOFT = "observed"
+"""The source of limits that nobody has named: they spread calls, and never keep anybody out."""
+
 DECLARED = frozenset({"user", "catalog"})
 """Sources that are read anew at every start, and do not fade: a user changes them, not time."""
 
@@ -87,7 +90,7 @@ class Limit(NamedTuple):
 
     def now(self, now: float) -> float:
         """Return what it amounts to at ``now``: what was only observed grows by 5 % every ten minutes without a 429."""
-        if self.source != "observed":
+        if self.source != SOFT:
             return self.value
         steps = max(int((now - self.at) / RAISE_SECONDS), 0)
         return min(self.value * float(RAISE ** min(steps, 1000)), UNLIMITED)
@@ -112,9 +115,9 @@ def stronger(known: Limit | None, said: Limit | None, now: float) -> Limit | Non
         return said if known is None else known
     if known == said or known.confidence(now) == 0.0:
         return said
-    if said.source == "observed" and known.source == "observed":
+    if said.source == SOFT and known.source == SOFT:
         return said if said.at >= known.at else known
-    lower = said.source in ("body", "observed") and said.value < known.now(now)
+    lower = said.source in ("body", SOFT) and said.value < known.now(now)
     if lower and said.at >= known.at:
         return said
     one, other = known.confidence(now), said.confidence(now)
@@ -177,19 +180,24 @@ class Window:
         "reopen",
         "shut",
         "slot",
+        "soft",
         "spent",
+        "stubborn",
         "told",
         "touched",
         "unit",
         "used",
     )
 
-    def __init__(self, key: WindowKey, clock: Clock, *, slot: int) -> None:
-        """Start with no share and no limit."""
+    def __init__(self, key: WindowKey, clock: Clock, *, slot: int, stubborn: bool = False) -> None:
+        """Start with no share and no limit; a ``stubborn`` one heeds only what the user and the catalog say."""
         self.key = key
         self.unit = KINDS[key.kind].unit
         self.clock = clock
         self.slot = slot
+        self.stubborn = stubborn
+        self.soft = False
+        """Whether the limit that holds was only guessed at: then it spreads calls and refuses none."""
         self.declared: Limit | None = None
         self.learned: Limit | None = None
         self.granted = self.spent = self.left = self.told = 0.0
@@ -228,11 +236,14 @@ class Window:
 
     def learn(self, limit: Limit, now: float) -> None:
         """Take in a limit that somebody named, if it is believed more than what is known."""
+        if self.stubborn:
+            return
         before = self.most(now)
         learned = stronger(self.learned, limit, now)
         if learned == self.learned:
             return
         self.learned = learned
+        self.soften(now)
         self.quiet = False
         self.news = True
         if self.ends > 0 or self.free > 0:
@@ -242,9 +253,21 @@ class Window:
         """Set what the user or the catalog says."""
         before = self.most(now)
         self.declared = limit
+        self.soften(now)
         self.cap = self.most(now)
         if self.ends > 0 or self.free > 0:
             self._fit(self.most(now), before)
+
+    def yields(self, amount: float) -> bool:
+        """Return whether ``amount`` may be taken though no share is left: its limit was only guessed at."""
+        if not self.soft:
+            return False
+        return self.declared is None or self.used + self.spent - self.told + amount <= self.declared.value
+
+    def soften(self, now: float) -> None:
+        """See whether the limit that holds was named by anybody."""
+        limit = self.limit(now)
+        self.soft = limit is not None and limit.source == SOFT
 
     def _fit(self, most: float, before: float) -> None:
         """Follow a limit that has changed; nothing is granted beyond a lower one."""
@@ -257,6 +280,8 @@ class Window:
 
     def close(self, until: float, *, refused: bool) -> None:
         """Keep everybody out until then: the provider says that nothing is left; ``refused`` if it was by a 429."""
+        if self.stubborn:
+            return
         self.quiet = False
         self.shut = max(self.shut, until)
         self.refused += refused

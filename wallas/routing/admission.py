@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from wallas.catalog.entries import Model
-from wallas.errors import FailureKind, ProviderError, Scope
+from wallas.errors import ProviderError, Scope
 from wallas.health import Health, Place
 from wallas.quota.learning import learn_refusal, listen, settle_failure
 from wallas.quota.ledger import Ledger, Refusal, Reservation
@@ -64,11 +64,6 @@ def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation
     return taken
 
 
-def refuse(kept: Held) -> ProviderError:
-    """Return the failure of an attempt that was never made; it says nothing of the provider's health."""
-    return ProviderError(FailureKind.RATE_LIMIT, kept.reason, status=429, retry_after=kept.seconds)
-
-
 def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:
     """Learn from an answer's headers, as soon as they are here."""
     if reservation is not None:
@@ -89,7 +84,7 @@ def book_failure(
 
 
 def book_refusal(
-    ledger: Ledger, reservation: Reservation, error: ProviderError, headers: dict[str, str], body: bytes
+    ledger: Ledger, reservation: Reservation, error: ProviderError, headers: Mapping[str, str], body: bytes
 ) -> None:
     """Do the same for a call whose whole answer is at hand."""
     settle_failure(ledger, reservation, error)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.errors import NotFound
+from wallas.providers.registry import retired
 from wallas.routing.strategies import profile_name
 from wallas.settings import ProfileSettings
 
@@ -26,6 +27,7 @@ BUILT_IN_ALIASES = (
 )
 """So that a tool's fixed model names work where no such provider is configured; the first pattern that fits."""
 ALIASES_DEEP = 5
+GONE = "model_not_found"
 NAME_MOST = 300
 """Characters of the longest name that is looked at: ids have at most 200, and suffixes are few."""
 LIKE_MOST, NEAR_MOST = 20, 3
@@ -76,6 +78,8 @@ class Names:
         asked = self.known.get(name) or (self._read(name, 0) if len(name) <= NAME_MOST else None)
         if asked is None:
             raise self._unknown(name)
+        if asked.exact and asked.profile is None and all(model.status == "retired" for model in asked.models):
+            raise _retired(name, asked.models[0])
         if len(self.known) < KNOWN_MOST:
             self.known[name] = asked
         return asked
@@ -170,9 +174,21 @@ class Names:
         near = [known for known in like if self._catalogued(known) or self._prefixed(known)][:NEAR_MOST]
         hint = f"; near: {', '.join(near)}" if near else ""
         provider = name[:100].partition("/")[0]
+        if provider not in self.usable and (ended := retired(name)):
+            return NotFound(f"the model '{said}' does not exist any more: {ended}", param="model", code=GONE)
         if provider not in self.usable and self.catalog.of(provider):
             hint = f"; provider {provider!r} has no key here: set its key in instance/.env"
-        return NotFound(f"the model '{said}' does not exist{hint}", param="model", code="model_not_found")
+        return NotFound(f"the model '{said}' does not exist{hint}", param="model", code=GONE)
+
+
+def _retired(name: str, model: Model) -> NotFound:
+    """Return the error for a model that can only be asked for where it has ended."""
+    day = f" on {model.retires_on}" if model.retires_on else ""
+    why = f": {model.note}" if model.note else ""
+    said = name[:100].encode("unicode_escape").decode()
+    return NotFound(
+        f"the model '{said}' does not exist any more: {model.key} was retired{day}{why}", param="model", code=GONE
+    )
 
 
 def _by_name(models: tuple[Model, ...]) -> Asked:

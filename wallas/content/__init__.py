@@ -1,0 +1,1 @@
+"""Files and media: fetched safely, looked at, and turned into what a model can read."""
