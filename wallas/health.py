@@ -17,6 +17,8 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
+from wallas.health_doubt import Doubted, Doubts
+from wallas.health_speed import Pace, faded
 from wallas.quota.clocks import next_midnight
 
 ANY = "*"
@@ -31,7 +33,7 @@ BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
 SHORTEST_REST = 0.05
-HALF_LIFE = 60.0
+ODDS_HALF_LIFE = 600.0
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
@@ -100,9 +102,6 @@ class Breaker(msgspec.Struct):
     good: float = 0.0
     bad: float = 0.0
     at: float = 0.0
-    ttft: float | None = None
-    ttft_at: float = 0.0
-    speed: float | None = None
     probing: bool = False
 
 
@@ -130,6 +129,9 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
+        self.paces: dict[tuple[str, str], Pace] = {}
+        self.doubts = Doubts()
+        self.calls = 0
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -159,18 +161,31 @@ class Health:
         return found
 
     def succeeded(
-        self, place: Place, *, ttft: float | None = None, latency: float | None = None, tokens: int | None = None
+        self,
+        place: Place,
+        *,
+        ttft: float | None = None,
+        latency: float | None = None,
+        tokens: int | None = None,
+        read: int = 0,
     ) -> None:
-        """Count a whole answer; seconds to its first content and to its end, and its output tokens."""
+        """Count a whole answer; seconds to its first content (None: it came whole) and to its end, its output tokens.
+
+        ``read`` are the tokens of its prompt that no cache held.
+        """
         now = self.clock()
+        pace = self._pace(place)
+        if ttft is None and latency is not None and pace.speed:
+            pace.heard(max(latency - (tokens or 0) / pace.speed, 0.0), read, now)
         with self.lock:
+            self.doubts.cleared(place[:2], place.provider)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
             if ttft is not None:
-                self._first_token(breaker, ttft, now)
+                pace.heard(ttft, read, now)
             self._woken(place, now)
             circuit = self._circuit(place)
             circuit.limits = 0
@@ -178,10 +193,10 @@ class Health:
             circuit.changed = True
             circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
-            if tokens and latency is not None and latency - (ttft or 0) > 0.01:
-                speed = tokens / (latency - (ttft or 0))
+            if tokens and ttft is not None and latency is not None and latency - ttft > 0.01:
+                speed = tokens / (latency - ttft)
                 circuit.speed = _average(circuit.speed, speed)
-                breaker.speed = _average(breaker.speed, speed)
+                pace.speed = _average(pace.speed, speed)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -207,14 +222,16 @@ class Health:
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
+        if place.provider in self.never_rest:
+            return True
         breaker = self.breakers.get(Place(place.provider, place.model))
-        if breaker is None or not breaker.opened or place.provider in self.never_rest:
-            return True
         with self.lock:
-            if breaker.probing:
-                return False
-            breaker.probing = True
-            return True
+            if breaker is not None and breaker.opened:
+                if breaker.probing:
+                    return False
+                breaker.probing = True
+            self.doubts.probing(place[:2], place.provider, now=self.clock())
+        return True
 
     def release(self, place: Place) -> None:
         """Give a claim back without an outcome: the client left, or the fault was ours."""
@@ -222,22 +239,36 @@ class Health:
         if breaker is not None:
             breaker.probing = False
 
+    def doubted(self, provider: str, model: str) -> Doubted | None:
+        """Return for how long a model is better passed over, though nothing forbids to ask it; None if it is not."""
+        if not self.doubts.doubts or provider in self.never_rest:
+            return None
+        return self.doubts.doubted((provider, model), provider, now=self.clock())
+
+    def sent(self, place: Place, *, tokens: int = 0) -> int:
+        """Note that a prompt of so many tokens was sent; return what ``spoke`` is to be told."""
+        with self.lock:
+            self.calls += 1
+            self._pace(place).sent(self.calls, tokens, self.clock())
+            return self.calls
+
+    def spoke(self, place: Place, call: int) -> None:
+        """Note that a call's first token is here, or that it has ended without one."""
+        self._pace(place).waiting.pop(call, None)
+
     def probability(self, provider: str, model: str) -> float:
         """Return how likely the next call there succeeds: a prior of 8 to 1, and what the last minutes showed."""
         breaker = self.breakers.get(Place(provider, model))
         if breaker is None:
             return PRIOR_SUCCESSES / (PRIOR_SUCCESSES + PRIOR_FAILURES)
-        fade = _fade(self.clock() - breaker.at, 10 * HALF_LIFE)
+        fade = faded(self.clock() - breaker.at, ODDS_HALF_LIFE)
         good, bad = breaker.good * fade + PRIOR_SUCCESSES, breaker.bad * fade + PRIOR_FAILURES
         return good / (good + bad)
 
     def first_token(self, provider: str, model: str, prior: float) -> float:
         """Return the expected seconds to the first content: quick to learn of worse, slow to forget it."""
-        breaker = self.breakers.get(Place(provider, model))
-        if breaker is None or breaker.ttft is None:
-            return prior
-        fade = _fade(self.clock() - breaker.ttft_at, HALF_LIFE)
-        return prior + (breaker.ttft - prior) * fade
+        pace = self.paces.get((provider, model))
+        return prior if pace is None else pace.first(prior, self.clock())
 
     def speed(self, place: Place) -> float | None:
         """Return the observed output tokens per second, or None."""
@@ -246,8 +277,8 @@ class Health:
 
     def generation_speed(self, provider: str, model: str, prior: float) -> float:
         """Return the expected output tokens per second of a model, whichever key is used."""
-        breaker = self.breakers.get(Place(provider, model))
-        return prior if breaker is None or breaker.speed is None else breaker.speed
+        pace = self.paces.get((provider, model))
+        return prior if pace is None or pace.speed is None else pace.speed
 
     def idle(self, provider: str, model: str) -> float:
         """Return the seconds since a model was last heard of; infinite if it never was."""
@@ -285,6 +316,7 @@ class Health:
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
+        self.doubts.struck(place[:2], place.provider, now=now)
         breaker.recent.append((now, False))
         where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0
@@ -364,26 +396,18 @@ class Health:
         breaker = self.breakers.get(where)
         if breaker is None:
             breaker = self.breakers[where] = Breaker(at=now)
-        fade = _fade(now - breaker.at, 10 * HALF_LIFE)
+        fade = faded(now - breaker.at, ODDS_HALF_LIFE)
         breaker.good, breaker.bad, breaker.at = breaker.good * fade, breaker.bad * fade, now
         return breaker
 
-    def _first_token(self, breaker: Breaker, ttft: float, now: float) -> None:
-        known = breaker.ttft
-        if known is not None and ttft < known:
-            fade = _fade(now - breaker.ttft_at, HALF_LIFE)
-            ttft = max(ttft, ttft + (known - ttft) * fade * 0.7)
-        breaker.ttft, breaker.ttft_at = ttft, now
+    def _pace(self, place: Place) -> Pace:
+        return self.paces.setdefault((place.provider, place.model), Pace())
 
 
 def _longer(one: Rest, other: Rest) -> Rest:
     """Return the rest that both amount to: until the later end, for that one's reason."""
     longest = one if one.until >= other.until else other
     return longest._replace(breaker=one.breaker and other.breaker)
-
-
-def _fade(seconds: float, half_life: float) -> float:
-    return math.exp2(-max(seconds, 0.0) / half_life)
 
 
 def _average(old: float | None, new: float | None, weight: float = 0.2) -> float | None:

@@ -6,7 +6,7 @@ from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.quota import headers as header_table
 from wallas.quota.clocks import HOUR, ZONES, Calendar, Rolling, Stated
 from wallas.quota.ledger import Ledger, Reservation
-from wallas.quota.seats import Seat, window_key
+from wallas.quota.seats import Seat, covers, window_key
 from wallas.quota.windows import KINDS, SOFT, Limit, Said, Window, is_long
 
 LEARNED_PART = 0.8

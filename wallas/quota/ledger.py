@@ -170,6 +170,8 @@ class Ledger(Purse):
                 real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
                 if real is not None and real != amount:
                     self._correct(window, real - amount, reservation.at, ends)
+            if not counted and reservation.at in seat.uses:
+                seat.uses.remove(reservation.at)
             if counted and said is not None:
                 seat.tokens.learn(reservation.estimate, input or 0, output or 0)
             for window in reservation.beyond if alive else ():

@@ -22,7 +22,7 @@ from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons, adapt
-from wallas.routing.admission import Held, book_failure, hear, held, reserve
+from wallas.routing.admission import Held, book_failure, doubtful, hear, held, reserve
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
+LEAST_WAIT = 0.05
 ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
@@ -180,9 +181,9 @@ class Attempts:
             return False
         selection = self.plan.again()
         back = [one for one in selection.candidates if one.place not in self.tried]
-        if not back:
+        while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
-            soonest = min(times, default=math.inf)
+            soonest = max(min(times, default=math.inf), LEAST_WAIT)
             left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
             if soonest > left or not self.desk.room.enter():
                 return False
@@ -193,14 +194,14 @@ class Attempts:
             selection = self.plan.again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
         self.queue, self.excluded = Queue(back), selection.excluded
-        return bool(back)
+        return True
 
     def _may_wait(self) -> bool:
-        """Return whether waiting could help: nothing was shown, and nothing but limits stood in the way."""
+        """Return whether waiting could help: nothing was shown, and somebody else may be asked."""
         hops = len(self.record.hops)
         if self.shown.started or self.empty or self.queue.waiting or hops >= MOST_ATTEMPTS:
             return False
-        return (self.plan.fallback or not hops) and all(error.verdict.status == 429 for error in self.failures)
+        return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
     def _pause(self, seconds: float) -> Iterator[bytes | Want]:
         pause = self.body = Pause()
@@ -224,7 +225,7 @@ class Attempts:
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
-            kept = self.kept_out(candidate)
+            kept = self.kept_out(candidate) or doubtful(self.desk.health, candidate.model)
             if kept is not None and (not kept.breaker or self.queue.waiting):
                 self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
@@ -410,6 +411,7 @@ class Attempt:
         self.hop.after = (self.started - attempts.first_head.started) * 1000
         attempts.record.hops.append(self.hop)
         self.ttft: float | None = None
+        self.call = 0
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
 
@@ -439,6 +441,8 @@ class Attempt:
         )
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
+        if not attempts.plain:
+            self.call = attempts.desk.health.sent(candidate.place, tokens=attempts.plan.needs.tokens)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
@@ -457,6 +461,7 @@ class Attempt:
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
+            self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
     def succeeded(self, ending: list[Finished]) -> None:
         """Book a whole answer."""
@@ -464,7 +469,9 @@ class Attempt:
         latency = self._end("ok")
         usage = self.attempts.tally.own(ending, self.hop)
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
-        desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
+        ttft = None if self.attempts.plain else self.ttft
+        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
         desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
 
@@ -496,5 +503,6 @@ class Attempt:
 
     def _end(self, outcome: str) -> float:
         latency = self.attempts.desk.clock() - self.started
+        self.attempts.desk.health.spoke(self.candidate.place, self.call)
         self.hop.outcome, self.hop.ms = outcome, latency * 1000
         return latency

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from wallas.catalog.entries import Model
 from wallas.health import Health, Place
+from wallas.health_doubt import Doubted
 from wallas.providers.base import Provider
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
 from wallas.routing.needs import MARGIN, Needs
@@ -23,6 +24,8 @@ RANKED_SECONDS = 0.25
 RANKED_MOST = 1000
 ENOUGH = 8
 """Candidates after which a walk may stop: twice the attempts that one request may make."""
+SOON_SECONDS = 5.0
+"""A limit that ends within this time is waited for, streaming or not."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
@@ -163,6 +166,7 @@ class Selector:
     def open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
         """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
         provider = self.providers[model.provider]
+        doubt = self.health.doubted(model.provider, model.id)
         for key in self._keys(model):
             place = Place(model.provider, model.id, key.id)
             rest = self.health.resting(place, free=model.free)
@@ -179,6 +183,9 @@ class Selector:
                     continue
                 scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
                 own = parts._replace(scarcity=parts.scarcity + scarce)
+            if doubt is not None:
+                excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
+                continue
             yield Candidate(model, provider, key, own)
 
     @property
@@ -187,8 +194,13 @@ class Selector:
         return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
 
     def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
-        """Return the first that rests only for its failures, when nobody else is left: better tried than refused."""
-        for row in excluded:
+        """Return the first that is out only for its failures, when nobody else is left: better tried than refused.
+
+        Where a limit ends soon, waiting for that is better still.
+        """
+        if any(row.seconds is not None and not row.breaker and row.seconds <= SOON_SECONDS for row in excluded):
+            return []
+        for row in sorted(excluded, key=_by_failures):
             if row.breaker and row.key is not None:
                 return [Candidate(row.model, self.providers[row.model.provider], row.key)]
         return []
@@ -273,6 +285,16 @@ class _Walk:
         if self.exploring and self.selector.health.idle(model.provider, model.id) > EXPLORE_IDLE:
             parts = parts._replace(exploration=-EXPLORE_SECONDS)
         return parts
+
+
+def why_doubted(doubt: Doubted) -> str:
+    """Return the reason for passing over who failed so often in a row."""
+    return f"doubtful: failed {doubt.run} times in a row"
+
+
+def _by_failures(row: Excluded) -> bool:
+    """Sort those who are only doubted before those who rest."""
+    return not row.reason.startswith("doubtful")
 
 
 def _cost(candidate: Candidate) -> float:
