@@ -18,7 +18,7 @@ import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
 from wallas.health_doubt import Doubted, Doubts
-from wallas.health_speed import Pace, faded
+from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
 ANY = "*"
@@ -34,6 +34,9 @@ LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
 SHORTEST_REST = 0.05
 ODDS_HALF_LIFE = 600.0
+FINDING_SECONDS = 0.5
+FINDING_MOST = 30.0
+"""One call at a time finds out whether a limit without a stated end is over; the others look again so soon."""
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
@@ -129,9 +132,12 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
-        self.paces: dict[tuple[str, str], Pace] = {}
+        self.speeds = Speeds()
         self.doubts = Doubts()
-        self.calls = 0
+        self.finding: dict[Place, float] = {}
+        """Where one call finds out whether a limit is over, and since when."""
+        self.limited: set[Place] = set()
+        """Where a limit was met and no first token has come since."""
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -158,6 +164,8 @@ class Health:
             rest = self.rests.get(scope)
             if rest is not None and rest.until > now:
                 found = rest if found is None else _longer(found, rest)
+        if found is None and self.finding and now - self.finding.get(place, -FINDING_MOST) < FINDING_MOST:
+            return Rest(now + FINDING_SECONDS, "rate_limit", False)
         return found
 
     def succeeded(
@@ -174,18 +182,15 @@ class Health:
         ``read`` are the tokens of its prompt that no cache held.
         """
         now = self.clock()
-        pace = self._pace(place)
-        if ttft is None and latency is not None and pace.speed:
-            pace.heard(max(latency - (tokens or 0) / pace.speed, 0.0), read, now)
         with self.lock:
             self.doubts.cleared(place[:2], place.provider)
+            self.limited.discard(place)
+            self.finding.pop(place, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
-            if ttft is not None:
-                pace.heard(ttft, read, now)
             self._woken(place, now)
             circuit = self._circuit(place)
             circuit.limits = 0
@@ -193,10 +198,9 @@ class Health:
             circuit.changed = True
             circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
-            if tokens and ttft is not None and latency is not None and latency - ttft > 0.01:
-                speed = tokens / (latency - ttft)
-                circuit.speed = _average(circuit.speed, speed)
-                pace.speed = _average(pace.speed, speed)
+            whole = latency or ttft or 0.0
+            speed = self.speeds.answered(*place[:2], first=ttft, whole=whole, tokens=tokens or 0, read=read, now=now)
+            circuit.speed = _average(circuit.speed, speed)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -205,8 +209,11 @@ class Health:
         with self.lock:
             breaker = self._breaker(place, now)
             breaker.probing = False
+            self.finding.pop(place, None)
             if error.kind in BLAMELESS:
                 return
+            if error.kind is FailureKind.RATE_LIMIT:
+                self.limited.add(place)
             breaker.bad += SOFT.get(error.kind, 0.0)
             circuit = self._circuit(place)
             circuit.failures += 1
@@ -230,6 +237,8 @@ class Health:
                 if breaker.probing:
                     return False
                 breaker.probing = True
+            if place in self.limited:
+                self.finding[place] = self.clock()
             self.doubts.probing(place[:2], place.provider, now=self.clock())
         return True
 
@@ -238,6 +247,7 @@ class Health:
         breaker = self.breakers.get(Place(place.provider, place.model))
         if breaker is not None:
             breaker.probing = False
+        self.finding.pop(place, None)
 
     def doubted(self, provider: str, model: str) -> Doubted | None:
         """Return for how long a model is better passed over, though nothing forbids to ask it; None if it is not."""
@@ -245,16 +255,16 @@ class Health:
             return None
         return self.doubts.doubted((provider, model), provider, now=self.clock())
 
-    def sent(self, place: Place, *, tokens: int = 0) -> int:
-        """Note that a prompt of so many tokens was sent; return what ``spoke`` is to be told."""
+    def sent(self, place: Place, *, tokens: int = 0, prior: float = 1.0) -> int:
+        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``."""
         with self.lock:
-            self.calls += 1
-            self._pace(place).sent(self.calls, tokens, self.clock())
-            return self.calls
+            return self.speeds.sent(*place[:2], tokens=tokens, prior=prior, now=self.clock())
 
     def spoke(self, place: Place, call: int) -> None:
-        """Note that a call's first token is here, or that it has ended without one."""
-        self._pace(place).waiting.pop(call, None)
+        """Note that a call's first token is here: no limit keeps others out any longer."""
+        self.speeds.spoke(call, self.clock())
+        self.limited.discard(place)
+        self.finding.pop(place, None)
 
     def probability(self, provider: str, model: str) -> float:
         """Return how likely the next call there succeeds: a prior of 8 to 1, and what the last minutes showed."""
@@ -267,8 +277,7 @@ class Health:
 
     def first_token(self, provider: str, model: str, prior: float) -> float:
         """Return the expected seconds to the first content: quick to learn of worse, slow to forget it."""
-        pace = self.paces.get((provider, model))
-        return prior if pace is None else pace.first(prior, self.clock())
+        return self.speeds.first(provider, model, prior, self.clock())
 
     def speed(self, place: Place) -> float | None:
         """Return the observed output tokens per second, or None."""
@@ -277,8 +286,7 @@ class Health:
 
     def generation_speed(self, provider: str, model: str, prior: float) -> float:
         """Return the expected output tokens per second of a model, whichever key is used."""
-        pace = self.paces.get((provider, model))
-        return prior if pace is None or pace.speed is None else pace.speed
+        return self.speeds.speed(provider, model) or prior
 
     def idle(self, provider: str, model: str) -> float:
         """Return the seconds since a model was last heard of; infinite if it never was."""
@@ -399,9 +407,6 @@ class Health:
         fade = faded(now - breaker.at, ODDS_HALF_LIFE)
         breaker.good, breaker.bad, breaker.at = breaker.good * fade, breaker.bad * fade, now
         return breaker
-
-    def _pace(self, place: Place) -> Pace:
-        return self.paces.setdefault((place.provider, place.model), Pace())
 
 
 def _longer(one: Rest, other: Rest) -> Rest:

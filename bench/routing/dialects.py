@@ -32,7 +32,8 @@ WORDS = {
 
 def refusal(dialect: str, meter: Meter, *, model: str, wait: float, asked: int, now: float) -> Refused:
     """Return how a dialect says that a meter is full; ``now`` is the epoch, ``wait`` seconds."""
-    wait = min(wait, 86400.0 * 20)
+    if math.isinf(wait):
+        return _too_large(dialect, meter, model=model, asked=asked)
     words, short, period = WORDS[meter.kind]
     headers = {"content-type": "application/json"}
     limit, used = meter.limit, int(meter.used)
@@ -90,12 +91,25 @@ def refusal(dialect: str, meter: Meter, *, model: str, wait: float, asked: int, 
         case "github":
             seconds = 86400 if meter.kind.endswith("d") else 60
             text = f"Rate limit of {limit} per {seconds}s exceeded. Please wait {math.ceil(wait)} seconds."
+            if meter.tokens:
+                text = f"The limit is {limit} tokens per minute. Please wait {math.ceil(wait)} seconds."
             said = {"error": {"code": "RateLimitReached", "message": text}}
         case "titled":
             said = {"status": 429, "title": "Too Many Requests"}
         case _:
             return Refused(429, {"content-type": "text/plain"}, b"")
     return Refused(429, headers, json.dumps(said).encode())
+
+
+def _too_large(dialect: str, meter: Meter, *, model: str, asked: int) -> Refused:
+    """Return how a request is refused that a window of tokens never holds: Groq says 413, others a 429 for a minute."""
+    words, short, _ = WORDS[meter.kind]
+    headers = {"content-type": "application/json"}
+    if dialect == "groq":
+        text = f"Request too large for model `{model}` on {words} ({short}): Limit {meter.limit}, Requested {asked}."
+        said = {"error": {"message": text, "type": "tokens", "code": "rate_limit_exceeded"}}
+        return Refused(413, headers, json.dumps(said).encode())
+    return refusal(dialect, meter, model=model, wait=60.0, asked=asked, now=0.0)
 
 
 def stated(dialect: str, meters: Sequence[Meter], now: float) -> dict[str, str]:

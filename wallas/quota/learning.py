@@ -6,7 +6,7 @@ from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.quota import headers as header_table
 from wallas.quota.clocks import HOUR, ZONES, Calendar, Rolling, Stated
 from wallas.quota.ledger import Ledger, Reservation
-from wallas.quota.seats import Seat, covers, window_key
+from wallas.quota.seats import Seat, window_key
 from wallas.quota.windows import KINDS, SOFT, Limit, Said, Window, is_long
 
 LEARNED_PART = 0.8
@@ -122,6 +122,8 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
     if isinstance(clock, Stated) or said.resets_in is None:
         return now + HOUR if refusal and is_long(said.kind) and said.resets_in is None else 0.0
     seconds = KINDS[said.kind].seconds or HOUR
+    if not refusal and seconds <= HOUR and said.limit and window.used + window.spent - window.told >= said.limit:
+        return 0.0  # our own uses explain it: each of them is free again in its time, not all at the end
     wait = min(said.resets_in, seconds)
     if not refusal and seconds > HOUR and said.limit:
         wait /= said.limit  # a bucket that fills up steadily: the header says when it is full

@@ -19,6 +19,9 @@ from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKe
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
 
+GUESS_SECONDS = 300.0
+"""For how long after a refusal that named no limit its guessed one is kept to, while others can be asked."""
+
 REFUND_MARGIN = 1.0
 """Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""
 
@@ -99,6 +102,16 @@ class Ledger(Purse):
                     found = (window, at - now)
         return found
 
+    def guessed(self, seat: Seat) -> float:
+        """Return for how many seconds a call had better not be made, by limits that were only guessed at of late."""
+        now, longest = self.now(), 0.0
+        for window, index in seat.charges:
+            if window.soft and index == 0 and window.left < 1.0:
+                learned = window.learned
+                if learned is not None and now - learned.at < GUESS_SECONDS:
+                    longest = max(longest, window.back_at(1.0, now) - now)
+        return longest
+
     def headroom(self, seat: Seat) -> float:
         """Return the share of the tightest window that is still free, 0 to 1; 1 where no limit is known."""
         now, least = self.now(), 1.0
@@ -170,8 +183,6 @@ class Ledger(Purse):
                 real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
                 if real is not None and real != amount:
                     self._correct(window, real - amount, reservation.at, ends)
-            if not counted and reservation.at in seat.uses:
-                seat.uses.remove(reservation.at)
             if counted and said is not None:
                 seat.tokens.learn(reservation.estimate, input or 0, output or 0)
             for window in reservation.beyond if alive else ():

@@ -38,6 +38,9 @@ class Rooms:
             return AMPLE
         empty = self.ledger.available(seat, tokens, output)
         if empty is None:
+            guessed = self.ledger.guessed(seat)
+            if guessed > 0:
+                return Room(guessed, 0.0, "rpm probably used up", guess=True)
             return Room(headroom=self.ledger.headroom(seat))
         window, seconds = empty
         return Room(seconds, 0.0, _why(window.key, seconds))

@@ -18,6 +18,7 @@ from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
+from wallas.health_speed import PREFILL_SPEED
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
@@ -32,6 +33,7 @@ from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode, Shown
+from wallas.routing.strategies import expected_first
 from wallas.routing.tally import Tally, price
 from wallas.routing.trail import Hop, Record
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
@@ -46,6 +48,9 @@ MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
 LEAST_WAIT = 0.05
+PATIENCE_LEAST = 8.0
+PATIENCE_TIMES = 4.0
+"""A first token is waited for so many seconds and so many times as long as expected, while others could answer."""
 ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
@@ -63,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     answer_id: str
     created: int
     asked: str
-    again: Callable[[], Selection] | None = None
+    again: Callable[..., Selection] | None = None
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
@@ -177,24 +182,27 @@ class Attempts:
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
-        if not self._may_wait() or self.plan.again is None:
+        again = self.plan.again
+        if again is None or not self._may_wait():
             return False
-        selection = self.plan.again()
+        selection = again()
         back = [one for one in selection.candidates if one.place not in self.tried]
         while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
             left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
             if soonest > left or not self.desk.room.enter():
-                return False
+                selection = again(patient=False)
+                back = [one for one in selection.candidates if one.place not in self.tried]
+                break
             try:
                 yield from self._pause(soonest)
             finally:
                 self.desk.room.leave()
-            selection = self.plan.again()
+            selection = again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
         self.queue, self.excluded = Queue(back), selection.excluded
-        return True
+        return bool(back)
 
     def _may_wait(self) -> bool:
         """Return whether waiting could help: nothing was shown, and somebody else may be asked."""
@@ -442,7 +450,7 @@ class Attempt:
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         if not attempts.plain:
-            self.call = attempts.desk.health.sent(candidate.place, tokens=attempts.plan.needs.tokens)
+            self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
@@ -450,6 +458,15 @@ class Attempt:
         heard = partial(hear, attempts.desk.ledger, self.reservation)
         self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
+
+    def _wait_for_it(self) -> None:
+        """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
+        attempts, model, tokens = self.attempts, self.candidate.model, self.attempts.plan.needs.tokens
+        health = attempts.desk.health
+        expected = expected_first(model, health)
+        self.call = health.sent(self.candidate.place, tokens=tokens, prior=expected)
+        if attempts.queue.waiting and self.mode is Mode.FRESH and "reasoning" not in model.capabilities:
+            attempts.deadlines.hurry(max(PATIENCE_LEAST, PATIENCE_TIMES * expected) + 2 * tokens / PREFILL_SPEED)
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
@@ -503,6 +520,6 @@ class Attempt:
 
     def _end(self, outcome: str) -> float:
         latency = self.attempts.desk.clock() - self.started
-        self.attempts.desk.health.spoke(self.candidate.place, self.call)
+        self.attempts.desk.health.speeds.ended(self.call)
         self.hop.outcome, self.hop.ms = outcome, latency * 1000
         return latency

@@ -106,12 +106,17 @@ class Chooser:
             dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
-    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
-        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
+    def select(
+        self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
+    ) -> Selection:
+        """Return who may answer, best first, and who may not and why.
+
+        ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
+        """
         groups = self._able_of_n(choice.groups, request) if (request.n or 1) > 1 else choice.groups
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full)
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full, patient=patient)
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}

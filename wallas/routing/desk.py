@@ -1,5 +1,6 @@
 """What every answer shares in one worker: health, quota, the retry budget, lessons, and where outcomes go."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -16,7 +17,7 @@ from wallas.routing.selector import Quota
 from wallas.routing.sessions import Sessions
 from wallas.routing.trail import Record
 from wallas.routing.waiting import WaitingRoom
-from wallas.types.chat import ChatRequest, ChatResponse
+from wallas.types.chat import ChatRequest, ChatResponse, Media
 
 RETRY_SHARE = 0.2
 RETRY_RATE = 10.0
@@ -96,6 +97,8 @@ class Desk:
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.unable: dict[tuple[str, str], frozenset[str]] = {}
+        """Abilities that the catalog promises and a refusal has denied, by provider and model."""
 
     def lessons_of(self, candidate: Candidate) -> Lessons:
         """Return what refusals taught about a model at a provider."""
@@ -112,6 +115,8 @@ class Desk:
         kept = self.lessons.get(place, Lessons())
         most, param = request.max_tokens, error.param or ""
         match error.kind:
+            case FailureKind.UNSUPPORTED if denied := _denied(request, error):
+                self.unable[place] = self.unable.get(place, frozenset()) | denied
             case FailureKind.UNSUPPORTED if param in OPTIONAL and param not in known.dropped and says(request, param):
                 self.lessons[place] = kept.without(param)
                 return known.without(param)
@@ -126,6 +131,22 @@ class Desk:
             case FailureKind.CONTEXT_LENGTH if error.limit:
                 self.windows[place] = error.limit
         return None
+
+
+TOOLS = re.compile(r"\btools?\b|\btool[ _-]?(?:use|call|choice)|function[ _-]?call", re.I)
+IMAGES = re.compile(r"\bimages?\b|\bimage_url\b|\bvision\b|multi-?modal", re.I)
+DENIES = re.compile(r"not supported|unsupported|not? support|cannot|can't|only supports? text|no endpoints", re.I)
+
+
+def _denied(request: ChatRequest, error: ProviderError) -> frozenset[str]:
+    """Return the abilities that a refusal denies to a model: those that the request needs and the words name."""
+    words = f"{error.param or ''} {error.message}"
+    if not DENIES.search(error.message) or "tool_choice" in words:
+        return frozenset()
+    denied = {"tools"} if request.tools and TOOLS.search(words) else set[str]()
+    if any(isinstance(part, Media) and part.kind == "image" for turn in request.messages for part in turn.parts):
+        denied |= {"vision"} if IMAGES.search(words) else set()
+    return frozenset(denied)
 
 
 def _is_round(limit: int) -> bool:

@@ -66,7 +66,7 @@ class Router:
         self.selector = Selector(
             catalog.models, self.providers, self.desk.health, quota=self.desk.quota, clock=self.desk.clock
         )
-        self.selector.windows = self.desk.windows
+        self.selector.windows, self.selector.unable = self.desk.windows, self.desk.unable
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
         self.chooser = Chooser(
             self.settings,

@@ -24,22 +24,27 @@ RANKED_SECONDS = 0.25
 RANKED_MOST = 1000
 ENOUGH = 8
 """Candidates after which a walk may stop: twice the attempts that one request may make."""
-SOON_SECONDS = 5.0
+SOON = 5.0
 """A limit that ends within this time is waited for, streaming or not."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
+NOTHING: frozenset[str] = frozenset()
 EXPLORE_EVERY = 50
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
 
 
 class Room(NamedTuple):
-    """What a quota says of one more call: seconds until it fits (0: now, infinity: never), the free share, 0 to 1."""
+    """What a quota says of one more call: seconds until it fits (0: now, infinity: never), the free share, 0 to 1.
+
+    A ``guess`` is no more than that: the call may be made where nobody else can be asked.
+    """
 
     seconds: float = 0.0
     headroom: float = 1.0
     reason: str = ""
+    guess: bool = False
 
 
 AMPLE = Room()
@@ -104,6 +109,7 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.unable: dict[tuple[str, str], frozenset[str]] = {}
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
@@ -137,17 +143,25 @@ class Selector:
         self.served += 1
 
     def select(
-        self, groups: Iterable[Group], needs: Needs, terms: Terms, *, session: Session | None = None, full: bool = False
+        self,
+        groups: Iterable[Group],
+        needs: Needs,
+        terms: Terms,
+        *,
+        session: Session | None = None,
+        full: bool = False,
+        patient: bool = True,
     ) -> Selection:
         """Return who of these groups, one after the other, may answer, with each key, and who may not.
 
-        Unless ``full``, a group's walk stops once no later model can be among the first.
+        Unless ``full``, a group's walk stops once no later model can be among
+        the first. Who is not ``patient`` waits for no limit that ends soon.
         """
         walk = _Walk(self, needs, terms, session=session, full=full)
         for group in groups:
             walk.through(group)
         if not walk.chosen:
-            walk.chosen.extend(self._panic(walk.excluded))
+            walk.chosen.extend(self._panic(walk.excluded, patient=patient))
         return Selection(walk.chosen, walk.excluded)
 
     def reasons(self, models: Container[str], needs: Needs, terms: Terms) -> list[Excluded]:
@@ -179,7 +193,7 @@ class Selector:
                 room = self.quota.room(model, key, tokens=needs.tokens, output=needs.output)
                 if room.seconds > 0:
                     seconds = room.seconds if math.isfinite(room.seconds) else None
-                    excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds))
+                    excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
                 scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
                 own = parts._replace(scarcity=parts.scarcity + scarce)
@@ -193,17 +207,19 @@ class Selector:
         """Return whether this request may find out how models do that nobody has asked for long."""
         return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
 
-    def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
-        """Return the first that is out only for its failures, when nobody else is left: better tried than refused.
+    def _panic(self, excluded: list[Excluded], *, patient: bool) -> list[Candidate]:
+        """Return the first that is out by a guess only, or for its failures, when nobody else is left.
 
-        Where a limit ends soon, waiting for that is better still.
+        That is better than a refusal; but where a limit ends soon, waiting for
+        that is better still, and then nobody is asked who has failed.
         """
-        if any(row.seconds is not None and not row.breaker and row.seconds <= SOON_SECONDS for row in excluded):
+        timed = (row.seconds for row in excluded if row.seconds is not None and not row.breaker)
+        soon = any(seconds <= SOON for seconds in timed)
+        if patient and soon:
             return []
-        for row in sorted(excluded, key=_by_failures):
-            if row.breaker and row.key is not None:
-                return [Candidate(row.model, self.providers[row.model.provider], row.key)]
-        return []
+        out = [row for row in excluded if row.breaker and row.key is not None and (not soon or row.guess)]
+        first = min(out, key=_by_failures, default=None)
+        return [Candidate(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
 
     def reason(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
         """Return why a model may not answer whatever its keys, None when it may."""
@@ -215,6 +231,8 @@ class Selector:
         trusted = model.key in terms.named and "capabilities" in model.guessed
         if not trusted and not needs.capabilities <= model.capabilities:
             return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
+        if self.unable and (denied := self.unable.get((provider, model.id), NOTHING) & needs.capabilities):
+            return f"has refused: {', '.join(sorted(denied))}"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":
@@ -292,9 +310,9 @@ def why_doubted(doubt: Doubted) -> str:
     return f"doubtful: failed {doubt.run} times in a row"
 
 
-def _by_failures(row: Excluded) -> bool:
-    """Sort those who are only doubted before those who rest."""
-    return not row.reason.startswith("doubtful")
+def _by_failures(row: Excluded) -> tuple[bool, bool]:
+    """Sort those who are out by a guess first, and those who are only doubted before those who rest."""
+    return not row.guess, row.reason.startswith("resting")
 
 
 def _cost(candidate: Candidate) -> float:

@@ -106,9 +106,14 @@ class Ranked(NamedTuple):
 Strategy = Callable[[ChatRequest | None, Sequence[Model], Health], Sequence[Ranked]]
 
 
+def expected_first(model: Model, health: Health) -> float:
+    """Return the seconds to a model's first token, for a short prompt."""
+    return health.first_token(model.provider, model.id, FIRST_TOKEN.get(model.provider, USUAL_FIRST_TOKEN))
+
+
 def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quality") -> Parts:
     """Return what calling this model is expected to cost, whatever is asked (routing.md 1)."""
-    first = health.first_token(model.provider, model.id, FIRST_TOKEN.get(model.provider, USUAL_FIRST_TOKEN))
+    first = expected_first(model, health)
     speed = health.generation_speed(model.provider, model.id, SPEED.get(model.provider, USUAL_SPEED))
     success = health.probability(model.provider, model.id)
     quality = model.coding if prior == "coding" else model.quality
