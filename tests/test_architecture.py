@@ -10,7 +10,7 @@ from wallas.settings import ROOT
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "settings", "version", "grace", "ids"}),
     frozenset({"codecs", "transport", "models", "storage"}),
-    frozenset({"catalog", "quota", "health"}),
+    frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),
     frozenset({"blueprints"}),

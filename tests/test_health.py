@@ -116,6 +116,13 @@ def test_a_rest_reaches_as_far_as_its_scope_and_no_further():
     assert left(health, Place("p", "other", "k2")) and not left(health, Place("q", "m", "k"))
 
 
+def test_what_rests_an_account_rests_all_its_keys_and_nobody_elses():
+    _, health = healthy(siblings={("p", "k"): ("k", "k2"), ("p", "k2"): ("k", "k2"), ("p", "k3"): ("k3",)})
+    fail(health, FailureKind.DAY_LIMIT, scope=Scope.ACCOUNT, retry_after=60)
+    assert left(health, Place("p", "other", "k2")) == 60 and not left(health, Place("p", "other", "k2"), free=False)
+    assert not left(health, Place("p", "m", "k3"))
+
+
 def test_without_money_free_models_go_on():
     _, health = healthy()
     fail(health, FailureKind.MONEY)

@@ -16,7 +16,19 @@ from wallas.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
-BLUEPRINTS = ("openai", "responses", "anthropic", "gemini", "ollama", "listing", "gateway", "explain", "fork", "usage")
+BLUEPRINTS = (
+    "openai",
+    "responses",
+    "anthropic",
+    "gemini",
+    "ollama",
+    "listing",
+    "gateway",
+    "explain",
+    "fork",
+    "usage",
+    "files",
+)
 
 
 class Gateway(Flask):

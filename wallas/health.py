@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -119,16 +119,19 @@ class Health:
         jitter: Callable[[], float] = random.random,
         zones: dict[str, str] | None = None,
         never_rest: Iterable[str] = (),
+        siblings: Mapping[tuple[str, str], Sequence[str]] | None = None,
     ) -> None:
         """Start with nothing known; ``zones`` says where each provider's day begins, UTC unless told.
 
         A zone ``rolling`` is a day without a beginning. Providers that ``never_rest`` are counted but not benched.
+        ``siblings`` are the keys of one account by (provider, key), that key included: what rests an account rests all.
         """
         self.clock = clock
         self.wall = wall
         self.jitter = jitter
         self.zones = zones or {}
         self.never_rest = frozenset(never_rest)
+        self.siblings = siblings or {}
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
@@ -223,9 +226,11 @@ class Health:
             if verdict.strike:
                 self._strike(place, breaker, error, now)
             elif (error.scope or verdict.scope) is not Scope.NOTHING:
-                where = _resting_place(place, error.scope or verdict.scope)
+                scope = error.scope or verdict.scope
+                where = _resting_place(place, scope)
                 until = now + self._rest_seconds(where, circuit, error, now)
-                self._rest(where, until, error.kind, breaker=False)
+                for one in self._shared(where) if scope is Scope.ACCOUNT else (where,):
+                    self._rest(one, until, error.kind, breaker=False)
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
@@ -320,6 +325,11 @@ class Health:
             rest = self.rests.get(place)
             if rest is not None and rest.breaker:
                 del self.rests[place]
+
+    def _shared(self, place: Place) -> Iterator[Place]:
+        """Yield this place for every key of the account that its key belongs to."""
+        for key in self.siblings.get((place.provider, place.key), (place.key,)):
+            yield place._replace(key=key)
 
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1

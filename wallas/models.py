@@ -166,6 +166,65 @@ class LeaseRow(Base):
     expires_at: Mapped[float] = mapped_column(Float)
 
 
+class FileRow(Base):
+    """A file that a client uploaded, or media that was made for one; its bytes lie in `instance/media/` by hash.
+
+    ``kind`` is `file` (listed, found by its id by its owner) or `media` (found by whoever knows the id).
+    """
+
+    __tablename__ = "files"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64))
+    purpose: Mapped[str] = mapped_column(String(64))
+    filename: Mapped[str] = mapped_column(String(255))
+    mime: Mapped[str] = mapped_column(String(128))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(Float)
+    expires_at: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (
+        Index("files_owner", "owner", "kind", "created_at", "id"),
+        Index("files_sha256", "sha256"),
+        Index("files_expires_at", "expires_at"),
+    )
+
+
+class VideoRow(Base):
+    """A video that a provider is making: what was asked, where it is asked after, how far it is."""
+
+    __tablename__ = "videos"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[int] = mapped_column(Integer)
+    asked_model: Mapped[str] = mapped_column(String(200))
+    request: Mapped[str] = mapped_column(Text)
+    """What was asked, as canonical JSON."""
+    provider: Mapped[str | None] = mapped_column(String(64))
+    model: Mapped[str | None] = mapped_column(String(200))
+    key_id: Mapped[str | None] = mapped_column(String(32))
+    handle: Mapped[str | None] = mapped_column(Text)
+    """What the provider calls the job."""
+    file_id: Mapped[str | None] = mapped_column(String(64))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float)
+    completed_at: Mapped[float | None] = mapped_column(Float)
+    expires_at: Mapped[float] = mapped_column(Float)
+    look_at: Mapped[float] = mapped_column(Float)
+    """When the job is looked after next; whoever does so moves it on first."""
+
+    __table_args__ = (
+        Index("videos_owner", "owner", "created_at", "id"),
+        Index("videos_status", "status", "look_at"),
+        Index("videos_expires_at", "expires_at"),
+    )
+
+
 class QuotaRow(Base):
     """One window of a provider's quota: what it holds, who said so, and how it is divided among the workers.
 

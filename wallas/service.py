@@ -17,6 +17,8 @@ from wallas.catalog.snapshot import Catalog
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
+from wallas.media.store import Limits as MediaLimits
+from wallas.media.store import MediaStore
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import provider_rows, provider_terms, providers
@@ -29,7 +31,7 @@ from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
-from wallas.sharing_quota import QuotaSharing
+from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -51,6 +53,15 @@ LATE_SECONDS = 1.0
 
 STAMP_SECONDS = 60.0
 """How late a list may be committed after it was stamped, and still be taken up by the other workers."""
+
+
+def siblings(providers: Mapping[str, Provider]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the keys that are of one account with each key, by (provider, key)."""
+    return {
+        (name, key.id): tuple(other.id for other in provider.keys if other.account == key.account)
+        for name, provider in providers.items()
+        for key in provider.keys
+    }
 
 
 class Pace(NamedTuple):
@@ -83,9 +94,14 @@ class Service:
             proxy=settings.https_proxy,
             no_proxy=settings.no_proxy or "",
         )
+        self.media = MediaStore(self.engine, settings.instance / "media", limits=media_limits(settings))
         self.local = Daemon(self.transport, settings.ollama_upstream)
         self.providers: dict[str, Provider] = providers(settings, self.transport, keyless=settings.keyless)
-        self.health = Health(zones=ZONES, never_rest=[name for name, one in self.providers.items() if one.never_rest])
+        self.health = Health(
+            zones=ZONES,
+            never_rest=[name for name, one in self.providers.items() if one.never_rest],
+            siblings=siblings(self.providers),
+        )
         self.sharing = HealthSharing(
             self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
         )
@@ -139,7 +155,17 @@ class Service:
         if self.fleet is not None:
             return []
         refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay)
-        return [refresh, Job("prune", lambda: prune(self.engine), PRUNE_SECONDS, delay=60.0)]
+        quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
+        return [refresh, quota, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+
+    def ask_quota(self) -> None:
+        """Ask the providers that tell it what is left of their keys' quota."""
+        ask_routes(self.providers, self.router.catalog.models, self.quota.ledger)
+
+    def prune(self) -> None:
+        """Delete what has had its time, rows first, then the bytes that no row has any more."""
+        prune(self.engine)
+        self.media.sweep()
 
     def catalog(self) -> Catalog:
         """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
@@ -249,3 +275,13 @@ class Service:
         if self.fleet is not None:
             self.fleet.close()
         self.engine.dispose()
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """Return how much is kept of files and made media, as the user wants it."""
+    megabyte = 1024 * 1024
+    return MediaLimits(
+        file=settings.file_megabytes * megabyte,
+        owner=settings.files_megabytes * megabyte,
+        seconds=settings.media_hours * 3600.0,
+    )

@@ -11,6 +11,7 @@ from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
     CAPABILITIES,
+    LIMIT_WORDS,
     ROOT,
     Key,
     LimitSettings,
@@ -31,6 +32,7 @@ from wallas.settings_values import (
 
 __all__ = [
     "CAPABILITIES",
+    "LIMIT_WORDS",
     "ROOT",
     "Key",
     "LimitSettings",
@@ -68,6 +70,9 @@ NAMES = {
     "WALLAS_AUXILIARY",
     "WALLAS_CONFIG",
     "WALLAS_OLLAMA_VERSION",
+    "WALLAS_FILE_MB",
+    "WALLAS_FILES_MB",
+    "WALLAS_MEDIA_HOURS",
     "WALLAS_GOLDEN",
 }
 """All WALLAS_ variables that something reads; GOLDEN is the tests'."""
@@ -141,6 +146,9 @@ def build(
         probes=variables.switch("WALLAS_PROBES", False),
         keyless=variables.switch("WALLAS_KEYLESS", True),
         auxiliary=variables.switch("WALLAS_AUXILIARY", True),
+        file_megabytes=variables.number("WALLAS_FILE_MB", 512, low=1, high=100_000),
+        files_megabytes=variables.number("WALLAS_FILES_MB", 10240, low=1, high=100_000_000),
+        media_hours=variables.number("WALLAS_MEDIA_HOURS", 24, low=1, high=24 * 366),
         ollama_upstream=(variables.text("OLLAMA_UPSTREAM") or "http://localhost:11434").rstrip("/"),
         ollama_version=variables.text("WALLAS_OLLAMA_VERSION") or "0.12.0",
         https_proxy=variables.text("HTTPS_PROXY") or variables.text("https_proxy"),

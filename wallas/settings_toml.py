@@ -12,6 +12,7 @@ import msgspec
 from wallas.settings_env import key_list
 from wallas.settings_values import (
     CAPABILITIES,
+    LIMIT_WORDS,
     LimitSettings,
     ModelSettings,
     PriceSettings,
@@ -34,15 +35,22 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A table of the file: what it does not name is an error."""
 
 
-class LimitTable(Table, frozen=True):
-    """`limits = { ... }`."""
+class LimitTable(Table, frozen=True, rename=LIMIT_WORDS):
+    """`limits = { ... }`; ``h5`` is written `5h`, ``d7`` is written `7d`."""
 
     rpm: int | None = None
     rph: int | None = None
     rpd: int | None = None
+    rpw: int | None = None
     rpmonth: int | None = None
+    h5: int | None = None
+    d7: int | None = None
     tpm: int | None = None
+    tph: int | None = None
     tpd: int | None = None
+    tpw: int | None = None
+    tpmonth: int | None = None
+    usd_month: float | None = None
     concurrent: int | None = None
     scope: Literal["key", "account", "model", "provider", "ip"] | None = None
     reset: str | None = None
@@ -212,8 +220,8 @@ def limits(table: LimitTable | None, where: str) -> LimitSettings | None:
         return None
     values = said(table)
     for name, value in values.items():
-        if isinstance(value, int) and value < 0:
-            raise SettingsError(f"{where} limits.{name}: {value} is negative")
+        if isinstance(value, int | float) and value < 0:
+            raise SettingsError(f"{where} limits.{LIMIT_WORDS.get(name, name)}: {value} is negative")
     if table.reset is not None and not is_zone(table.reset):
         raise SettingsError(f"{where} limits.reset: {table.reset[:40]!r} is neither utc, rolling nor a time zone")
     return LimitSettings(**values)

@@ -124,6 +124,10 @@ class Timeouts:
     whole_reasoning: float = 300.0
 
 
+LIMIT_WORDS = {"h5": "5h", "d7": "7d"}
+"""Names of limits that Python cannot spell, and how everybody else writes them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """What a user says a key may use; None is not said. ``reset`` is `utc` or a time zone's name."""
@@ -131,9 +135,16 @@ class LimitSettings:
     rpm: int | None = None
     rph: int | None = None
     rpd: int | None = None
+    rpw: int | None = None
     rpmonth: int | None = None
+    h5: int | None = None
+    d7: int | None = None
     tpm: int | None = None
+    tph: int | None = None
     tpd: int | None = None
+    tpw: int | None = None
+    tpmonth: int | None = None
+    usd_month: float | None = None
     concurrent: int | None = None
     scope: str | None = None
     reset: str | None = None
@@ -218,6 +229,12 @@ class Settings:
     keyless: bool = True
     """Whether providers that need no key are used."""
     auxiliary: bool = True
+    file_megabytes: int = 512
+    """What one uploaded file may have."""
+    files_megabytes: int = 10240
+    """What all files of one client key may have."""
+    media_hours: int = 24
+    """How long pictures, sound and films are kept that were made here."""
     ollama_upstream: str = "http://localhost:11434"
     ollama_version: str = "0.12.0"
     https_proxy: str | None = field(default=None, repr=False)

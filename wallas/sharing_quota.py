@@ -3,7 +3,11 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable, Mapping
 
+from wallas.catalog.entries import Model
+from wallas.errors import WallasError
+from wallas.providers.base import Provider
 from wallas.quota.authority import DatabaseAuthority
 from wallas.quota.ledger import Ledger
 
@@ -11,6 +15,32 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.4
 SWEEP_SECONDS = 600.0
+ROUTES_SECONDS = 600.0
+"""How often the elected worker asks providers what is left of their keys' quota."""
+
+
+def ask_routes(providers: Mapping[str, Provider], models: Iterable[Model], ledger: Ledger) -> None:
+    """Ask those providers that tell what is left of a key's quota, key by key, and take it into the ledger.
+
+    Costs none of that quota. Whoever does not answer is asked again next time.
+    """
+    from wallas.providers.http import HttpProvider
+    from wallas.quota.learning import take
+    from wallas.quota.routes import ROUTES
+
+    free = {model.provider: model for model in models if model.free}
+    for name, (path, read) in ROUTES.items():
+        provider, model = providers.get(name), free.get(name)
+        if model is None or not isinstance(provider, HttpProvider):
+            continue
+        for key in provider.keys:
+            try:
+                said = read(provider.fetch(provider.base(key) + path, key))
+            except WallasError as error:
+                log.info("quota of %s with key %s: %s", name, key.id, error)
+                continue
+            take(ledger, ledger.seat(model, key), said, refusal=False)
+    ledger.tick()
 
 
 class QuotaSharing:

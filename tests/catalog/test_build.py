@@ -214,3 +214,54 @@ def test_families_are_tried_from_the_particular_to_the_general():
 
 def test_priors_stay_within_bounds():
     assert all(0 < model.quality <= 100 and 0 < model.coding <= 100 for model in builtin_models())
+
+
+def table(*models):
+    return {"groq": ProviderSettings(models=models)}
+
+
+def test_a_moved_provider_whose_models_the_user_lists_has_those_and_none_of_the_shipped():
+    own = ModelSettings(id="openai/gpt-oss-120b")
+    moved = build(providers=table(own), terms={"groq": Terms(moved=True)}, today=DAY)
+    assert [model.id for model in moved.models if model.provider == "groq"] == ["openai/gpt-oss-120b"]
+    assert moved.find("groq", "openai/gpt-oss-120b").limits is None
+    assert len([model for model in build(providers=table(own), today=DAY).models if model.provider == "groq"]) > 1
+    mirror = build(providers=table(), terms={"groq": Terms(moved=True)}, today=DAY)
+    assert len([model for model in mirror.models if model.provider == "groq"]) > 1
+
+
+def test_a_moved_providers_own_list_adds_to_what_the_user_says():
+    listed = listing("groq", Model(provider="groq", id="new", source="groq", date=DAY))
+    moved = build(
+        providers=table(ModelSettings(id="own")), listings=[listed], terms={"groq": Terms(moved=True)}, today=DAY
+    )
+    assert sorted(model.id for model in moved.models if model.provider == "groq") == ["new", "own"]
+
+
+def test_a_model_that_the_user_lists_is_there_even_where_its_providers_list_leaves_it_out():
+    listed = listing("groq", Model(provider="groq", id="new", source="groq", date=DAY))
+    catalog = build(providers=table(ModelSettings(id="openai/gpt-oss-120b")), listings=[listed], today=DAY)
+    assert catalog.find("groq", "openai/gpt-oss-120b").missing_since is None
+    assert catalog.find("groq", "openai/gpt-oss-20b").missing_since == DAY
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("chat", "vision"), "chat"),
+        (("chat", "embeddings"), "chat"),
+        (("embeddings",), "embedding"),
+        (("tools",), "chat"),
+    ],
+)
+def test_the_kind_of_a_users_model_follows_from_its_capabilities(words, kind):
+    catalog = build(
+        providers={"acme": ProviderSettings(models=(ModelSettings(id="m", capabilities=words),))}, today=DAY
+    )
+    assert catalog.find("acme", "m").kind == kind
+
+
+def test_a_list_that_takes_a_chat_model_for_another_kind_is_put_right_by_the_user():
+    listed = listing("groq", Model(provider="groq", id="m", kind="embedding", source="groq", date=DAY))
+    catalog = build(providers=table(ModelSettings(id="m", capabilities=("chat",))), listings=[listed], today=DAY)
+    assert catalog.find("groq", "m").kind == "chat"

@@ -88,6 +88,13 @@ ROWS = [
         {"param": "minP"},
     ),
     (400, {"message": "Developer instruction is not enabled for models/gemma"}, K.UNSUPPORTED, {}),
+    (400, {"message": "tools not supported"}, K.UNSUPPORTED, {}),
+    (400, {"message": "Image input not available on m"}, K.UNSUPPORTED, {}),
+    (400, {"message": "image_url is only supported by certain models."}, K.UNSUPPORTED, {}),
+    (400, {"message": "Unsupported content type: image"}, K.UNSUPPORTED, {}),
+    (422, {"message": "m is a text-only model"}, K.UNSUPPORTED, {}),
+    (400, {"message": "This model cannot process images"}, K.UNSUPPORTED, {}),
+    (400, {"message": "m has no tool calling support"}, K.UNSUPPORTED, {}),
     (
         400,
         {"message": "Function calling with a response mime type: 'application/json' is unsupported"},

@@ -231,14 +231,11 @@ def test_U33_an_answer_that_is_empty_twice_is_returned_as_it_is(gateway: Gateway
     assert not places[2].requests
 
 
-def test_U34_thoughts_without_words_are_an_answer_where_they_are_shown(gateway: Gateway) -> None:
-    answer = kept(gateway, think("Hm. Let me think. "), finish())
-    assert (answer.text, answer.thoughts) == ("", "Hm. Let me think. ")
-    assert complaint(answer, "openai") is None
-
-
-def test_U34_thoughts_without_words_are_asked_for_elsewhere_where_nothing_is_shown_yet(gateway: Gateway) -> None:
-    passed_over(gateway, think("Hm."), finish(), kind="empty", stream=False)
+@pytest.mark.parametrize("stream", [True, False])
+def test_U34_words_that_thoughts_lack_are_asked_for_elsewhere_even_where_the_thoughts_were_shown(
+    gateway: Gateway, stream: bool
+) -> None:
+    passed_over(gateway, think("Hm."), finish(), kind="empty", stream=stream)
 
 
 LENGTH: dict[str, str] = {

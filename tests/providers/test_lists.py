@@ -57,6 +57,7 @@ def test_gemini_methods_tell_the_kind_and_the_catalog_tells_what_is_free():
             "inputTokenLimit": 2048,
             "supportedGenerationMethods": ["embedContent"],
         },
+        {"name": "models/gemini-5-both", "supportedGenerationMethods": ["generateContent", "embedContent"]},
         {"name": "models/veo-3.1-generate-001", "supportedGenerationMethods": ["predictLongRunning"]},
         {"name": "models/gemini-2.5-flash-native-audio-latest", "supportedGenerationMethods": ["bidiGenerateContent"]},
         {"name": "models/gemini-3.8-flash-tts", "supportedGenerationMethods": ["generateContent"]},
@@ -65,6 +66,7 @@ def test_gemini_methods_tell_the_kind_and_the_catalog_tells_what_is_free():
     )
     assert {id: model.kind for id, model in models.items()} == {
         "gemini-3.8-flash": "chat",
+        "gemini-5-both": "chat",
         "gemini-embedding-001": "embedding",
         "veo-3.1-generate-001": "video",
         "gemini-3.8-flash-tts": "speech",

@@ -1,6 +1,7 @@
 """Two gunicorn workers on one window, over real sockets: who is asked, what is told, and after a kill -9 too."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -71,3 +72,50 @@ def test_what_a_refusal_names_is_learned_and_shown(tmp_path):
             assert (row["limit"], row["remaining"], row["source"]) == (5000, 0, "body")
             assert 400 < row["shut_until"] - time.time() < 440
             assert len(first.requests) == 1 and len(second.requests) == 3
+
+
+def test_what_openrouter_tells_of_a_key_is_asked_by_a_job_and_shown_by_every_worker(tmp_path):
+    url = f"sqlite:///{tmp_path / 'wallas.sqlite'}"
+    with FakeProvider(otherwise=lambda request: (say("from the router"),)) as router:
+        day = {"limit": 50, "remaining": 1, "used": 49}
+        money = {"limit": 10, "limit_remaining": 2.5, "limit_reset": "monthly", "usage_monthly": 7.5}
+        router.on("/key", status(200, {"data": {"label": "mine", "free_model_daily_requests": day, **money}}))
+        config = (
+            f'[providers.openrouter]\nbase_url = "{router.url}/v1"\napi_key = "sk-or-x"\ndiscover = false\n'
+            '[[providers.openrouter.models]]\nid = "some/m:free"\nfree = true\n'
+        )
+        with gateway(tmp_path, url, config) as running:
+            lines = running.lines()
+            for line in lines:
+                row = running.wait_until(lambda line=line: told(line, "openrouter", "rpd", "route"))
+                assert (row["limit"], row["used"], row["remaining"]) == (50, 49, 1)
+                assert row["resets_at"] == next_midnight(time.time()) and row["model"] == "$free"
+                row = running.wait_until(lambda line=line: told(line, "openrouter", "usd_month", "route"))
+                assert (row["limit"], row["used"], row["remaining"]) == (10, 7.5, 2.5)
+            asked = [request for request in router.requests if request.path.endswith("/key")]
+            assert [request.headers["authorization"] for request in asked] == ["Bearer sk-or-x"]
+            assert lines[0].chat(model="some/m:free").status == 200
+            refused = lines[1].chat(model="some/m:free")
+            assert refused.status == 429 and "rpd used up" in str(refused)
+
+
+def told(line, provider, window, source):
+    """Return a window's row once it comes from there."""
+    row = rows(line).get((provider, window))
+    return row if row and row["source"] == source else None
+
+
+def test_two_workers_hammered_at_once_make_exactly_a_hundred_calls_of_a_hundred(tmp_path, whole_day):
+    url = f"sqlite:///{tmp_path / 'wallas.sqlite'}"
+    with FakeProvider(otherwise=lambda request: (say("Hi."),)) as only:
+        config = limited("one", only.url, 'rpd = 100, reset = "utc", scope = "account"')
+        with gateway(tmp_path, url, config, WALLAS_MAX_CONNECTIONS="64") as running:
+            lines = running.lines(2) + running.lines(2) + running.lines(2)
+
+            def hammer(line):
+                return [line.chat(model="one/m").status for _ in range(30)]
+
+            with ThreadPoolExecutor(len(lines)) as pool:
+                statuses = [status for some in pool.map(hammer, lines) for status in some]
+            assert len(only.requests) == 100
+            assert (statuses.count(200), statuses.count(429)) == (100, 80)

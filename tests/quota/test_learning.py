@@ -269,7 +269,14 @@ def test_no_body_whatever_breaks_the_reader(body, message):
         ({"is_free_tier": False}, [("rpd", 1000, None)]),
         ({"free_model_daily_requests": {"limit": 50, "remaining": 12, "used": 38}}, [("rpd", 50, 12)]),
         ({"limit": 10, "limit_remaining": 2.5, "limit_reset": "monthly"}, [("usd_month", 10, 2.5)]),
-        ({"limit": None}, []),
+        ({"limit": 10, "limit_remaining": -0.5, "limit_reset": "monthly"}, [("usd_month", 10, 0)]),
+        (
+            {"limit": 2, "limit_remaining": 2, "limit_reset": "daily", "usage_monthly": 7.5},
+            [("usd_day", 2, 2), ("usd_month", None, None)],
+        ),
+        ({"limit": 20, "limit_remaining": 5, "limit_reset": None, "usage_monthly": 3}, [("usd_month", 8, 5)]),
+        ({"limit": None, "limit_remaining": None, "usage_monthly": 0}, [("usd_month", None, None)]),
+        ({"limit": None, "limit_reset": 5}, []),
         (None, []),
     ],
 )
@@ -555,3 +562,18 @@ def test_what_a_provider_that_never_rests_says_of_its_limits_keeps_nobody_out():
     listen(patient, patient.seat(one, KEY), {"x-ratelimit-limit-requests": "5", "x-ratelimit-remaining-requests": "0"})
     patient.tick()
     assert sum(took(patient, one) for _ in range(40)) == 30, "the catalog holds"
+
+
+def test_a_cloud_that_counts_by_session_and_week_names_neither_figure_and_is_kept_to_both():
+    hands = Hands()
+    book = ledger(hands)
+    one = model("ollama-cloud", "big")
+    assert took(book, one)
+    assert {window.key.kind for window, _ in book.seat(one, KEY).charges} == {"5h", "7d"}
+    refuse(book, one, {"error": "you have reached your session usage limit, upgrade for higher limits"})
+    window, seconds = book.available(book.seat(one, KEY))
+    assert window.key.kind == "5h" and seconds == 3600
+    refuse_week = ledger(hands)
+    refuse(refuse_week, one, {"error": "you have reached your weekly usage limit (ref: 1)"})
+    window, seconds = refuse_week.available(refuse_week.seat(one, FakeKey("k2", "acc")))
+    assert window.key.kind == "7d" and seconds == 3600

@@ -4,12 +4,14 @@ import math
 import threading
 import time
 
+import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests.quota.kit import NOON, FakeKey, Hands, ledger, model, took
 from wallas.quota.authority import DatabaseAuthority, MemoryAuthority
-from wallas.quota.ledger import EXPIRES_AFTER, Refusal
+from wallas.quota.clocks import DAY, next_month
+from wallas.quota.ledger import EXPIRES_AFTER, Refusal, Reservation
 from wallas.quota.rows import merged, rows
 from wallas.storage.quota import load_quota
 from wallas.types.chat import Usage
@@ -242,3 +244,38 @@ def test_a_call_costs_microseconds(limits):
 
 def test_noon_is_in_the_middle_of_a_month_for_the_tests():
     assert 5 < time.gmtime(NOON).tm_mday < 25
+
+
+def test_a_month_of_dollars_holds_what_calls_are_expected_to_cost_until_they_told():
+    hands = Hands()
+    book = ledger(hands)
+    dear = msgspec.structs.replace(model(usd_month=1.0, source="wallas.toml"), free=False)
+    seat = book.seat(dear, KEY)
+    first = book.reserve(seat, cost=0.6)
+    assert isinstance(first, Reservation)
+    assert isinstance(book.reserve(seat, cost=0.6), Refusal)
+    window, seconds = book.available(seat, cost=0.6)
+    assert window.key.kind == "usd_month" and hands.now + seconds == next_month(hands.now)
+    book.settle(first, input=1, output=1, cost=0.1)
+    assert book.available(seat, cost=0.6) is None
+    assert took(book, dear, cost=0.9) and not took(book, dear, cost=0.01)
+
+
+def test_what_costs_nothing_is_in_no_window_of_money():
+    book = ledger(Hands())
+    assert book.seat(model(usd_month=1.0, rpm=5), KEY).charges[0].window.key.kind == "rpm"
+    assert len(book.seat(model(usd_month=1.0, rpm=5), KEY).charges) == 1
+
+
+def test_a_week_five_hours_and_seven_days_roll():
+    hands = Hands()
+    for kind, seconds in (("rpw", 7 * DAY), ("h5", 5 * 3600), ("d7", 7 * DAY)):
+        book = ledger(hands)
+        one = model(**{kind: 2, "source": "wallas.toml"})
+        assert [took(book, one) for _ in range(3)] == [True, True, False]
+        hands.now += seconds * 0.99
+        book.tick()
+        assert not took(book, one)
+        hands.now += seconds * 0.03
+        book.tick()
+        assert took(book, one)

@@ -5,12 +5,18 @@ from tests.routing.scripted import ScriptedProvider, ask, candidate, desk
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.adapt import Lessons
 from wallas.routing.desk import RetryBudget
+from wallas.routing.inability import Inabilities
+from wallas.routing.needs import Needs
 
 HERE = candidate(ScriptedProvider("a", "anthropic"), "m")
 
 
-def learned(at, kind, request, known=None, **more):
-    return at.learn(HERE, ProviderError(kind, **more), request=request, known=known or at.lessons_of(HERE))
+SHORT = Needs(frozenset({"chat"}), 100, 0)
+
+
+def learned(at, kind, request, known=None, needs=SHORT, **more):
+    error = ProviderError(kind, more.pop("message", ""), **more)
+    return at.learn(HERE, error, request=request, known=known or at.lessons_of(HERE), needs=needs)
 
 
 def test_a_window_of_retries_is_there_from_the_start_and_no_more():
@@ -104,6 +110,56 @@ def test_a_windows_real_size_is_remembered_and_asks_for_no_repeat():
     assert learned(at, FailureKind.CONTEXT_LENGTH, ask(), limit=8000) is None
     assert learned(at, FailureKind.CONTEXT_LENGTH, ask()) is None
     assert at.windows == {("a", "m"): 8000}
+
+
+def test_a_long_request_refused_without_a_number_tells_what_the_window_does_not_hold():
+    at = desk()
+    learned(at, FailureKind.CONTEXT_LENGTH, ask(), needs=Needs(frozenset({"chat"}), 30_000, 1000))
+    assert at.windows == {("a", "m"): 33_999}
+    learned(at, FailureKind.CONTEXT_LENGTH, ask(), needs=Needs(frozenset({"chat"}), 50_000, 0))
+    assert at.windows == {("a", "m"): 33_999}
+
+
+TOOLS = Needs(frozenset({"chat", "tools"}), 100, 0)
+BOTH = Needs(frozenset({"chat", "tools", "vision"}), 100, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "needs", "lacks"),
+    [
+        ("`tools` is not supported with this model", TOOLS, "tools"),
+        ("No endpoints found that support tool use.", TOOLS, "tools"),
+        ("registry.ollama.ai/library/x does not support tools", TOOLS, "tools"),
+        ("Function calling is not enabled for models/gemma-3-27b-it", TOOLS, "tools"),
+        ("m does not support image input", BOTH, "vision"),
+        ("This is a text-only model", BOTH, "vision"),
+        ("m does not support image input", TOOLS, None),
+        ("This model only supports single tool-calls at once!", TOOLS, None),
+        ("tools[0].function.parameters: property 'x' is not supported", TOOLS, None),
+        ("parallel tool calls are not supported", TOOLS, None),
+        ("images and tools are not supported", BOTH, None),
+        ("temperature is not supported", TOOLS, None),
+    ],
+)
+def test_a_refused_ability_is_not_asked_for_again(message, needs, lacks):
+    at = desk()
+    assert learned(at, FailureKind.UNSUPPORTED, ask(), needs=needs, message=message) is None
+    assert at.inabilities.of(("a", "m"), needs.capabilities) == lacks
+    assert at.inabilities.of(("a", "m"), frozenset({"chat"})) is None
+
+
+def test_a_lacking_ability_is_tried_again_after_ten_minutes_and_then_an_hour():
+    clock = Clock()
+    found, place, tools = Inabilities(clock), ("a", "m"), frozenset({"tools"})
+    ends = []
+    for _ in range(5):
+        found.learn(place, "tools")
+        found.learn(place, "tools")
+        began = clock.now
+        while found.of(place, tools):
+            clock.now += 60
+        ends.append(clock.now - began)
+    assert ends == [600, 3600, 21_600, 86_400, 86_400]
 
 
 @pytest.mark.parametrize("kind", [FailureKind.SERVER, FailureKind.CALLER_FAULT, FailureKind.PREFILL])

@@ -22,7 +22,7 @@ from tests.routing.scenes import (
     until,
     whole,
 )
-from tests.routing.scripted import ScriptedBody, ScriptedProvider, ask, candidate
+from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, ask, candidate
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.health import Place
 from wallas.routing.attempts import CONTINUATIONS, MOST_ATTEMPTS
@@ -237,7 +237,7 @@ def test_the_error_has_the_clients_own_form(wire):
 
 
 def test_an_answer_that_does_not_go_on_is_refused_and_the_next_is_asked():
-    wrong = streamed(text("A completely different answer that leads nowhere. " * 20))
+    wrong = streamed(text("".join(f"A different answer, the {number}th, leads nowhere. " for number in range(20))))
     scene = Scene(ask(), provider("one", broken()), provider("two", wrong), provider("three", going_on(text(""))))
     scene.play()
     assert scene.words == TALE and scene.outcomes == ["cut", "no_anchor", "ok"]
@@ -697,3 +697,89 @@ def test_a_clients_stream_says_at_its_end_who_answered():
     data = scene.play()
     assert b': wallas {"provider":"two","model":"m","attempts":2' in data
     assert data.index(b": wallas") < data.index(b'"finish_reason":"stop"')
+
+
+LOOPED = "And then the bird sang its song in the tree again. "
+
+
+@pytest.mark.parametrize("hold", ["part", "turn"])
+def test_an_endless_loop_is_cut_and_goes_on_elsewhere_after_one_repetition(hold):
+    def on(request):
+        return streamed(text(f"{anchor_in(request)} So it ended."))
+
+    tale = TALE[:200]
+    first = provider("one", streamed(text(tale + LOOPED * 300)))
+    second = provider("two", on if hold == "part" else streamed(text()))
+    scene = Scene(ask(), first, second, hold=hold)
+    scene.play()
+    assert scene.status == 200 and scene.outcomes == ["unusable", "ok"]
+    if hold == "turn":
+        assert scene.words == TALE
+        return
+    assert scene.words.startswith(tale + LOOPED) and scene.words.count(LOOPED) <= 3
+    assert scene.words.endswith("So it ended.")
+    told = asked_of(second)[0].messages[1].parts[0].text
+    assert told.count(LOOPED.strip()) == 1 and told.startswith(tale)
+
+
+def test_a_loop_of_thoughts_is_cut_and_the_next_ones_words_are_shown():
+    first = provider("one", streamed(answer(thought(LOOPED * 300), Text(text="Well."))))
+    scene = Scene(ask(), first, provider("two", streamed(text())))
+    scene.play()
+    assert scene.words == TALE and scene.outcomes == ["unusable", "ok"]
+
+
+def test_a_loop_that_nobody_can_continue_ends_honestly():
+    scene = Scene(
+        ask(logprobs=0), provider("one", streamed(text(LOOPED * 300), wire="openai_chat"), wire="openai_chat")
+    )
+    scene.play()
+    assert scene.outcomes[0] == "unusable" and scene.record.outcome != "ok"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_thoughts_alone_go_to_the_next_even_where_they_were_shown(stream):
+    alone = answer(thought("Hm. "))
+    first = provider("one", streamed(alone) if stream else whole(alone))
+    second = provider("two", streamed(text()) if stream else whole(text()))
+    scene = Scene(ask(stream=stream), first, second)
+    scene.play()
+    assert scene.outcomes == ["empty", "ok"] and scene.heard.message.parts[-1] == Text(text=TALE)
+
+
+def test_thoughts_that_were_shown_are_ended_as_they_stand_when_nobody_says_more():
+    scene = Scene(
+        ask(), provider("one", streamed(answer(thought("Hm. ")))), provider("two", refusal(500), refusal(500))
+    )
+    scene.play()
+    assert scene.status == 200 and scene.record.outcome == "ok" and scene.heard.stop_reason is StopReason.STOP
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("words", ["Model is loading", "You have run out of credits."])
+def test_a_notice_in_place_of_an_answer_goes_to_the_next_and_rests_nobody(words, stream):
+    first = provider("one", streamed(text(words)) if stream else whole(text(words)))
+    second = provider("two", streamed(text()) if stream else whole(text()))
+    scene = Scene(ask(stream=stream), first, second)
+    scene.play()
+    assert scene.outcomes == ["unusable", "ok"] and scene.heard.message.parts == (Text(text=TALE),)
+    health = scene.desk.health
+    assert health.resting(first.place, free=True) is None
+    assert health.probability("one", "m") < health.probability("three", "m") < health.probability("two", "m")
+
+
+PERSON = Output(
+    kind="schema", schema={"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("words", ['{"age": "old"}', "{}", "It is 36.", '{"age": 3'])
+def test_an_answer_that_does_not_fit_the_schema_goes_to_the_next(words, stream):
+    good = text('{"age": 36}')
+    first = provider("one", streamed(text(words)) if stream else whole(text(words)))
+    second = provider("two", streamed(good) if stream else whole(good))
+    scene = Scene(ask(stream=stream, output=PERSON), first, second)
+    scene.play()
+    assert scene.outcomes == ["unusable", "ok"] and scene.heard.message.parts == (Text(text='{"age": 36}'),)
+    assert scene.desk.health.resting(first.place, free=True) is None

@@ -62,8 +62,15 @@ def test_a_request_too_long_for_one_window_goes_to_larger_ones_only():
     small, same, large, unknown = (
         someone(name, context=size) for name, size in zip("abcd", (8, 8, 64, None), strict=True)
     )
-    assert after(FailureKind.CONTEXT_LENGTH, same, large, unknown, failed=small) == ["c/m@k1", "d/m@k1"]
-    assert after(FailureKind.CONTEXT_LENGTH, same, large, failed=someone("x", context=None), limit=64) == []
+    long = FailureKind.CONTEXT_LENGTH
+    assert after(long, same, large, unknown, failed=small, limit=8) == ["c/m@k1", "d/m@k1"]
+    assert after(long, same, large, failed=someone("x", context=None), limit=64) == []
+
+
+def test_a_refuted_claim_about_a_window_says_nothing_of_windows_that_claim_less():
+    liar, modest, large = (someone(name, context=size) for name, size in zip("abc", (64, 32, 128), strict=True))
+    assert after(FailureKind.CONTEXT_LENGTH, modest, large, failed=liar) == ["c/m@k1", "b/m@k1"]
+    assert after(FailureKind.CONTEXT_LENGTH, modest, large, failed=liar, limit=16) == ["c/m@k1", "b/m@k1"]
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))

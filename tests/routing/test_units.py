@@ -180,6 +180,28 @@ def test_words_where_json_was_asked_for_refuse_the_answer():
     assert error.kind is FailureKind.UNUSABLE and "not the JSON" in error.message
 
 
+PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+
+
+@pytest.mark.parametrize(
+    ("said", "lacks"),
+    [('{"age": 36}', None), ('```json\n{"age": 36}\n```', None), ('{"age": "36"}', "$.age"), ('{"name": 1}', "$.age")],
+)
+def test_a_json_answer_shall_fit_the_schema_that_was_asked_for(said, lacks):
+    units = WholeUnits(offered=OFFERED, json=True, schema=PERSON)
+    events = pieces(answer(Text(text=said)))
+    if lacks is None:
+        assert fold(fed(units, events)).message.parts[0].text.strip("`json\n") == '{"age": 36}'
+    else:
+        error = refused(units, events)
+        assert error.kind is FailureKind.UNUSABLE and lacks in error.message
+
+
+def test_a_json_answer_that_was_cut_for_length_need_not_fit():
+    units = WholeUnits(offered=OFFERED, json=True, schema=PERSON)
+    assert fed(units, pieces(answer(Text(text='{"age'), reason=StopReason.LENGTH)))
+
+
 def test_words_before_a_call_need_not_be_json():
     parts = (Text(text="Let me look."), call())
     events = pieces(answer(*parts, reason=StopReason.TOOL_CALLS))
@@ -212,15 +234,14 @@ def test_what_was_heard_counts_content_only():
     assert units.heard == 5
 
 
-def seen(events, *, strict=False):
-    return list(Substance(strict=strict).feed(events))
+def seen(events):
+    return list(Substance().feed(events))
 
 
 @pytest.mark.parametrize("reason", [StopReason.STOP, StopReason.UNKNOWN, StopReason.TOOL_CALLS, None])
-@pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("parts", [(), (Text(text=""),), (Text(text=" \n"),)])
-def test_an_answer_without_content_is_empty(parts, strict, reason):
-    substance = Substance(strict=strict)
+def test_an_answer_without_content_is_empty(parts, reason):
+    substance = Substance()
     with pytest.raises(ProviderError) as caught:
         list(substance.feed(pieces(answer(*parts, reason=reason))))
     assert caught.value.kind is FailureKind.EMPTY
@@ -238,20 +259,18 @@ def test_an_end_that_explains_itself_needs_no_content(reason):
 )
 def test_words_calls_and_media_are_content(part):
     events = pieces(answer(part))
-    assert seen(events, strict=True) == events
-    assert seen([PartStarted(0, part), Finished(StopReason.STOP)], strict=True)
-
-
-def test_thoughts_alone_are_content_only_where_they_were_shown():
-    events = pieces(answer(thought()))
     assert seen(events) == events
+    assert seen([PartStarted(0, part), Finished(StopReason.STOP)])
+
+
+def test_thoughts_alone_are_no_answer():
     with pytest.raises(ProviderError):
-        seen(events, strict=True)
+        seen(pieces(answer(thought())))
     with pytest.raises(ProviderError):
-        seen(pieces(answer(Reasoning(summary="thus"))), strict=True)
+        seen(pieces(answer(Reasoning(summary="thus"))))
 
 
 def test_a_thought_of_one_choice_is_not_taken_for_the_words_of_another():
     events = [PartStarted(0, Reasoning()), PartStarted(0, Text(text=""), choice=1), PartDelta(0, "words", choice=1)]
     events.append(Finished(StopReason.STOP, choice=1))
-    assert seen(events, strict=True) == events
+    assert seen(events) == events

@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Request
@@ -15,6 +15,8 @@ BODY_BYTES = 32 * 1024 * 1024
 DEPTH = 64
 FIELDS = 1_000
 """Fields of a body itself; no protocol has a tenth of them."""
+
+T = TypeVar("T")
 
 SILENCE = 10.0
 """Seconds without a byte after which a body is given up."""
@@ -44,6 +46,20 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
 
     One that stops for ``silence`` seconds is a 408.
     """
+    data = read_body(request, lambda stream: bytes(stream.read(most + 1)), most=most, silence=silence)
+    length = _length(request.environ)
+    if len(data) > most:
+        raise TooLarge(f"the body has more than {most} bytes")
+    if length is not None and len(data) < length:
+        raise BadRequest(f"the body ended after {len(data)} of {length} bytes", code="invalid_body", status=408)
+    return data
+
+
+def read_body(request: Request, read: Callable[[Any], T], *, most: int, silence: float = SILENCE) -> T:
+    """Return what ``read`` makes of the body's stream; raise TooLarge for one that says more than ``most``.
+
+    Whoever reads counts what chunks bring. A packed body is a 415, one that stops for ``silence`` seconds a 408.
+    """
     environ = request.environ
     packed = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if packed not in ("", "identity"):
@@ -57,7 +73,7 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
     if length is not None and length > most:
         raise TooLarge(f"the body has {length} bytes, {most} are taken")
     try:
-        data = _read(environ, most, silence)
+        return _patiently(environ, read, most, silence)
     except TimeoutError as error:
         raise BadRequest(f"the body stopped for {silence:g} s", code="invalid_body", status=408) from error
     except OSError as error:
@@ -66,11 +82,6 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
         if type(error).__module__.startswith("gunicorn"):
             raise BadRequest("the body is not sent as HTTP wants it", code="invalid_body") from error
         raise
-    if len(data) > most:
-        raise TooLarge(f"the body has more than {most} bytes")
-    if length is not None and len(data) < length:
-        raise BadRequest(f"the body ended after {len(data)} of {length} bytes", code="invalid_body", status=408)
-    return data
 
 
 def _length(environ: dict[str, Any]) -> int | None:
@@ -84,8 +95,8 @@ def _length(environ: dict[str, Any]) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-def _read(environ: dict[str, Any], most: int, silence: float) -> bytes:
-    """Return at most ``most`` + 1 bytes; raise TimeoutError when none come for a while, and TooLarge by their own word.
+def _patiently(environ: dict[str, Any], read: Callable[[Any], T], most: int, silence: float) -> T:
+    """Return what is read; raise TimeoutError when nothing comes for a while, and TooLarge by the chunks' own word.
 
     A body that stops holds a thread, and gunicorn waits for it forever.
     """
@@ -94,11 +105,11 @@ def _read(environ: dict[str, Any], most: int, silence: float) -> bytes:
     if reader is not None and hasattr(reader, "parse_chunk_size"):
         reader.parse_chunk_size = partial(_chunk_size, reader.parse_chunk_size, most)
     if client is None:
-        return bytes(stream.read(most + 1))
+        return read(stream)
     before = client.gettimeout()
     client.settimeout(silence)
     try:
-        return bytes(stream.read(most + 1))
+        return read(stream)
     except BaseException:
         # What comes after a body that failed is not taken for the next request.
         with contextlib.suppress(OSError):

@@ -21,6 +21,8 @@ OUR_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 FOREIGN_SITES = ("cross-site", "same-site")
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 OPEN_PATHS = ("/health", "/health/ready")
+OPEN_FOLDER = "/media/"
+"""Where each address is a secret of its own, for programs that are given no key: `<img src=...>`."""
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
@@ -42,7 +44,7 @@ class Guard:
         if path == "/health" and method == "GET":
             return
         self._origin(environ, host)
-        if path not in OPEN_PATHS and method != "OPTIONS":
+        if path not in OPEN_PATHS and method != "OPTIONS" and not _is_given(path, method):
             self._credential(environ)
 
     def _host(self, said: str) -> str:
@@ -87,6 +89,11 @@ class Guard:
             raise Unauthorized("without PROXY_API_KEY only callers on this machine are served")
         if peer not in self.settings.trusted_proxies and not environ.keys().isdisjoint(FORWARDED):
             raise Unauthorized("a proxy is in front and no PROXY_API_KEY is set: anonymous access is off")
+
+
+def _is_given(path: str, method: str) -> bool:
+    """Return whether a request asks for made media, whose address is its key."""
+    return path.startswith(OPEN_FOLDER) and method in ("GET", "HEAD")
 
 
 def credential(environ: Mapping[str, Any]) -> str | None:

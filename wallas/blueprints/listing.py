@@ -8,11 +8,12 @@ from flask import Blueprint, Request, Response, request
 
 from wallas import codecs
 from wallas.blueprints.respond import json_response, router, wire_asked
+from wallas.catalog.build import LIMIT_NAMES
 from wallas.catalog.entries import Model
 from wallas.errors import BadRequest
 from wallas.health import Place
 from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
-from wallas.settings import CAPABILITIES
+from wallas.settings import CAPABILITIES, LIMIT_WORDS
 
 bp = Blueprint("listing", __name__)
 
@@ -207,8 +208,7 @@ def limits(model: Model) -> dict[str, Any] | None:
     known = model.limits
     if known is None:
         return None
-    names = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tph", "tpd", "tpmonth", "concurrent", "scope", "reset")
-    return {name: value for name in names if (value := getattr(known, name)) is not None}
+    return {LIMIT_WORDS.get(name, name): value for name in LIMIT_NAMES if (value := getattr(known, name)) is not None}
 
 
 def inputs(model: Model) -> list[str]:

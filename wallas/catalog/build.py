@@ -51,6 +51,8 @@ class Terms(Entry, frozen=True, kw_only=True):
     trains_on_data: bool | None = None
     offers: frozenset[str] = frozenset()
     retired: bool = False
+    moved: bool = False
+    """It is not where the package knows it: what is shipped of its models and limits may be another service's."""
 
 
 @cache
@@ -100,11 +102,16 @@ def build(
     """
     day = today or Date.today().isoformat()
     terms = terms or {}
-    models = {model.key: model for model in builtin_models()}
+    tables = providers or {}
+    told = frozenset(name for name, table in tables.items() if table.models and terms.get(name, Terms()).moved)
+    models = {model.key: model for model in builtin_models() if model.provider not in told}
     for listing in listings:
         merge_listing(models, listing, terms.get(listing.provider, Terms()))
-    models = {key: finished(model, terms.get(model.provider, Terms()), day) for key, model in models.items()}
-    for name, table in (providers or {}).items():
+    models = {
+        key: finished(model, terms.get(model.provider, Terms()), day, shipped=model.provider not in told)
+        for key, model in models.items()
+    }
+    for name, table in tables.items():
         merge_table(models, name, table, terms.get(name, Terms()), day)
     return Catalog(models.values())
 
@@ -167,13 +174,13 @@ def discovered(model: Model, terms: Terms) -> Model:
     return msgspec.structs.replace(model, **said, guessed=frozenset(guessed))
 
 
-def finished(model: Model, terms: Terms, day: str) -> Model:
-    """Return the model with what holds for its whole provider, its limits, and whether its day has passed."""
+def finished(model: Model, terms: Terms, day: str, *, shipped: bool = True) -> Model:
+    """Return the model with what holds for its whole provider, limits if ``shipped``, and whether its day is over."""
     said: dict[str, Any] = {}
     if terms.free is not None:
         said["free"] = terms.free
     free = said.get("free", model.free)
-    if free and model.limits is None:
+    if shipped and free and model.limits is None:
         said["limits"] = free_limits(model.provider, model.id)
     if model.status == "retired" or terms.retired or (model.retires_on is not None and model.retires_on <= day):
         said["status"] = "retired"
@@ -211,11 +218,13 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
         raise SettingsError(f"{where}: capabilities has the unknown {wrong[0]!r}")
     fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms)  # type: ignore[arg-type]
     base = known or fresh
+    kind = kind_told(said, base.kind)
     changes: dict[str, Any] = {name: value for name in _USER_SAYS if (value := getattr(said, name)) is not None}
+    changes["kind"] = kind
     if said.quality is not None:
         changes["coding"] = said.quality
     if said.capabilities is not None:
-        changes["capabilities"] = frozenset(said.capabilities) | {KIND_CAPABILITY[changes.get("kind", base.kind)]}
+        changes["capabilities"] = frozenset(said.capabilities) | {KIND_CAPABILITY[kind]}
     if said.limits is not None:
         changes["limits"] = limits_of(said.limits)
     if said.price is not None:
@@ -226,8 +235,24 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
         free = price_of(said.price).zero or free
     guessed = base.guessed - frozenset(changes)
     return msgspec.structs.replace(
-        base, **(changes | {"free": free}), status="working", guessed=guessed, source="wallas.toml", date=base.date
+        base,
+        **(changes | {"free": free}),
+        status="working",
+        missing_since=None,
+        guessed=guessed,
+        source="wallas.toml",
+        date=base.date,
     )
+
+
+def kind_told(said: ModelSettings, known: str) -> str:
+    """Return a model's kind as the user has it: as written, else the first that its capabilities speak of."""
+    if said.kind is not None:
+        return said.kind
+    words = said.capabilities or ()
+    if KIND_CAPABILITY[known] in words:
+        return known
+    return next((kind for kind, word in KIND_CAPABILITY.items() if word in words), known)
 
 
 def limits_of(said: LimitSettings) -> Limits:
@@ -236,7 +261,7 @@ def limits_of(said: LimitSettings) -> Limits:
     return Limits(**values, source="wallas.toml")
 
 
-LIMIT_NAMES = ("rpm", "rph", "rpd", "rpmonth", "tpm", "tpd", "concurrent", "scope", "reset")
+LIMIT_NAMES = tuple(field.name for field in msgspec.structs.fields(Limits) if field.name not in ("source", "date"))
 
 
 def price_of(said: PriceSettings) -> Price:

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from wallas.catalog.names import exact_name, normal_name
+from wallas.settings import LIMIT_WORDS
 
 Kind: TypeAlias = Literal[
     "chat", "embedding", "image", "video", "speech", "transcription", "ocr", "rerank", "moderation"
@@ -52,8 +53,11 @@ class Price(Entry, frozen=True, kw_only=True):
         return self.input == 0 and self.output == 0 and not self.unit
 
 
-class Limits(Entry, frozen=True, kw_only=True):
-    """What may be used: requests (r) and tokens (t) per minute, hour, day, month. None is not known, 0 is nothing.
+class Limits(Entry, frozen=True, kw_only=True, rename=LIMIT_WORDS):
+    """What may be used: requests (r) and tokens (t) per minute, hour, day, week, month; USD a month.
+
+    None is not known, 0 is nothing. ``h5`` and ``d7`` are requests in any five hours and seven days, `5h` and `7d` in
+    the data, in ``wallas.toml`` and in ``/v1/models``.
 
     ``scope`` says what shares it: one key, all keys of an account, each model
     of an account, the whole provider, or this machine's address. ``reset`` is
@@ -63,11 +67,16 @@ class Limits(Entry, frozen=True, kw_only=True):
     rpm: int | None = None
     rph: int | None = None
     rpd: int | None = None
+    rpw: int | None = None
     rpmonth: int | None = None
+    h5: int | None = None
+    d7: int | None = None
     tpm: int | None = None
     tph: int | None = None
     tpd: int | None = None
+    tpw: int | None = None
     tpmonth: int | None = None
+    usd_month: float | None = None
     concurrent: int | None = None
     scope: Scope = "account"
     reset: str = "rolling"

@@ -336,6 +336,14 @@ RULES: tuple[Rule, ...] = (
             cannot be (?:used|combined|specified) (?:with|together)
             cannot use both
             mime type: 'application/json' is unsupported
+            \b(?:tools?|function[ _-]?call\w*)\b[^.]{0,60}\bnot (?:supported|available|allowed)
+            \b(?:json_schema|response_format)\b[^.]{0,60}\bnot (?:supported|available|allowed)
+            \b(?:images?|image_url|vision|audio|videos?)\b[^.]{0,60}\bnot (?:supported|available|allowed)
+            unsupported (?:content|message|input|feature|modality|media|image|tool)
+            only (?:supported|available) (?:by|for|in|on|with) (?:certain|some|other|specific)
+            \btext[- ]only model
+            cannot (?:process|accept|handle|read|take) (?:images?|tools?|audio|videos?|files?)\b
+            \bno (?:tool|function|vision|image)[ -]?(?:calling|use|input)? support
             is unsupported\b
         """,
         at="200 400 415 422 500 501",

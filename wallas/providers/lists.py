@@ -84,7 +84,7 @@ def _gemini(row: Row, entry: Json) -> Model | None:
     id = text_of(entry, "name").removeprefix("models/")
     methods = set(entry.get("supportedGenerationMethods") or ())
     kind = kind_of(id)
-    if "embedContent" in methods or "batchEmbedContents" in methods:
+    if methods & {"embedContent", "batchEmbedContents"} and "generateContent" not in methods:
         kind = "embedding"
     elif "predictLongRunning" in methods:
         kind = "video"

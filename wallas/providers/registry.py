@@ -360,6 +360,7 @@ def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[
             trains_on_data=row.trains_on_data,
             offers=row.offers,
             retired=row.status == "retired",
+            moved=settings.base_url_for(row.name) is not None or row.source == "wallas.toml",
         )
         for name, row in rows(settings).items()
     }

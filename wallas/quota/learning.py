@@ -7,7 +7,7 @@ from wallas.quota import headers as header_table
 from wallas.quota.clocks import HOUR, ZONES, Calendar, Rolling, Stated
 from wallas.quota.ledger import Ledger, Reservation
 from wallas.quota.seats import Seat, window_key
-from wallas.quota.windows import KINDS, SOFT, Limit, Said, Window, is_long
+from wallas.quota.windows import KINDS, SOFT, USD, Limit, Said, Window, is_long
 
 LEARNED_PART = 0.8
 """Of the last minute's rate, where a 429 names no limit."""
@@ -15,6 +15,7 @@ LEAST_CALLS = 2
 """Calls within the last minute, beside the refused one, below which nothing is guessed."""
 FAILURES_COUNT = frozenset({"openrouter"})
 """Providers that count attempts which fail (routing.md 2)."""
+LEAST_USD = 1e-6
 SLACK_SECONDS = 600.0
 UNSEEN = frozenset({FailureKind.CONNECT, FailureKind.GATEWAY, FailureKind.CREDENTIAL})
 """Failures of which the provider counted nothing: it saw no request, or nobody's."""
@@ -114,7 +115,8 @@ def _foreign(window: Window, said: Said) -> None:
 
 def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> float:
     """Return until when an empty window stays so: as a calendar has it, as was said, or as long as one unit takes."""
-    if said.limit == 0 or said.remaining is None or said.remaining >= 1:
+    least = LEAST_USD if window.unit == USD else 1.0
+    if said.limit == 0 or said.remaining is None or said.remaining >= least:
         return 0.0
     clock = window.clock
     if isinstance(clock, Calendar):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from wallas.quota.authority import Authority
 from wallas.quota.clocks import Rolling, Steady
 from wallas.quota.purse import PATIENCE, Purse
-from wallas.quota.seats import KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
+from wallas.quota.seats import COUNTED, KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
 from wallas.quota.twins import Twins
 from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKey
@@ -84,13 +84,13 @@ class Ledger(Purse):
         with self.lock:
             return self._seated(model, key)
 
-    def available(self, seat: Seat, tokens: int = 0, output: int = 0) -> tuple[Window, float] | None:
+    def available(self, seat: Seat, tokens: int = 0, output: int = 0, cost: float = 0.0) -> tuple[Window, float] | None:
         """Return None if a call may be made now, else the window that refuses longest and for how many seconds.
 
         Infinity: the window never holds that much.
         """
         now = self.now()
-        amounts = (1.0, seat.tokens.guess(tokens, output), 0.0)
+        amounts = (1.0, seat.tokens.guess(tokens, output), cost)
         found: tuple[Window, float] | None = None
         for window, index in seat.charges:
             if window.left < amounts[index] or now >= window.ends:
@@ -221,6 +221,8 @@ class Ledger(Purse):
             where = window_key(seat, kind, limits.scope)
             window = self.window(where, reset=limits.reset, known=where.model == seat.model[:200])
             self._declare(window, Limit(value, "user" if limits.source == "wallas.toml" else "catalog", 0.0), seat)
+        for kind in COUNTED.get(seat.provider, ()):
+            self.window(window_key(seat, kind))
         near = [self.places.get((seat.provider, where), []) for where in (seat.model[:200], ANY, FREE)]
         seat.charges = charges([window for windows in near for window in windows if covers(window.key, seat)])
         seat.version = self.version

@@ -50,6 +50,9 @@ SENTENCES: tuple[Sentence, ...] = (
     # Anthropic: "would exceed your organization's rate limit of 40,000 input tokens per minute".
     _say(rf"rate limit of {_N} (?P<window>(?:input |output )?tokens per minute|requests per (?:minute|day|hour))", "?"),
     _say(rf"limit:? {_N} ?(?P<window>requests? ?(?:/|per) ?(?:minute|min|hour|day))", "?"),
+    # Ollama's cloud: usage by session (five hours) and by week, without figures (providers.md 9, unpublished).
+    _say(r"\b(?:session|5[- ]?h(?:ours?)?) (?:usage )?(?:limit|quota)", "5h", "account"),
+    _say(r"\bweekly (?:usage )?(?:limit|quota)", "7d", "account"),
     _say(r"token_quota_exceeded.{0,200}\bday\b|\btokens per day\b|daily token", "tpd"),
     _say(r"\btokens per minute\b|token_quota_exceeded", "tpm"),
     _say(r"\brequests per day\b|\bdaily (?:request )?(?:limit|quota)|per[- ]day\b|userbymodelbyday", "rpd"),

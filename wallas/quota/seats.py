@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from wallas.quota.clocks import ZONES
 from wallas.quota.windows import ANY, FREE, KINDS, REQUESTS, SLOTS, TOKENS, USD, Window, WindowKey
+from wallas.settings import LIMIT_WORDS
 
 SPLIT = frozenset({"openrouter"})
 """Providers whose account limits hold for the free models only (providers.md 4)."""
@@ -26,11 +27,18 @@ SCOPES = {
     "kilo": "provider",
     "ovhcloud": "model",
     "huggingface": "account",
+    "ollama-cloud": "account",
 }
 """Who shares a limit that a provider names without saying so; others: the model of an account."""
 
 AMOUNTS = {REQUESTS: 0, SLOTS: 0, TOKENS: 1, USD: 2}
 """Where in (1, tokens, USD) a unit finds what a call takes of it."""
+
+COUNTED = {"ollama-cloud": ("5h", "7d")}
+"""Windows that a provider is known to have and that nobody knows the size of: they are counted all the same."""
+
+FIELDS = {kind: kind for kind in KINDS} | {word: name for name, word in LIMIT_WORDS.items()}
+"""Which field of limits holds the limit of a kind of window."""
 
 OUTPUT_GUESS = 400.0
 SMOOTH = 0.2
@@ -142,13 +150,13 @@ def declared(limits: LimitsLike | None) -> dict[str, float]:
     """Return the limits that are said, by kind of window."""
     if limits is None:
         return {}
-    said = {kind: getattr(limits, kind, None) for kind in KINDS if not kind[0].isdigit()}
+    said = {kind: getattr(limits, field, None) for kind, field in FIELDS.items()}
     return {kind: float(value) for kind, value in said.items() if value is not None}
 
 
 def window_key(seat: Seat, kind: str, scope: str | None = None) -> WindowKey:
     """Return whose window a limit of this kind is, seen from a seat."""
-    scope = scope or SCOPES.get(seat.provider, "model")
+    scope = scope or ("account" if KINDS[kind].unit == USD else SCOPES.get(seat.provider, "model"))
     match scope:
         case "provider" | "ip":
             return WindowKey(seat.provider, ANY, ANY, ANY, kind)
@@ -157,16 +165,18 @@ def window_key(seat: Seat, kind: str, scope: str | None = None) -> WindowKey:
         case "account" if (seat.provider, kind) in OWN_MODEL:
             return WindowKey(seat.provider, seat.account, ANY, seat.model[:200], kind)
         case "account":
-            split = seat.provider in SPLIT and seat.free
+            split = seat.provider in SPLIT and seat.free and KINDS[kind].unit != USD
             return WindowKey(seat.provider, seat.account, ANY, FREE if split else ANY, kind)
     return WindowKey(seat.provider, seat.account, ANY, seat.model[:200], kind)
 
 
 def covers(key: WindowKey, seat: Seat) -> bool:
-    """Return whether calls at a seat count in a window."""
+    """Return whether calls at a seat count in a window; what costs nothing counts in none of money."""
+    if seat.free and KINDS[key.kind].unit == USD:
+        return False
     model = key.model == ANY or key.model == seat.model[:200] or (key.model == FREE and seat.free)
     account = key.account in (ANY, seat.account)
-    split = key.model != ANY or seat.provider not in SPLIT or seat.free
+    split = key.model != ANY or seat.provider not in SPLIT or seat.free or KINDS[key.kind].unit == USD
     return key.provider == seat.provider and account and key.key in (ANY, seat.key[:32]) and model and split
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from wallas.quota.clocks import HOUR, Clock, Rolling
-from wallas.quota.windows import KINDS, LONG, SLOTS, UNLIMITED, USD, Limit, WindowKey, effective, is_long
+from wallas.quota.clocks import DAY, HOUR, Clock, Rolling
+from wallas.quota.windows import KINDS, SLOTS, UNLIMITED, USD, Limit, WindowKey, effective, is_long
 
 CANARIES = (900.0, 3600.0, 14400.0)
 """When a window that is said to be used up is tried again, in seconds after that was said first."""
@@ -192,7 +192,7 @@ def _prune(state: State, ask: Ask, now: float) -> None:
     if state.shut and now >= state.shut:
         state.shut = state.since = 0.0
         state.canaries = state.refusals = 0
-    if state.since and now - state.since >= LONG:
+    if state.since and now - state.since >= DAY:
         state.since, state.canaries, state.refusals = 0.0, 0, 0
 
 

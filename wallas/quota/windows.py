@@ -45,6 +45,8 @@ KINDS: dict[str, Kind] = {
     "7d": Kind(REQUESTS, WEEK),
     "rpmonth": Kind(REQUESTS, None),
     "tpmonth": Kind(TOKENS, None),
+    "usd_day": Kind(USD, DAY),
+    "usd_week": Kind(USD, WEEK),
     "usd_month": Kind(USD, None),
     "concurrent": Kind(SLOTS, None),
 }
@@ -61,12 +63,12 @@ SOFT = "observed"
 DECLARED = frozenset({"user", "catalog"})
 """Sources that are read anew at every start, and do not fade: a user changes them, not time."""
 
-LONG = DAY
+LONG = 5 * HOUR
 """Windows at least this long are worth a canary when they are said to be used up."""
 
 
 def is_long(kind: str) -> bool:
-    """Return whether a window lasts a day or more."""
+    """Return whether a window lasts for hours: then it is worth a canary, and an hour's rest where no end is said."""
     unit, seconds = KINDS[kind]
     return unit != SLOTS and (seconds is None or seconds >= LONG)
 
@@ -138,11 +140,13 @@ def effective(declared: Limit | None, learned: Limit | None, now: float) -> Limi
 
 def clock_for(kind: str, reset: str = "utc") -> Clock:
     """Return the usual clock of a kind; ``reset`` says when the provider's day begins."""
-    seconds = KINDS[kind].seconds
+    unit, seconds = KINDS[kind]
     if kind == "concurrent":
         return Stated(0.0)
     if seconds is None:
         return Calendar("month", "UTC")
+    if unit == USD:
+        return Calendar("day" if seconds == DAY else "week", "UTC")
     if seconds == DAY:
         return day_clock(reset)
     return Rolling(seconds)

@@ -13,6 +13,8 @@ from wallas.quota.windows import WindowKey
 from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
 from wallas.routing.selector import AMPLE, Room, why_doubted
+from wallas.routing.strategies import USUAL_OUTPUT
+from wallas.routing.tally import price
 from wallas.settings import Key
 
 
@@ -36,7 +38,8 @@ class Rooms:
         seat = self.ledger.seat(model, key)
         if not seat.charges:
             return AMPLE
-        empty = self.ledger.available(seat, tokens, output)
+        cost = 0.0 if model.free else expected_cost(model, tokens, output)
+        empty = self.ledger.available(seat, tokens, output, cost)
         if empty is None:
             guessed = self.ledger.guessed(seat)
             if guessed > 0:
@@ -48,7 +51,8 @@ class Rooms:
 
 def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
     """Return what keeps a model with a key out longest, None if it may be called now."""
-    empty = ledger.available(ledger.seat(model, key), needs.tokens, needs.output)
+    cost = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output)
+    empty = ledger.available(ledger.seat(model, key), needs.tokens, needs.output, cost)
     found = None if empty is None else _refused(empty[0].key, empty[1])
     rest = health.resting(Place(model.provider, model.id, key.id), free=model.free) if health.rests else None
     if rest is None or (found is not None and found.seconds is None):
@@ -67,10 +71,16 @@ def doubtful(health: Health, model: Model) -> Held | None:
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
     """Take what a call is expected to use, or say why not; may block on an empty share."""
-    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output)
+    cost = expected_cost(model, needs.tokens, needs.output)
+    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
     if isinstance(taken, Refusal):
         return _refused(taken.window, taken.until - ledger.now())
     return taken
+
+
+def expected_cost(model: Model, tokens: int, output: int) -> float:
+    """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
+    return price(model, tokens, output or USUAL_OUTPUT) or 0.0
 
 
 def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:

@@ -9,7 +9,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,25 +17,20 @@ from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
-from wallas.health_speed import PREFILL_SPEED
-from wallas.quota.learning import settle_failure
-from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
-from wallas.routing.adapt import Lessons, adapt
-from wallas.routing.admission import Held, book_failure, doubtful, hear, held, reserve
+from wallas.routing.adapt import Lessons
+from wallas.routing.admission import Held, doubtful, held
+from wallas.routing.attempt import Attempt
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
-from wallas.routing.namespaces import restored, spaces_of
+from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
 from wallas.routing.queue import Queue
-from wallas.routing.reading import Reading
-from wallas.routing.seam import Join, Mode, Shown
-from wallas.routing.strategies import expected_first
-from wallas.routing.tally import Tally, price
-from wallas.routing.trail import Hop, Record
-from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
+from wallas.routing.seam import Mode, Shown
+from wallas.routing.tally import Tally
+from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
 from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
@@ -48,11 +42,6 @@ MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
 LEAST_WAIT = 0.05
-PATIENCE_LEAST = 8.0
-PATIENCE_TIMES = 4.0
-"""A first token is waited for so many seconds and so many times as long as expected, while others could answer."""
-ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
-"""Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,10 +162,10 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and not self.shown.started:
+        if self.empty:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
-            began = isinstance(self.empty[0], Started)
-            yield from self.closing.finish(self.empty if began else [start, *self.empty], self.plan.candidates[0].model)
+            before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
+            yield from self.closing.finish([*before, *self.empty], self.plan.candidates[0].model)
             return
         yield self._error(self._final_error())
 
@@ -324,6 +313,8 @@ class Attempts:
             return
         self.failures.append(error)
         self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        if error.code == LOOP:
+            self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -334,7 +325,7 @@ class Attempts:
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
             self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())
 
-    def _repeats(self, candidate: Candidate, attempt: "Attempt", error: ProviderError) -> bool:
+    def _repeats(self, candidate: Candidate, attempt: Attempt, error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""
         stale = error.code == "stale" and self.stale < MOST_ATTEMPTS
         local = self.desk.local.suspected(candidate.model.provider, error.code)
@@ -343,7 +334,9 @@ class Attempts:
             self.stale += 1
             self.record.hops.pop()
         else:
-            lessons = self.desk.learn(candidate, error, request=self.request, known=attempt.lessons)
+            lessons = self.desk.learn(
+                candidate, error, request=self.request, known=attempt.lessons, needs=self.plan.needs
+            )
             if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
                 return False
             self.lessons = lessons
@@ -389,137 +382,3 @@ class Attempts:
             if body.ended is False:
                 body.abort()
             self.body = None
-
-
-class Attempt:
-    """One try at one candidate: its stages, its hop, its reservation."""
-
-    def __init__(self, attempts: Attempts, candidate: Candidate, mode: Mode) -> None:
-        """Prepare the stages between the provider's events and the client."""
-        self.attempts = attempts
-        self.candidate = candidate
-        self.mode = mode
-        request, plan, shown = attempts.request, attempts.plan, attempts.shown
-        if not shown.started:
-            shown.model = candidate.model.id
-        extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request)
-        self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire),
-            custom=custom_tools(request),
-            json=request.output is not None and plan.hold != "event",
-            calls=plan.hold != "event",
-        )
-        self.substance = Substance(strict=attempts.whole_turn)
-        self.held: list[Event] = []
-        self.lessons = Lessons()
-        self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
-        self.started = attempts.desk.clock()
-        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
-        self.hop.after = (self.started - attempts.first_head.started) * 1000
-        attempts.record.hops.append(self.hop)
-        self.ttft: float | None = None
-        self.call = 0
-        self.reservation: Reservation | None = None
-        self.reading: Reading | None = None
-
-    def reserve(self) -> Held | None:
-        """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
-        attempts, candidate = self.attempts, self.candidate
-        taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
-        if not isinstance(taken, Held):
-            self.reservation = taken
-            return None
-        attempts.record.hops.pop()
-        attempts.desk.health.release(candidate.place)
-        return taken
-
-    def send(self) -> Reading:
-        """Fit, encode and send the request; return what reads the answer. May block."""
-        attempts, candidate = self.attempts, self.candidate
-        asked = attempts.shown.remainder(attempts.request, self.mode)
-        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
-        fitted = adapt(
-            asked,
-            model=candidate.model,
-            wire=candidate.provider.wire,
-            issuer=candidate.issuer,
-            asked_on=attempts.plan.codec.WIRE,
-            lessons=self.lessons,
-        )
-        reasoning = "reasoning" in candidate.model.capabilities
-        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
-        if not attempts.plain:
-            self._wait_for_it()
-        attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
-        attempts.desk.local.answered()
-        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
-        attempts.first_head.note_send()
-        heard = partial(hear, attempts.desk.ledger, self.reservation)
-        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
-        return self.reading
-
-    def _wait_for_it(self) -> None:
-        """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
-        attempts, model, tokens = self.attempts, self.candidate.model, self.attempts.plan.needs.tokens
-        health = attempts.desk.health
-        expected = expected_first(model, health)
-        self.call = health.sent(self.candidate.place, tokens=tokens, prior=expected)
-        if attempts.queue.waiting and self.mode is Mode.FRESH and "reasoning" not in model.capabilities:
-            attempts.deadlines.hurry(max(PATIENCE_LEAST, PATIENCE_TIMES * expected) + 2 * tokens / PREFILL_SPEED)
-
-    def feed(self, reading: Reading) -> Iterator[Event]:
-        """Yield the events of one read, as the client gets them."""
-        return self.join.feed(self.substance.feed(self.units.feed(restored(reading.feed(), self.spaces))))
-
-    def content(self) -> None:
-        """Note that content has come."""
-        self.attempts.deadlines.content()
-        if self.ttft is None:
-            self.ttft = self.attempts.desk.clock() - self.started
-            self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
-            self.attempts.desk.health.spoke(self.candidate.place, self.call)
-
-    def succeeded(self, ending: list[Finished]) -> None:
-        """Book a whole answer."""
-        desk = self.attempts.desk
-        latency = self._end("ok")
-        usage = self.attempts.tally.own(ending, self.hop)
-        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
-        ttft = None if self.attempts.plain else self.ttft
-        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
-        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
-        desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
-        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
-
-    def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
-        """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
-        desk = self.attempts.desk
-        kind = FailureKind.GATEWAY if ours else error.kind
-        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else kind.name.lower())
-        self.hop.message, self.hop.status = error.message, error.status
-        if not count:
-            settle_failure(desk.ledger, self.reservation, error)
-            desk.health.release(self.candidate.place)
-            return
-        book_failure(desk.ledger, self.reservation, error, self.reading)
-        desk.health.failed(self.candidate.place, error)
-        kept = self.attempts.kept_out(self.candidate)
-        self.hop.retry_after = kept.seconds if kept else error.retry_after
-        hop = self.hop
-        told = (self.attempts.plan.id, hop.provider, hop.model, hop.key, hop.outcome, hop.ms)
-        log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
-        if error.kind in ALARMING or error.code == "tls_certificate":
-            log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
-
-    def cancelled(self) -> None:
-        """Book an attempt that the client left: nobody is to blame."""
-        self._end("cancelled")
-        self.attempts.desk.health.release(self.candidate.place)
-        self.attempts.desk.ledger.settle(self.reservation)
-
-    def _end(self, outcome: str) -> float:
-        latency = self.attempts.desk.clock() - self.started
-        self.attempts.desk.health.speeds.ended(self.call)
-        self.hop.outcome, self.hop.ms = outcome, latency * 1000
-        return latency

@@ -1,6 +1,5 @@
 """What every answer shares in one worker: health, quota, the retry budget, lessons, and where outcomes go."""
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -12,16 +11,20 @@ from wallas.routing.adapt import OPTIONAL, Lessons, says
 from wallas.routing.admission import Rooms
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
+from wallas.routing.inability import Inabilities, inability
 from wallas.routing.local import Local
+from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.selector import Quota
 from wallas.routing.sessions import Sessions
 from wallas.routing.trail import Record
 from wallas.routing.waiting import WaitingRoom
-from wallas.types.chat import ChatRequest, ChatResponse, Media
+from wallas.types.chat import ChatRequest, ChatResponse
 
 RETRY_SHARE = 0.2
 RETRY_RATE = 10.0
 RETRY_WINDOW = 10.0
+LEAST_WINDOW = 2000
+"""Tokens of a request from which a refusal as too long, without a number, tells of the window and not of a mistake."""
 
 
 class RetryBudget:
@@ -97,26 +100,24 @@ class Desk:
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
-        self.unable: dict[tuple[str, str], frozenset[str]] = {}
-        """Abilities that the catalog promises and a refusal has denied, by provider and model."""
+        self.inabilities = Inabilities(clock)
 
     def lessons_of(self, candidate: Candidate) -> Lessons:
         """Return what refusals taught about a model at a provider."""
         return self.lessons.get((candidate.model.provider, candidate.model.id), Lessons())
 
     def learn(
-        self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons
+        self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons, needs: Needs
     ) -> Lessons | None:
         """Return better lessons when this refusal teaches something that a repeat of the request could heed, else None.
 
-        ``known`` are the lessons that the refused request heeded already.
+        ``known`` are the lessons that the refused request heeded already. What the model lacks for good, an
+        ability of ``needs`` or the length of its window, is kept from later requests.
         """
         place = (candidate.model.provider, candidate.model.id)
         kept = self.lessons.get(place, Lessons())
         most, param = request.max_tokens, error.param or ""
         match error.kind:
-            case FailureKind.UNSUPPORTED if denied := _denied(request, error):
-                self.unable[place] = self.unable.get(place, frozenset()) | denied
             case FailureKind.UNSUPPORTED if param in OPTIONAL and param not in known.dropped and says(request, param):
                 self.lessons[place] = kept.without(param)
                 return known.without(param)
@@ -128,25 +129,15 @@ class Desk:
                 return known.without("max_tokens")
             case FailureKind.SEAL if not known.no_seals:
                 return known.unsealed()
-            case FailureKind.CONTEXT_LENGTH if error.limit:
-                self.windows[place] = error.limit
+            case FailureKind.UNSUPPORTED if (lacks := inability(error, needs.capabilities)) is not None:
+                self.inabilities.learn(place, lacks)
+            case FailureKind.CONTEXT_LENGTH if error.limit or needs.tokens >= LEAST_WINDOW:
+                self._window(place, error.limit or int(needs.tokens * MARGIN) + needs.output - 1)
         return None
 
-
-TOOLS = re.compile(r"\btools?\b|\btool[ _-]?(?:use|call|choice)|function[ _-]?call", re.I)
-IMAGES = re.compile(r"\bimages?\b|\bimage_url\b|\bvision\b|multi-?modal", re.I)
-DENIES = re.compile(r"not supported|unsupported|not? support|cannot|can't|only supports? text|no endpoints", re.I)
-
-
-def _denied(request: ChatRequest, error: ProviderError) -> frozenset[str]:
-    """Return the abilities that a refusal denies to a model: those that the request needs and the words name."""
-    words = f"{error.param or ''} {error.message}"
-    if not DENIES.search(error.message) or "tool_choice" in words:
-        return frozenset()
-    denied = {"tools"} if request.tools and TOOLS.search(words) else set[str]()
-    if any(isinstance(part, Media) and part.kind == "image" for turn in request.messages for part in turn.parts):
-        denied |= {"vision"} if IMAGES.search(words) else set()
-    return frozenset(denied)
+    def _window(self, place: tuple[str, str], tokens: int) -> None:
+        """Note that a model's window holds no more than this, if it is not known to hold even less."""
+        self.windows[place] = min(tokens, self.windows.get(place, tokens))
 
 
 def _is_round(limit: int) -> bool:

@@ -7,7 +7,8 @@ from statistics import median
 import msgspec
 
 from wallas.routing.branch import Branch, said
-from wallas.routing.units import bare_json
+from wallas.routing.loops import looped
+from wallas.routing.units import bare_json, misfit
 from wallas.types.chat import ChatRequest, Output, Refusal, StopReason, ToolCall
 
 SUBSTANCE, LATENCY, QUALITY = 0.5, 0.3, 0.2
@@ -17,9 +18,6 @@ HALF_SECONDS = 5.0
 ACCEPTABLE = 0.6
 SOUND = 0.5
 """An answer of less substance never ends a fork, and is ranked behind all others, however quick it was."""
-LOOP_CHARACTERS = 40
-LOOP_TIMES = 8
-LOOP_LOOKED_AT = 20_000
 REFUSAL_LENGTH = 400
 """A longer text that begins with an excuse goes on with an answer."""
 LENGTH_WEIGHT = 0.3
@@ -120,33 +118,9 @@ def faults_of(branch: Branch, request: ChatRequest) -> tuple[str, ...]:
 
 
 def on_format(text: str, output: Output) -> bool:
-    """Return whether a text is JSON, with the properties that the asked schema requires at its top."""
+    """Return whether a text is JSON, and what the asked schema wants if there is one."""
     bare = bare_json(text)
-    if bare is None:
-        return False
-    schema = output.schema or {}
-    required = schema.get("required")
-    if output.kind != "schema" or not isinstance(required, list):
-        return True
-    value = msgspec.json.decode(bare)
-    return isinstance(value, dict) and all(name in value for name in required)
-
-
-def looped(text: str) -> bool:
-    """Return whether a text says the same 40 characters or more eight times in a row, near its end."""
-    text = text[-LOOP_LOOKED_AT:]
-    for start in range(0, len(text) - LOOP_CHARACTERS * (LOOP_TIMES - 1), LOOP_CHARACTERS):
-        piece = text[start : start + LOOP_CHARACTERS]
-        if len(set(piece)) < 4:  # a line drawn with dashes is no loop
-            continue
-        period = text.find(piece, start + 1) - start
-        if period <= 0:
-            continue
-        period *= -(-LOOP_CHARACTERS // period)
-        end = start + (LOOP_TIMES - 1) * period
-        if end <= len(text) and text[start : end - period] == text[start + period : end]:
-            return True
-    return False
+    return bare is not None and (output.schema is None or misfit(bare, output.schema) is None)
 
 
 def _calls(branch: Branch) -> bool:

@@ -71,8 +71,7 @@ class Queue:
     def failed(self, candidate: Candidate, error: ProviderError) -> bool:
         """Heed a failure; return whether the candidate itself comes again, after a short pause."""
         if error.kind is FailureKind.CONTEXT_LENGTH:
-            window = max(candidate.model.context or 0, error.limit or 0)
-            self.waiting = [other for other in self.waiting if not other.model.context or other.model.context > window]
+            self._longer_than(candidate, error.limit)
         elif unlike := REMOVES.get(error.kind):
             self.waiting = [other for other in self.waiting if unlike(candidate, other)]
         if error.verdict.strike:
@@ -83,6 +82,13 @@ class Queue:
             self.waiting.append(candidate)
             return True
         return False
+
+    def _longer_than(self, failed: Candidate, limit: int | None) -> None:
+        """Drop windows no longer than the length that was told; those no longer than a claim come last."""
+        if limit is not None:
+            self.waiting = [other for other in self.waiting if (other.model.context or limit + 1) > limit]
+        claimed = failed.model.context or 0
+        self.waiting.sort(key=lambda other: (other.model.context or claimed + 1) <= claimed)
 
     def prefer_same(self, name: str) -> None:
         """Put the same model at other providers first: a text that goes on should keep its voice."""

@@ -66,7 +66,8 @@ class Router:
         self.selector = Selector(
             catalog.models, self.providers, self.desk.health, quota=self.desk.quota, clock=self.desk.clock
         )
-        self.selector.windows, self.selector.unable = self.desk.windows, self.desk.unable
+        self.selector.windows = self.desk.windows
+        self.selector.inabilities = self.desk.inabilities
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
         self.chooser = Chooser(
             self.settings,

@@ -12,6 +12,7 @@ import msgspec
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.continuation import SHOWN_MOST, AnchorSearch, anchor_of, remainder
+from wallas.routing.loops import once
 from wallas.routing.units import Slot
 from wallas.types.chat import ChatRequest, Citation, Extra, Part, Reasoning, Seal, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Ping, Started, merged
@@ -43,6 +44,8 @@ class Shown:
         self.earlier: list[str] = []
         """The text parts before the last one."""
         self.texts: list[str] = []
+        self.forgotten = 0
+        """Characters of the last text part that the client has and nobody shall go on from."""
         self.text_slot: Slot | None = None
         self.fixed = self.fixed_last = False
         """Whether something was shown, at all or after the last text, that can be neither continued nor said again."""
@@ -90,6 +93,12 @@ class Shown:
         anchor = anchor_of(self.text) if mode is Mode.ANCHORED else None
         return remainder(request, self.said, anchor) if anchor else request
 
+    def forget_loop(self) -> None:
+        """Go on from the first of the repetitions at the end of what was shown: who reads more of them repeats them."""
+        words = "".join(self.texts)
+        self.texts = [once(words)]
+        self.forgotten += len(words) - len(self.texts[0])
+
     def ends(self) -> list[Event]:
         """Return the ends of the parts that are still open."""
         return [PartEnded(index=index, choice=choice) for choice, index in self.open]
@@ -119,6 +128,7 @@ class Shown:
                     self.earlier.append("".join(self.texts))
                 self.text_slot = slot
                 self.texts = [text] if text else []
+                self.forgotten = 0
                 self.fixed_last = False
             case Reasoning() | ToolCall():
                 pass
@@ -234,7 +244,7 @@ class Join:
         target = self.shown.text_slot
         goes_on = target is not None and target in self.left
         self.spliced = slot
-        self.shift = len("".join(self.shown.texts)) if goes_on else 0
+        self.shift = len("".join(self.shown.texts)) + self.shown.forgotten if goes_on else 0
         self.places[slot] = target[1] if goes_on and target is not None else None
 
     def _delta(self, event: PartDelta, *, last: bool = False) -> Iterator[Event]:

@@ -15,6 +15,7 @@ from wallas.health import Health, Place
 from wallas.health_doubt import Doubted
 from wallas.providers.base import Provider
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
 from wallas.settings import Key
@@ -29,7 +30,6 @@ SOON = 5.0
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
-NOTHING: frozenset[str] = frozenset()
 EXPLORE_EVERY = 50
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
@@ -109,7 +109,7 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
-        self.unable: dict[tuple[str, str], frozenset[str]] = {}
+        self.inabilities = Inabilities()
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
@@ -231,8 +231,9 @@ class Selector:
         trusted = model.key in terms.named and "capabilities" in model.guessed
         if not trusted and not needs.capabilities <= model.capabilities:
             return f"cannot take: {', '.join(sorted(needs.capabilities - model.capabilities))}"
-        if self.unable and (denied := self.unable.get((provider, model.id), NOTHING) & needs.capabilities):
-            return f"has refused: {', '.join(sorted(denied))}"
+        lacks = self.inabilities.of((provider, model.id), needs.capabilities) if self.inabilities.found else None
+        if lacks is not None:
+            return f"cannot take: {lacks}, it said when asked"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
         if terms.private and model.trains_on_data is not False and provider != "ollama":

@@ -5,7 +5,7 @@ failovers are invisible by construction.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from wallas.codecs.gemini_words import UNUSABLE
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.adapt import unwrapped
 from wallas.routing.namespaces import spaces_of
+from wallas.routing.schema import complaint
 from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
 
@@ -27,7 +28,7 @@ class WholeUnits:
     """Pass text and reasoning on as they come; hold tool calls, and JSON answers, until they are whole and usable.
 
     A call whose arguments are no JSON, or to a tool that was not offered, and
-    a text that is not the asked JSON are doubtful: the answer is UNUSABLE,
+    a text that is not the asked JSON, or not of its schema, are doubtful: the answer is UNUSABLE,
     unless its end explains them (cut for length, filtered; words before a
     call). What follows a doubtful unit waits behind it for that end. So does a
     JSON answer itself: one that breaks off before its end is asked for anew.
@@ -39,15 +40,18 @@ class WholeUnits:
         offered: frozenset[str] | None = None,
         custom: frozenset[str] = frozenset(),
         json: bool = False,
+        schema: Any = None,
         calls: bool = True,
     ) -> None:
         """Check names against ``offered`` (None: any); hold text if ``json``; let calls stream if not ``calls``.
 
-        Calls to the ``custom`` tools become freeform again, where a function had to stand for them.
+        A text that is held shall fit the ``schema``. Calls to the ``custom``
+        tools become freeform again, where a function had to stand for them.
         """
         self.offered = offered
         self.custom = custom
         self.json = json
+        self.schema = schema
         self.calls = calls
         self.held: dict[Slot, ToolCall | Text] = {}
         self.deltas: dict[Slot, list[PartDelta]] = {}
@@ -115,7 +119,9 @@ class WholeUnits:
     def _checked(self, part: ToolCall | Text) -> ToolCall | Text | None:
         if isinstance(part, Text):
             text = bare_json(part.text) if part.text.strip() else part.text
-            return None if text is None else part if text == part.text else msgspec.structs.replace(part, text=text)
+            if text is None or (self.schema is not None and text.strip() and misfit(text, self.schema)):
+                return None
+            return part if text == part.text else msgspec.structs.replace(part, text=text)
         if self.offered is not None and part.name not in self.offered:
             return None
         if part.kind == "custom":
@@ -136,7 +142,7 @@ class WholeUnits:
         if event.reason in _WHOLE:
             for part in doubts:
                 if isinstance(part, ToolCall) or event.reason is not StopReason.TOOL_CALLS:
-                    raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered))
+                    raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered, self.schema))
         yield from self.behind.pop(event.choice, [])
         yield event
 
@@ -188,8 +194,15 @@ def bare_json(text: str) -> str | None:
     return None
 
 
-def _complaint(part: ToolCall | Text, offered: frozenset[str] | None) -> str:
+def misfit(text: str, schema: Any) -> str | None:
+    """Return what a JSON text lacks of a schema, None when it fits."""
+    return complaint(msgspec.json.decode(text), schema)
+
+
+def _complaint(part: ToolCall | Text, offered: frozenset[str] | None, schema: Any) -> str:
     if isinstance(part, Text):
+        if schema is not None and (text := bare_json(part.text)) is not None:
+            return f"the answer does not fit the schema that was asked for: {misfit(text, schema)}"
         return "the answer is not the JSON that was asked for"
     if offered is not None and part.name not in offered:
         return "a call to a tool that was not offered"
@@ -197,38 +210,26 @@ def _complaint(part: ToolCall | Text, offered: frozenset[str] | None) -> str:
 
 
 class Substance:
-    """Watches an answer for content and refuses one that ends without any (EMPTY).
+    """Watches an answer for content and refuses one that ends without any (EMPTY): with thoughts at most."""
 
-    Thoughts alone are content where the client has seen them already; where
-    nothing is shown yet (``strict``), another candidate may do better.
-    """
-
-    def __init__(self, *, strict: bool) -> None:
+    def __init__(self) -> None:
         """Start without content."""
-        self.strict = strict
-        self.text = False
+        self.seen = False
+        """Whether anything that is no thought has come."""
         self.reasoning: set[Slot] = set()
-        self.thought = False
         self.finish: Finished | None = None
-
-    @property
-    def seen(self) -> bool:
-        """Return whether anything worth showing has come."""
-        return self.text or (self.thought and not self.strict)
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events as they are; raise EMPTY at a plain end after nothing."""
         for event in events:
             match event:
                 case PartDelta():
-                    if not self.text and (event.text.strip() or event.summary or event.data):
-                        self.thought = True
-                        self.text = (event.choice, event.index) not in self.reasoning
+                    if not self.seen and (event.text.strip() or event.summary or event.data):
+                        self.seen = (event.choice, event.index) not in self.reasoning
                 case PartStarted(part=Reasoning()):
                     self.reasoning.add((event.choice, event.index))
-                    self.thought = True
                 case PartStarted(part=part):
-                    self.text = self.text or not isinstance(part, Text) or bool(part.text.strip())
+                    self.seen = self.seen or not isinstance(part, Text) or bool(part.text.strip())
                 case Finished() if not self.seen and event.reason in _WHOLE:
                     self.finish = event
                     raise ProviderError(FailureKind.EMPTY, "an answer without content")

@@ -1,0 +1,174 @@
+"""One try at one candidate: what it sends, how its events are staged, and how it is booked."""
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wallas.errors import FailureKind, ProviderError
+from wallas.health_speed import PREFILL_SPEED
+from wallas.quota.learning import settle_failure
+from wallas.quota.ledger import Reservation
+from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.admission import Held, book_failure, hear, reserve
+from wallas.routing.candidates import Candidate
+from wallas.routing.deadlines import OUT_OF_TIME
+from wallas.routing.loops import Loops
+from wallas.routing.namespaces import restored, spaces_of
+from wallas.routing.notices import Notices
+from wallas.routing.reading import Reading
+from wallas.routing.seam import Join, Mode
+from wallas.routing.strategies import expected_first
+from wallas.routing.tally import price
+from wallas.routing.trail import Hop
+from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
+from wallas.types.events import Event, Finished
+
+if TYPE_CHECKING:
+    from wallas.routing.attempts import Attempts
+
+log = logging.getLogger(__name__)
+
+ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
+"""Failures that only the operator can end; each is told once, for what it concerns rests then."""
+PATIENCE_LEAST = 8.0
+PATIENCE_TIMES = 4.0
+"""A first token is waited for so many seconds and so many times as long as expected, while others could answer."""
+
+
+class Attempt:
+    """One try at one candidate: its stages, its hop, its reservation."""
+
+    def __init__(self, attempts: "Attempts", candidate: Candidate, mode: Mode) -> None:
+        """Prepare the stages between the provider's events and the client."""
+        self.attempts = attempts
+        self.candidate = candidate
+        self.mode = mode
+        request, plan, shown = attempts.request, attempts.plan, attempts.shown
+        if not shown.started:
+            shown.model = candidate.model.id
+        extra = {"openai_chat": {"provider": candidate.model.provider}}
+        self.spaces = spaces_of(request)
+        self.units = WholeUnits(
+            offered=offered_tools(request, wire=candidate.provider.wire),
+            custom=custom_tools(request),
+            json=request.output is not None and plan.hold != "event",
+            schema=request.output.schema if request.output is not None else None,
+            calls=plan.hold != "event",
+        )
+        self.loops = Loops()
+        self.notices = Notices(request, patient=attempts.whole_turn)
+        self.substance = Substance()
+        self.held: list[Event] = []
+        self.lessons = Lessons()
+        self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
+        self.started = attempts.desk.clock()
+        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
+        self.hop.after = (self.started - attempts.first_head.started) * 1000
+        attempts.record.hops.append(self.hop)
+        self.ttft: float | None = None
+        self.call = 0
+        self.reservation: Reservation | None = None
+        self.reading: Reading | None = None
+
+    def reserve(self) -> Held | None:
+        """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
+        attempts, candidate = self.attempts, self.candidate
+        taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
+        if not isinstance(taken, Held):
+            self.reservation = taken
+            return None
+        attempts.record.hops.pop()
+        attempts.desk.health.release(candidate.place)
+        return taken
+
+    def send(self) -> Reading:
+        """Fit, encode and send the request; return what reads the answer. May block."""
+        attempts, candidate = self.attempts, self.candidate
+        asked = attempts.shown.remainder(attempts.request, self.mode)
+        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        fitted = adapt(
+            asked,
+            model=candidate.model,
+            wire=candidate.provider.wire,
+            issuer=candidate.issuer,
+            asked_on=attempts.plan.codec.WIRE,
+            lessons=self.lessons,
+        )
+        reasoning = "reasoning" in candidate.model.capabilities
+        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
+        if not attempts.plain:
+            self._wait_for_it()
+        attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
+        attempts.desk.local.answered()
+        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        attempts.first_head.note_send()
+        heard = partial(hear, attempts.desk.ledger, self.reservation)
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
+        return self.reading
+
+    def _wait_for_it(self) -> None:
+        """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
+        attempts, model, tokens = self.attempts, self.candidate.model, self.attempts.plan.needs.tokens
+        health = attempts.desk.health
+        expected = expected_first(model, health)
+        self.call = health.sent(self.candidate.place, tokens=tokens, prior=expected)
+        if attempts.queue.waiting and self.mode is Mode.FRESH and "reasoning" not in model.capabilities:
+            attempts.deadlines.hurry(max(PATIENCE_LEAST, PATIENCE_TIMES * expected) + 2 * tokens / PREFILL_SPEED)
+
+    def feed(self, reading: Reading) -> Iterator[Event]:
+        """Yield the events of one read, as the client gets them."""
+        units = self.units.feed(self.loops.feed(restored(reading.feed(), self.spaces)))
+        return self.join.feed(self.substance.feed(self.notices.feed(units)))
+
+    def content(self) -> None:
+        """Note that content has come."""
+        self.attempts.deadlines.content()
+        if self.ttft is None:
+            self.ttft = self.attempts.desk.clock() - self.started
+            self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
+            self.attempts.desk.health.spoke(self.candidate.place, self.call)
+
+    def succeeded(self, ending: list[Finished]) -> None:
+        """Book a whole answer."""
+        desk = self.attempts.desk
+        latency = self._end("ok")
+        usage = self.attempts.tally.own(ending, self.hop)
+        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
+        ttft = None if self.attempts.plain else self.ttft
+        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
+        desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
+        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
+
+    def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
+        """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
+        desk = self.attempts.desk
+        kind = FailureKind.GATEWAY if ours else error.kind
+        self._end(OUT_OF_TIME if error.code == OUT_OF_TIME else kind.name.lower())
+        self.hop.message, self.hop.status = error.message, error.status
+        if not count:
+            settle_failure(desk.ledger, self.reservation, error)
+            desk.health.release(self.candidate.place)
+            return
+        book_failure(desk.ledger, self.reservation, error, self.reading)
+        desk.health.failed(self.candidate.place, error)
+        kept = self.attempts.kept_out(self.candidate)
+        self.hop.retry_after = kept.seconds if kept else error.retry_after
+        hop = self.hop
+        told = (self.attempts.plan.id, hop.provider, hop.model, hop.key, hop.outcome, hop.ms)
+        log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
+        if error.kind in ALARMING or error.code == "tls_certificate":
+            log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
+
+    def cancelled(self) -> None:
+        """Book an attempt that the client left: nobody is to blame."""
+        self._end("cancelled")
+        self.attempts.desk.health.release(self.candidate.place)
+        self.attempts.desk.ledger.settle(self.reservation)
+
+    def _end(self, outcome: str) -> float:
+        latency = self.attempts.desk.clock() - self.started
+        self.attempts.desk.health.speeds.ended(self.call)
+        self.hop.outcome, self.hop.ms = outcome, latency * 1000
+        return latency
