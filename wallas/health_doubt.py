@@ -1,4 +1,4 @@
-"""Keeps away from whoever failed twice in a row, before its breaker opens: what is dead shall cost three calls, not ten.
+"""Keeps away from whoever failed twice in a row, before its breaker opens: what is dead costs three calls, not ten.
 
 Doubt is milder than a rest: who is doubted is passed over while there is
 somebody else, or somebody will be back soon, and asked when there is not. It

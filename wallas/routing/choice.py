@@ -12,7 +12,7 @@ from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
 from wallas.routing.auxiliary import auxiliary
 from wallas.routing.candidates import Selection, Terms, preferred
-from wallas.routing.difficulty import level
+from wallas.routing.difficulty import SPARING, level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import Group, Ranking, Selector, Session
@@ -23,6 +23,8 @@ from wallas.types.chat import ChatRequest
 
 N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
 KIN = 6
+TOOL_LOOP = 2.0
+"""How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 NO_EFFECT = frozenset({"online"})
 """Suffixes that are read, and named as dropped: there is no web search here yet."""
@@ -210,7 +212,9 @@ class Chooser:
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
         ranked = self.selector.best(name, request, wanted, level=hard)
-        group = Group(ranked, roomy=profile.roomy, sticky=profile.sticky)
+        sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
+        sparing = SPARING[hard] if hard >= 0 else 1.0
+        group = Group(ranked, roomy=profile.roomy, sticky=sticky, sparing=sparing)
         return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:

@@ -76,13 +76,19 @@ class Group(NamedTuple):
     moves: bool = True
     roomy: float = 1.0
     sticky: float = 1.0
+    sparing: float = 1.0
+    """How much quotas that run low are spared."""
 
 
 class Session(NamedTuple):
-    """The model that has a conversation's beginning in its cache, and the seconds that saves."""
+    """The model that has a conversation's beginning in its cache, the seconds that saves, and the key it was met with.
+
+    Caches belong to accounts: with another key nothing is saved ("": any key).
+    """
 
     model: str
     seconds: float
+    key: str = ""
 
 
 class Selector:
@@ -177,7 +183,9 @@ class Selector:
         parts = row.parts._replace(scarcity=row.parts.scarcity + SHARED_SECONDS)
         return Ranked(row.total + SHARED_SECONDS, row.model, parts)
 
-    def open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
+    def open(
+        self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded], *, sparing: float = 1.0
+    ) -> Iterator[Candidate]:
         """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
         provider = self.providers[model.provider]
         doubt = self.health.doubted(model.provider, model.id)
@@ -195,7 +203,7 @@ class Selector:
                     seconds = room.seconds if math.isfinite(room.seconds) else None
                     excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
-                scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
+                scarce = SCARCITY_SECONDS * sparing / max(room.headroom, 0.005)
                 own = parts._replace(scarcity=parts.scarcity + scarce)
             if doubt is not None:
                 excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
@@ -293,7 +301,9 @@ class _Walk:
             return
         if group.moves:
             parts = self._own(model, parts, group)
-        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
+            if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
+                candidate = candidate._replace(parts=candidate.parts._replace(session=0.0))
             found.append(candidate)
             insort(best, candidate.parts.total)
 

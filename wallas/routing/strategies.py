@@ -70,6 +70,8 @@ SPEED = {"groq": 300.0, "cerebras": 900.0, "sambanova": 200.0, "gemini": 150.0, 
 USUAL_FIRST_TOKEN = 1.0
 USUAL_SPEED = 60.0
 USUAL_OUTPUT = 400
+FELT_OUTPUT = 100
+"""Tokens whose time counts: who reads along feels the first lines, not the last (bench/routing: all 400 cost quality)."""
 FAILURE_SECONDS = 3.0
 BEST_QUALITY = 100.0
 AUXILIARY_REQUESTS = 100
@@ -119,7 +121,7 @@ def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quali
     quality = model.coding if prior == "coding" else model.quality
     return Parts(
         first_token=first,
-        generation=USUAL_OUTPUT / max(speed, 1.0),
+        generation=FELT_OUTPUT / max(speed, 1.0),
         failure=(1.0 - success) / success * FAILURE_SECONDS,
         quality=weight * (BEST_QUALITY - quality),
     )
