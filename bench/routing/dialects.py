@@ -6,7 +6,7 @@ project's tests of ``wallas/quota``; the words here are the simulator's own.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.routing.limits import Meter
@@ -30,75 +30,117 @@ WORDS = {
 }
 
 
+class Full(NamedTuple):
+    """A refusal to be worded: the meter, the seconds to wait, what was asked for, and the epoch."""
+
+    meter: Meter
+    wait: float
+    model: str
+    asked: int
+    now: float
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Return how the window is called: in words, in letters, and Gemini's way."""
+        return WORDS[self.meter.kind]
+
+
 def refusal(dialect: str, meter: Meter, *, model: str, wait: float, asked: int, now: float) -> Refused:
     """Return how a dialect says that a meter is full; ``now`` is the epoch, ``wait`` seconds."""
     if math.isinf(wait):
         return _too_large(dialect, meter, model=model, asked=asked)
-    words, short, period = WORDS[meter.kind]
-    headers = {"content-type": "application/json"}
-    limit, used = meter.limit, int(meter.used)
-    match dialect:
-        case "gemini":
-            unit = "InputTokens" if meter.tokens else "Requests"
-            name = f"Generate{unit}{period}PerProjectPerModel-FreeTier"
-            delay = f"{math.ceil(min(wait, 40.0))}s"
-            said: object = {
-                "error": {
-                    "code": 429,
-                    "status": "RESOURCE_EXHAUSTED",
-                    "message": f"You exceeded your current quota. Please retry in {delay}.",
-                    "details": [
-                        {
-                            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
-                            "violations": [{"quotaId": name, "quotaValue": str(limit)}],
-                        },
-                        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay},
-                    ],
-                }
-            }
-        case "groq":
-            text = (
-                f"Rate limit reached for model `{model}` on {words} ({short}): Limit {limit}, Used {used}, "
-                f"Requested {asked}. Please try again in {wait:.3f}s."
-            )
-            headers["retry-after"] = str(math.ceil(wait))
-            said = {"error": {"message": text, "type": "requests", "code": "rate_limit_exceeded"}}
-        case "openrouter":
-            day = "day" if meter.kind == "rpd" else "min"
-            inner = {
-                "X-RateLimit-Limit": str(limit),
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(int((now + wait) * 1000)),
-            }
-            text = f"Rate limit exceeded: free-models-per-{day}."
-            said = {"error": {"message": text, "code": 429, "metadata": {"headers": inner}}}
-        case "cohere":
-            said = {"message": f"You are using a Trial key, which is limited to {limit} API calls / minute."}
-            if meter.kind == "rpmonth":
-                said = {"message": f"You are using a Trial key, which is limited to {limit} API calls / month."}
-        case "cerebras":
-            said = {"message": f"{words.capitalize()} limit exceeded", "code": "request_quota_exceeded"}
-            headers |= stated("cerebras", [meter], now)
-        case "mistral":
-            said = {"object": "error", "message": f"{words.split()[0].capitalize()} rate limit exceeded", "code": "1300"}
-        case "retry_after":
-            headers["retry-after"] = str(math.ceil(wait))
-            said = {"error": {"message": "Too many requests"}}
-        case "milliseconds":
-            headers["retry-after-ms"] = str(math.ceil(wait * 1000))
-            headers |= stated("milliseconds", [meter], now)
-            said = {"error": {"message": f"Rate limit reached on {words}. Limit: {limit} / min."}}
-        case "github":
-            seconds = 86400 if meter.kind.endswith("d") else 60
-            text = f"Rate limit of {limit} per {seconds}s exceeded. Please wait {math.ceil(wait)} seconds."
-            if meter.tokens:
-                text = f"The limit is {limit} tokens per minute. Please wait {math.ceil(wait)} seconds."
-            said = {"error": {"code": "RateLimitReached", "message": text}}
-        case "titled":
-            said = {"status": 429, "title": "Too Many Requests"}
-        case _:
-            return Refused(429, {"content-type": "text/plain"}, b"")
-    return Refused(429, headers, json.dumps(said).encode())
+    if dialect not in SAYINGS:
+        return Refused(429, {"content-type": "text/plain"}, b"")
+    said, headers = SAYINGS[dialect](Full(meter, wait, model, asked, now))
+    return Refused(429, {"content-type": "application/json", **headers}, json.dumps(said).encode())
+
+
+Saying = tuple[object, dict[str, str]]
+
+
+def _gemini(full: Full) -> Saying:
+    unit = "InputTokens" if full.meter.tokens else "Requests"
+    delay = f"{math.ceil(min(full.wait, 40.0))}s"
+    name = f"Generate{unit}{full.words[2]}PerProjectPerModel-FreeTier"
+    quota = {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{"quotaId": name, "quotaValue": str(full.meter.limit)}],
+    }
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    text = f"You exceeded your current quota. Please retry in {delay}."
+    return {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": text, "details": [quota, retry]}}, {}
+
+
+def _groq(full: Full) -> Saying:
+    words, short, _ = full.words
+    text = (
+        f"Rate limit reached for model `{full.model}` on {words} ({short}): Limit {full.meter.limit}, "
+        f"Used {int(full.meter.used)}, Requested {full.asked}. Please try again in {full.wait:.3f}s."
+    )
+    said = {"error": {"message": text, "type": "requests", "code": "rate_limit_exceeded"}}
+    return said, {"retry-after": str(math.ceil(full.wait))}
+
+
+def _openrouter(full: Full) -> Saying:
+    inner = {
+        "X-RateLimit-Limit": str(full.meter.limit),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": str(int((full.now + full.wait) * 1000)),
+    }
+    text = f"Rate limit exceeded: free-models-per-{'day' if full.meter.kind == 'rpd' else 'min'}."
+    return {"error": {"message": text, "code": 429, "metadata": {"headers": inner}}}, {}
+
+
+def _cohere(full: Full) -> Saying:
+    period = "month" if full.meter.kind == "rpmonth" else "minute"
+    return {"message": f"You are using a Trial key, which is limited to {full.meter.limit} API calls / {period}."}, {}
+
+
+def _cerebras(full: Full) -> Saying:
+    said = {"message": f"{full.words[0].capitalize()} limit exceeded", "code": "request_quota_exceeded"}
+    return said, stated("cerebras", [full.meter], full.now)
+
+
+def _mistral(full: Full) -> Saying:
+    message = f"{full.words[0].split()[0].capitalize()} rate limit exceeded"
+    return {"object": "error", "message": message, "code": "1300"}, {}
+
+
+def _retry_after(full: Full) -> Saying:
+    return {"error": {"message": "Too many requests"}}, {"retry-after": str(math.ceil(full.wait))}
+
+
+def _milliseconds(full: Full) -> Saying:
+    text = f"Rate limit reached on {full.words[0]}. Limit: {full.meter.limit} / min."
+    headers = {"retry-after-ms": str(math.ceil(full.wait * 1000)), **stated("milliseconds", [full.meter], full.now)}
+    return {"error": {"message": text}}, headers
+
+
+def _github(full: Full) -> Saying:
+    seconds, limit = 86400 if full.meter.kind.endswith("d") else 60, full.meter.limit
+    text = f"Rate limit of {limit} per {seconds}s exceeded. Please wait {math.ceil(full.wait)} seconds."
+    if full.meter.tokens:
+        text = f"The limit is {limit} tokens per minute. Please wait {math.ceil(full.wait)} seconds."
+    return {"error": {"code": "RateLimitReached", "message": text}}, {}
+
+
+def _titled(full: Full) -> Saying:
+    return {"status": 429, "title": "Too Many Requests"}, {}
+
+
+SAYINGS: dict[str, Callable[[Full], Saying]] = {
+    "gemini": _gemini,
+    "groq": _groq,
+    "openrouter": _openrouter,
+    "cohere": _cohere,
+    "cerebras": _cerebras,
+    "mistral": _mistral,
+    "retry_after": _retry_after,
+    "milliseconds": _milliseconds,
+    "github": _github,
+    "titled": _titled,
+}
+"""Who is not here says nothing at all."""
 
 
 def _too_large(dialect: str, meter: Meter, *, model: str, asked: int) -> Refused:
@@ -125,7 +167,8 @@ def stated(dialect: str, meters: Sequence[Meter], now: float) -> dict[str, str]:
                 _tell(told, "x-ratelimit-%-tokens", meter.limit, left, f"{reset:.2f}s")
             case "cerebras", ("rpm" | "tpm" | "rpd" | "tpd") as kind:
                 unit = "tokens" if meter.tokens else "requests"
-                _tell(told, f"x-ratelimit-%-{unit}-{'minute' if kind[2] == 'm' else 'day'}", meter.limit, left, f"{reset:.1f}")
+                period = "minute" if kind[2] == "m" else "day"
+                _tell(told, f"x-ratelimit-%-{unit}-{period}", meter.limit, left, f"{reset:.1f}")
             case "mistral", "rpm":
                 _tell(told, "x-ratelimit-%-req-minute", meter.limit, left, "")
             case "mistral", "tpm":

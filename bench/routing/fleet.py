@@ -1,4 +1,4 @@
-"""Makes fleets: thirteen free providers, a priced one and 41 models, with what is true of them and what a catalogue says.
+"""Makes fleets: 13 free providers, a priced one and 41 models, with what is true of them and what a catalogue says.
 
 Everything follows from a seed: sizes of quotas, speeds, slow spells, outages, deaths, and the catalogue's lies.
 """
@@ -86,13 +86,16 @@ class Plan:
 STRONG, MIDDLE, SMALL = (78, 92), (62, 78), (42, 62)
 QUICK, USUAL, SLOW = (0.2, 0.45), (0.5, 1.0), (1.0, 2.6)
 
+OPENROUTER = [(3, STRONG, SLOW, 60), (2, MIDDLE, USUAL, 80)]
+MISTRAL = [(2, STRONG, USUAL, 80), (2, SMALL, QUICK, 150)]
+
 # name, wire, dialect, keys, models (how many, quality, first token, speed), limits of a model, limits of an account
 HOUSES: tuple[tuple[Any, ...], ...] = (
     ("gemini", "gemini", "gemini", 1, [(2, STRONG, USUAL, 150)], {"rpm": 10, "rpd": 40, "tpm": 250_000}, {}),
     ("groq", "openai", "groq", 2, [(3, MIDDLE, QUICK, 300)], {"rpm": 30, "rpd": 1000, "tpm": 10_000}, {}),
-    ("openrouter", "openai", "openrouter", 1, [(3, STRONG, SLOW, 60), (2, MIDDLE, USUAL, 80)], {}, {"rpm": 20, "rpd": 300}),
+    ("openrouter", "openai", "openrouter", 1, OPENROUTER, {}, {"rpm": 20, "rpd": 300}),
     ("cerebras", "openai", "cerebras", 1, [(2, MIDDLE, QUICK, 900)], {"rpm": 10, "tpm": 60_000, "tpd": 1_000_000}, {}),
-    ("mistral", "openai", "mistral", 2, [(2, STRONG, USUAL, 80), (2, SMALL, QUICK, 150)], {"rpm": 30, "tpm": 500_000}, {}),
+    ("mistral", "openai", "mistral", 2, MISTRAL, {"rpm": 30, "tpm": 500_000}, {}),
     ("cohere", "openai", "cohere", 1, [(3, MIDDLE, USUAL, 70)], {"rpm": 20}, {"rpmonth": 1000}),
     ("sambanova", "openai", "github", 1, [(3, STRONG, USUAL, 200)], {"rpm": 20, "rpd": 60}, {}),
     ("nvidia", "openai", "titled", 1, [(2, STRONG, SLOW, 50), (3, MIDDLE, SLOW, 60)], {}, {"rpm": 40}),
@@ -177,7 +180,7 @@ def _brain(
 
 
 def _weather(random: Random, house: House, plan: Plan) -> None:
-    """Let a provider have its slow spells and outages: as many in five minutes as in a day, and as long in proportion."""
+    """Let a provider have its slow spells and outages: in five minutes few and short, in a day many and long."""
     if plan.calm:
         return
     day = plan.seconds > 7200
@@ -228,7 +231,8 @@ def _tell(random: Random, brain: Brain, house: House, plan: Plan) -> None:
     match brain.lie:
         case "limits":
             factor = random.choice([0.4, 2.0, 4.0])
-            brain.told["limits"] = {kind: max(round(most * factor), 1) for kind, most in (limits or brain.limits).items()}
+            true = limits or brain.limits
+            brain.told["limits"] = {kind: max(round(most * factor), 1) for kind, most in true.items()}
         case "quality":
             brain.told["quality"] = min(max(brain.quality + random.choice([-15, 15]), 5), 99)
         case "tools":

@@ -1,4 +1,4 @@
-"""Drives the real gateway through a simulated world: its router, attempt loop, health and ledger on a simulated clock."""
+"""Drives the real gateway through a simulated world: router, attempt loop, health and ledger on a simulated clock."""
 
 import tempfile
 from collections.abc import Iterator
@@ -176,6 +176,6 @@ def toml(world: World) -> str:
             if told["limits"]:
                 scope = "account" if set(house.limits) & set(told["limits"]) else "model"
                 named = ", ".join(f"{kind} = {most}" for kind, most in told["limits"].items())
-                reset = {"gemini": "America/Los_Angeles", "groq": "rolling", "cerebras": "rolling"}.get(house.name, "utc")
+                reset = ZONES.get(house.name, "utc")
                 lines.append(f'limits = {{ {named}, scope = "{scope}", reset = "{reset}" }}')
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from wallas.types.chat import ChatRequest, Media, Message, Output, Text, Tool, T
 
 FILLER = (
     "The river runs past the old mill and the road bends where the hedge begins to thin out near the chapel wall and "
-    "nobody quite remembers who planted the row of limes along it although every spring somebody asks about them again. "
+    "nobody quite remembers who planted the row of limes along it although every spring somebody asks again. "
 )
 HARD_WORDS = (
     "Prove that \\sum_{k} 1/k^2 converges and bound the tail.",
@@ -132,7 +132,15 @@ class Diary:
         for turn in range(random.choice([1, 1, 2, 3, 4])):
             output = int(random.lognormvariate(5.2, 0.6))
             before = self.add(
-                at, "chat", tokens=int(size), output=output, hard=hard, session=session, turn=turn, after=before, text=text
+                at,
+                "chat",
+                tokens=int(size),
+                output=output,
+                hard=hard,
+                session=session,
+                turn=turn,
+                after=before,
+                text=text,
             )
             size += output + random.lognormvariate(4.0, 0.6)
             at += random.uniform(8, 30)
@@ -175,7 +183,12 @@ class Diary:
             lane = number % width
             output = int(self.random.lognormvariate(3.6, 0.4))
             before[lane] = self.add(
-                at, "batch", tokens=int(self.random.uniform(150, 600)), output=output, hard=False, stream=False,
+                at,
+                "batch",
+                tokens=int(self.random.uniform(150, 600)),
+                output=output,
+                hard=False,
+                stream=False,
                 after=before[lane],
             )
 

@@ -12,7 +12,7 @@ WAIT = {True: 10.0, False: 5.0}
 
 
 class Oracle(Rule):
-    """Takes the lowest true cost: seconds to the first token and what quality lacks, at ``auto``'s own price of a point.
+    """Takes the lowest true cost: seconds to the first token and what quality lacks, at ``auto``'s price of a point.
 
     It sees every spell, failure, quota and cache as they are, and whether a request is hard.
     """

@@ -181,7 +181,7 @@ class Shuffle(Rule):
 
 
 class ByLatency(Shuffle):
-    """LiteLLM's ``latency-based-routing``: the lowest mean of the last ten times to the first token; who has none first."""
+    """LiteLLM's ``latency-based-routing``: the lowest mean of ten times to the first token; the unknown first."""
 
     def __init__(self, world: World, seed: int) -> None:
         """Know no latencies."""
@@ -208,7 +208,7 @@ class ByLatency(Shuffle):
 
 
 class ByUsage(Shuffle):
-    """LiteLLM's ``usage-based-routing-v2``: the fewest tokens this minute, among those below the configured rpm and tpm."""
+    """LiteLLM's ``usage-based-routing-v2``: the fewest tokens this minute, within the configured rpm and tpm."""
 
     def __init__(self, world: World, seed: int) -> None:
         """Begin with nothing used."""

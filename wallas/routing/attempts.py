@@ -222,8 +222,11 @@ class Attempts:
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
-            kept = self.kept_out(candidate) or doubtful(self.desk.health, candidate.model)
-            if kept is not None and (not kept.breaker or self.queue.waiting):
+            kept = self.kept_out(candidate)
+            last = not self.queue.waiting
+            if kept is None and not (last and not hops):
+                kept, last = doubtful(self.desk.health, candidate.model), False
+            if kept is not None and not (kept.breaker and last):
                 self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
                 return candidate

@@ -23,7 +23,7 @@ from wallas.types.chat import ChatRequest
 
 N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
 KIN = 6
-TOOL_LOOP = 2.0
+TOOL_LOOP = 3.0
 """How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 NO_EFFECT = frozenset({"online"})

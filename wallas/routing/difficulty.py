@@ -13,7 +13,7 @@ LOOKED_AT = 4000
 LEVELS = (0.2, 0.25, 0.3, 0.4)
 """Seconds that a point of quality is worth, from the easiest to the hardest."""
 SPARING = (2.0, 1.5, 1.0, 0.5)
-"""How much a quota that runs low keeps a request away, from the easiest to the hardest: scarce ones are for hard ones."""
+"""How much a quota that runs low keeps a request away, from easy to hard: what is scarce is for hard ones."""
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):

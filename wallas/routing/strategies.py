@@ -70,8 +70,8 @@ SPEED = {"groq": 300.0, "cerebras": 900.0, "sambanova": 200.0, "gemini": 150.0, 
 USUAL_FIRST_TOKEN = 1.0
 USUAL_SPEED = 60.0
 USUAL_OUTPUT = 400
-FELT_OUTPUT = 100
-"""Tokens whose time counts: who reads along feels the first lines, not the last (bench/routing: all 400 cost quality)."""
+FELT_OUTPUT = 50
+"""Tokens whose time counts: who reads along feels the first lines, not the last (bench/routing: 400 cost quality)."""
 FAILURE_SECONDS = 3.0
 BEST_QUALITY = 100.0
 AUXILIARY_REQUESTS = 100
