@@ -50,7 +50,7 @@ class Figures:
         self.limited += counts.limited
         self.paid += counts.paid
         self.exhausted = max(self.exhausted, counts.exhausted)
-        self.dead = max(self.dead, *counts.dead.values(), 0) if counts.dead else self.dead
+        self.dead = max([self.dead, *counts.dead.values()])
         for one in results:
             self.attempts += one.attempts
             self.outcomes[one.outcome] = self.outcomes.get(one.outcome, 0) + (not one.served)
@@ -65,6 +65,16 @@ class Figures:
                 self.hard.append(one.brain.quality)
             if one.first is not None:
                 self.firsts.append(one.first)
+
+    def take(self, other: "Figures") -> None:
+        """Take in what was achieved elsewhere."""
+        for name in ("requests", "served", "attempts", "limited", "paid", "turns", "hits"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("firsts", "quality", "hard"):
+            getattr(self, name).extend(getattr(other, name))
+        self.dead, self.exhausted = max(self.dead, other.dead), max(self.exhausted, other.exhausted)
+        for outcome, count in other.outcomes.items():
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
 
     def first(self, share: float) -> float:
         """Return the seconds within which this share of the streams had a first token."""

@@ -48,12 +48,11 @@ def gateway(world: World, seed: int) -> Strategy:
 STRATEGIES: dict[str, Callable[[World, int], Strategy]] = {"wallas": gateway, **RIVALS, **ORACLES}
 
 
-def run(scenario: Scenario, seed: int, strategy: str, figures: Figures, *, only_hard: bool = False) -> list[Result]:
+def run(scenario: Scenario, seed: int, strategy: str, figures: Figures) -> list[Result]:
     """Let one rule serve one seed's requests; add what it made of them to ``figures``."""
     clock = Clock()
     world = World(fleet(seed, scenario.plan), clock, seed)
     jobs = WORKLOADS[scenario.workload](seed)
-    jobs = [job for job in jobs if job.hard or not only_hard]
     results: list[Result] = []
     with simulated(clock):
         made = STRATEGIES[strategy](world, seed)
