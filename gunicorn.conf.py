@@ -13,7 +13,7 @@ _settings = master.configure()
 
 bind = master.bind(_settings)
 pythonpath = str(ROOT)
-worker_class = "gthread"
+worker_class = master.worker_class(_settings)
 workers = _settings.workers
 threads = _settings.threads
 worker_connections = master.connections(_settings, files=master.raise_file_limit())

@@ -8,18 +8,29 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 say() { printf 'test.sh: %s\n' "$*" >&2; }
 
-need_postgres() {
-    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
-    command -v postgres >/dev/null && command -v initdb >/dev/null && return
-    say "installing with apt-get: postgresql"
-    local sudo=()
+# Debian's packages of the programs that tests run for real, by the command that tells whether they are here.
+declare -A programs=(
+    [tesseract]="tesseract-ocr tesseract-ocr-eng tesseract-ocr-osd"
+    [espeak-ng]="espeak-ng"
+    [ffmpeg]="ffmpeg"
+)
+
+need_programs() {
+    local missing=() sudo=() command
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || { command -v postgres && command -v initdb; } >/dev/null ||
+        missing+=(postgresql)
+    for command in "${!programs[@]}"; do
+        command -v "$command" >/dev/null || read -ra missing <<<"${missing[*]} ${programs[$command]}"
+    done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    say "installing with apt-get: ${missing[*]}"
     [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-    # Only the programs: the tests start a server of their own.
+    # Only PostgreSQL's programs: the tests start a server of their own.
     "${sudo[@]}" mkdir -p /etc/postgresql-common/createcluster.d
     echo "create_main_cluster = false" |
         "${sudo[@]}" tee /etc/postgresql-common/createcluster.d/wallas-tests.conf >/dev/null
     "${sudo[@]}" apt-get update -q >/dev/null </dev/null
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql >/dev/null </dev/null
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null </dev/null
 }
 
 need_packages() {
@@ -33,7 +44,7 @@ need_packages() {
 
 ./start.sh --install-only </dev/null
 need_packages
-need_postgres
+need_programs
 
 if [ "${1:-}" = "--golden" ]; then
     export WALLAS_GOLDEN=1

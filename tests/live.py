@@ -80,8 +80,16 @@ def environment(folder: Path, port: int, more: Mapping[str, str]) -> dict[str, s
         "WALLAS_PORT": str(port),
         "WALLAS_DATABASE_URL": f"sqlite:///{folder / 'wallas.sqlite'}",
         "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
+        "WALLAS_CATALOG": "off",
+        **chosen_worker(),
         **more,
     }
+
+
+def chosen_worker() -> dict[str, str]:
+    """Return the setting for the worker class that these tests shall run on: WALLAS_TEST_WORKER_CLASS names it."""
+    name = os.environ.get("WALLAS_TEST_WORKER_CLASS")
+    return {"WALLAS_WORKER_CLASS": name} if name else {}
 
 
 @contextlib.contextmanager

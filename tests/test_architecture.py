@@ -9,7 +9,7 @@ from wallas.settings import ROOT
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"types", "errors", "settings", "version", "grace", "ids"}),
-    frozenset({"codecs", "transport", "models", "storage"}),
+    frozenset({"codecs", "transport", "models", "storage", "server"}),
     frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),
@@ -26,14 +26,19 @@ NEIGHBOURS = {
     ("types", "errors"),
     ("health", "quota"),
     ("service", "master"),
+    ("providers", "content"),
 }
-"""(who, whom) that the plan allows beside the layers; the last checks and migrates the database as the master does."""
+"""(who, whom) that the plan allows beside the layers.
+
+The service checks and migrates the database as the master does; programs of this machine are providers that run
+guarded children.
+"""
 
 TOP = frozenset({"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile"})
 """Wires things together: these know each other."""
 
 FLASK_ONLY = frozenset({"blueprints", "app"})
-SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs"})
+SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs", "refresh"})
 SANS_IO = frozenset({"codecs", "types"})
 
 

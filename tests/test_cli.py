@@ -152,6 +152,12 @@ def test_the_doctor_fails_for_a_damaged_database_and_a_port_that_is_taken(wallas
 def test_models_of_the_running_server_are_listed(wallas, gateway):
     assert wallas("models", "groq", "--free") == (0, "auto\ngroq/m\n", "")
     assert gateway == ["/v1/models?search=groq&pricing=free"]
+    status, shown, _ = wallas(
+        "models", "--long", "--capability", "tools", "--capability", "vision", "--context-min", "9"
+    )
+    assert status == 0 and shown.splitlines()[0].split()[:3] == ["id", "state", "context"]
+    assert gateway[1:] == ["/v1/models?capability=tools&capability=vision&context_min=9"]
+    assert wallas("models", "--free", "--paid")[0] == 2
 
 
 def test_an_answer_is_printed_as_it_comes_and_the_clients_key_is_sent(wallas, gateway):

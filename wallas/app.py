@@ -28,6 +28,12 @@ BLUEPRINTS = (
     "fork",
     "usage",
     "files",
+    "ocr",
+    "search",
+    "speech",
+    "transcription",
+    "images",
+    "judging",
 )
 
 

@@ -32,6 +32,8 @@ BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
+GONE_MODELS = 2
+GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
 ODDS_HALF_LIFE = 600.0
 FINDING_SECONDS = 0.5
@@ -135,12 +137,17 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
+<<<<<<< HEAD
         self.speeds = Speeds()
         self.doubts = Doubts()
         self.finding: dict[Place, float] = {}
         """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()
         """Where a limit was met and no first token has come since."""
+=======
+        self.gone: dict[str, set[str]] = {}
+        """The models that each provider said are gone, since it last answered."""
+>>>>>>> main
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -159,12 +166,12 @@ class Health:
         found: Rest | None = None
         for scope in (
             place,
-            Place(provider, model),
-            Place(provider, ANY, key),
-            Place(provider, FREE if free else PAID, key),
-            Place(provider),
+            (provider, model, ANY),
+            (provider, ANY, key),
+            (provider, FREE if free else PAID, key),
+            (provider, ANY, ANY),
         ):
-            rest = self.rests.get(scope)
+            rest = self.rests.get(scope)  # type: ignore[call-overload]  # plain tuples are equal, and quicker to make
             if rest is not None and rest.until > now:
                 found = rest if found is None else _longer(found, rest)
         if found is None and self.finding and now - self.finding.get(place, -FINDING_MOST) < FINDING_MOST:
@@ -186,9 +193,13 @@ class Health:
         """
         now = self.clock()
         with self.lock:
+<<<<<<< HEAD
             self.doubts.cleared(place[:2], place.provider)
             self.limited.discard(place)
             self.finding.pop(place, None)
+=======
+            self.gone.pop(place.provider, None)
+>>>>>>> main
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
@@ -231,6 +242,8 @@ class Health:
                 until = now + self._rest_seconds(where, circuit, error, now)
                 for one in self._shared(where) if scope is Scope.ACCOUNT else (where,):
                     self._rest(one, until, error.kind, breaker=False)
+            if error.kind is FailureKind.MODEL_GONE:
+                self._gone(place, error, now)
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
@@ -345,6 +358,14 @@ class Health:
             seconds = max(seconds, self._spread(min(BREAKER_REST * breaker.opened, BREAKER_MOST)))
         if seconds > 0:
             self._rest(where, now + seconds, error.kind, breaker=True)
+
+    def _gone(self, place: Place, error: ProviderError, now: float) -> None:
+        """Rest a provider of which nothing is there any more: two models in a row, and no word of any model."""
+        gone = self.gone.setdefault(place.provider, set())
+        if "model" not in error.message.lower():
+            gone.add(place.model)
+        if len(gone) >= GONE_MODELS:
+            self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:
         recent = [good for at, good in breaker.recent if now - at <= BREAKER_WINDOW]

@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -27,6 +28,9 @@ from wallas.storage.file import HEAD, StorageError, check_database, is_sqlite, s
 
 STOP_SECONDS = 30
 """Streams that are open at a stop have this long; systemd's TimeoutStopSec is longer."""
+
+CONNECTIONS = 2048
+"""Clients of one worker of our own at once."""
 
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG: starting again would not help, so systemd does not try."""
@@ -75,9 +79,20 @@ def raise_file_limit() -> int:
     return 1 << 20 if soft == resource.RLIM_INFINITY else soft
 
 
+def worker_class(settings: Settings) -> str:
+    """Return gunicorn's `worker_class`: our own where this system has epoll, unless the settings want gthread."""
+    if settings.worker_class == "gthread" or not hasattr(select, "epoll"):
+        return "gthread"
+    return "wallas.server.Worker"
+
+
 def connections(settings: Settings, *, files: int) -> int:
-    """Return how many client connections a worker takes: each may need two more sockets towards providers."""
-    return max(settings.threads + 1, min(settings.threads + 8, (files - 256) // 3))
+    """Return how many client connections a worker takes: each may need two more sockets towards providers.
+
+    On gthread a stream holds a thread, so more connections would wait unseen.
+    """
+    most = settings.threads + 8 if worker_class(settings) == "gthread" else CONNECTIONS
+    return max(settings.threads + 1, min(most, (files - 256) // 3))
 
 
 def temporary_folder() -> str | None:

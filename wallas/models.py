@@ -71,6 +71,8 @@ class RequestRow(Base):
     reasoning_tokens: Mapped[int | None] = mapped_column(BigInteger)
     estimated: Mapped[bool] = mapped_column(Boolean)
     cost: Mapped[float | None] = mapped_column(Float)
+    client_id: Mapped[str | None] = mapped_column(String(32))
+    """Who asked: an id made of the key that the client showed."""
 
     __table_args__ = (
         Index("requests_started_at", "started_at"),
@@ -102,6 +104,10 @@ class AttemptRow(Base):
     reasoning_tokens: Mapped[int | None] = mapped_column(BigInteger)
     estimated: Mapped[bool] = mapped_column(Boolean)
     cost: Mapped[float | None] = mapped_column(Float)
+    said_model: Mapped[str | None] = mapped_column(String(200))
+    """The model that the answer names, where that is not the one that was asked."""
+    client_id: Mapped[str | None] = mapped_column(String(32))
+    """Who asked: an id made of the key that the client showed."""
 
     __table_args__ = (
         Index("attempts_started_at", "started_at"),
@@ -250,3 +256,27 @@ class QuotaRow(Base):
     updated_at: Mapped[float] = mapped_column(Float)
 
     __table_args__ = (Index("quota_updated_at", "updated_at"),)
+
+
+class FindingRow(Base):
+    """What answers and refusals have shown of a model at a provider (`wallas/catalog/findings.py`).
+
+    ``key_id`` is `*` where it holds for every key; ``times`` 0 says that it is over.
+    """
+
+    __tablename__ = "findings"
+
+    provider: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    address: Mapped[str] = mapped_column(String(16))
+    """Stands for the base address at which it was seen."""
+    status: Mapped[int | None] = mapped_column(Integer)
+    said: Mapped[str] = mapped_column(String(200))
+    began_at: Mapped[float] = mapped_column(Float)
+    seen_at: Mapped[float] = mapped_column(Float)
+    times: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = (Index("findings_updated_at", "updated_at"),)

@@ -1,19 +1,16 @@
 """One worker's gateway, put together: database, health, catalog, providers, router and the jobs beside them."""
 
 import logging
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from wallas import demo, grace
-from wallas.catalog.build import build
-from wallas.catalog.listing import Listing
-from wallas.catalog.snapshot import Catalog
+from wallas.catalog.findings import OTHER
+from wallas.content.fetch import Fetcher
+from wallas.content.library import Library
 from wallas.health import Health
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
@@ -21,11 +18,13 @@ from wallas.media.store import Limits as MediaLimits
 from wallas.media.store import MediaStore
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
-from wallas.providers.registry import provider_rows, provider_terms, providers
+from wallas.providers.registry import provider_rows, providers
 from wallas.quota.authority import DatabaseAuthority, worker_name
 from wallas.quota.clocks import ZONES
 from wallas.quota.ledger import Ledger
 from wallas.quota.spool import Spool
+from wallas.refresh import Upkeep, state_shown
+from wallas.refresh_public import LOOK_SECONDS, PublicCatalogue
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
@@ -37,22 +36,22 @@ from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
 from wallas.storage.file import StorageError, check_database, is_sqlite
 from wallas.storage.leader import Lease
-from wallas.storage.model_lists import StoredModels, load_models, save_models
 from wallas.storage.prune import prune
 from wallas.storage.responses import delete_response
 from wallas.storage.usage import load_usage
 from wallas.storage.writer import Writer
 from wallas.transport import Transport
 
+if TYPE_CHECKING:
+    from wallas.integrations.search.engine import SearchEngine
+
 log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
-ASK_SECONDS = 60.0
+PROBES_SECONDS = 3600.0
+"""How often it is looked who has not been heard of for a day."""
 LATE_SECONDS = 1.0
 """A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
-
-STAMP_SECONDS = 60.0
-"""How late a list may be committed after it was stamped, and still be taken up by the other workers."""
 
 
 def siblings(providers: Mapping[str, Provider]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -68,6 +67,8 @@ class Pace(NamedTuple):
     """How often a worker does what nobody waits for, in seconds; tests are quicker."""
 
     refresh_delay: float = 2.0
+    catalogue_delay: float = 30.0
+    probes_delay: float = 900.0
     lists: float = SELDOM_SECONDS
     lease: float = LEASE_SECONDS
     renew: float = RENEW_SECONDS
@@ -102,22 +103,35 @@ class Service:
             never_rest=[name for name, one in self.providers.items() if one.never_rest],
             siblings=siblings(self.providers),
         )
+        reads = settings.catalog and self.fleet is None
+        public = PublicCatalogue(settings.catalog_url, self.engine, self.transport) if reads else None
+        self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local, public=public)
         self.sharing = HealthSharing(
-            self.health, self.engine, self.writer, seldom=self.take_in_lists, seldom_seconds=pace.lists
+            self.health,
+            self.engine,
+            self.writer,
+            beside=self.upkeep.share,
+            seldom=self.upkeep.take_in_lists,
+            seldom_seconds=pace.lists,
         )
         self.quota = QuotaSharing(self._ledger(self.health.never_rest))
-        self.stamps: dict[str, float] = {}
-        self.unsaved: dict[str, Listing] = {}
-        self.asked: dict[str, float] = {}
-        self.asking = threading.Lock()
+        self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
             settings,
-            catalog=self.catalog(),
+            catalog=self.upkeep.catalog(),
             providers=self.providers,
-            desk=Desk(health=self.health, ledger=self.quota.ledger, journal=self.journal, ending=grace.seconds_left),
+            desk=Desk(
+                health=self.health,
+                ledger=self.quota.ledger,
+                journal=self.journal,
+                findings=self.upkeep.findings,
+                ending=grace.seconds_left,
+            ),
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
-            discover=self.discover,
+            discover=self.upkeep.discover,
+            library=self.library,
         )
+        self.upkeep.take = self.router.reload
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
 
@@ -140,6 +154,13 @@ class Service:
         authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
         return Ledger(authority, spool=spool, never_rest=never_rest)
 
+    @cached_property
+    def search(self) -> "SearchEngine":
+        """Return what searches the web, made when it is first needed."""
+        from wallas.integrations.search.engine import SearchEngine
+
+        return SearchEngine(self.settings, transport=self.transport, health=self.health, ledger=self.quota.ledger)
+
     def quota_rows(self) -> Mapping[str, Any]:
         """Return how the windows of all usable providers stand, as all workers together know it."""
         from wallas.quota.rows import merged, rows
@@ -149,14 +170,30 @@ class Service:
             for key in self.providers[model.provider].keys if model.provider in self.providers else ():
                 ledger.seat(model, key)
         ledger.tick()
-        return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
+        named = [*self.providers, *(self.search.providers() if "search" in self.__dict__ else ())]
+        return {"data": rows(ledger, named), "merged": merged(ledger)}
 
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:
             return []
-        refresh = Job("refresh", self.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay)
+        refresh = Job(
+            "refresh", self.upkeep.refresh, self.settings.model_refresh_seconds, delay=self.pace.refresh_delay
+        )
         quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
-        return [refresh, quota, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        public = Job("catalogue", self.upkeep.refresh_public, LOOK_SECONDS, delay=self.pace.catalogue_delay)
+        jobs = [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        if self.settings.probes:
+            jobs.append(Job("probes", self.probe, PROBES_SECONDS, delay=self.pace.probes_delay))
+        return jobs
+
+    def probe(self) -> None:
+        """Ask for one token whoever has not been heard of for a day."""
+        from wallas.refresh_probes import Probes
+
+        upkeep = self.upkeep
+        Probes(
+            self.engine, self.providers, self.router.desk, catalog=lambda: upkeep.base, findings=upkeep.findings
+        ).run()
 
     def ask_quota(self) -> None:
         """Ask the providers that tell it what is left of their keys' quota."""
@@ -166,73 +203,6 @@ class Service:
         """Delete what has had its time, rows first, then the bytes that no row has any more."""
         prune(self.engine)
         self.media.sweep()
-
-    def catalog(self) -> Catalog:
-        """Return a snapshot of what is shipped, what the providers' lists last said, and what the user wrote."""
-        rows = self._stored_lists()
-        self.stamps = {row.provider: row.fetched_at for row in rows}
-        listings = [Listing.parse(msgspec.json.decode(row.models)) for row in rows]
-        listings = [self.unsaved.get(listing.provider, listing) for listing in listings]
-        known = {listing.provider for listing in listings}
-        listings += [listing for name, listing in self.unsaved.items() if name not in known]
-        return build(
-            providers=self.settings.providers, listings=listings, terms=provider_terms(self.settings, self.providers)
-        )
-
-    def _stored_lists(self) -> list[StoredModels]:
-        try:
-            return load_models(self.engine)
-        except SQLAlchemyError as error:
-            log.warning("no stored model lists, the database does not answer: %s", type(error).__name__)
-            return []
-
-    def refresh(self) -> None:
-        """Ask every provider that can be used for its list; keep the old one of whoever does not answer."""
-        self._fetch_lists(self.providers)
-
-    def _fetch_lists(self, providers: Mapping[str, Provider]) -> None:
-        from wallas.catalog.refresh import refresh
-
-        before = {row.provider: row.models for row in self._stored_lists()}
-
-        def store(provider: str, listing: Listing) -> None:
-            old = before.get(provider)
-            if old is not None and not providers[provider].row.local:
-                listing = listing.after(Listing.parse(msgspec.json.decode(old)))
-            try:
-                save_models(self.engine, provider, msgspec.json.encode(listing.plain()))
-                self.unsaved.pop(provider, None)
-            except SQLAlchemyError as error:
-                log.warning("the model list of %s is kept in memory only: %s", provider, type(error).__name__)
-                self.unsaved[provider] = listing
-
-        refresh(providers, store)
-        self.router.reload(self.catalog())
-
-    def discover(self, name: str) -> bool:
-        """Look for a model that nobody here knows at the one provider that may have it; return whether to read again.
-
-        A list asked for less than a minute ago is not asked for anew.
-        """
-        provider = "ollama" if self.local.has(name) else name.partition("/")[0].partition(":")[0]
-        with self.asking:
-            now = time.monotonic()
-            if provider not in self.providers or now - self.asked.get(provider, -ASK_SECONDS) < ASK_SECONDS:
-                return False
-            self.asked[provider] = now
-            try:
-                self._fetch_lists({provider: self.providers[provider]})
-            except SQLAlchemyError as error:
-                log.warning("no look at the models of %s: %s", provider, type(error).__name__)
-                return False
-            return True
-
-    def take_in_lists(self) -> None:
-        """Take up the lists that another worker has fetched meanwhile."""
-        newest = max(self.stamps.values(), default=0.0)
-        rows = load_models(self.engine, since=newest - STAMP_SECONDS)
-        if any(self.stamps.get(row.provider) != row.fetched_at for row in rows):
-            self.router.reload(self.catalog())
 
     def trouble(self) -> dict[str, object]:
         """Return what does not work at the moment and what it has cost so far; nothing while all is well."""
@@ -248,7 +218,17 @@ class Service:
 
     def provider_rows(self) -> Sequence[dict[str, Any]]:
         """Return what is known of every provider, configured or not."""
-        return provider_rows(self.settings, self.providers)
+        rows, evidence = provider_rows(self.settings, self.providers), self.upkeep.evidence()
+        return [row | state_shown(row, evidence.get(row["id"], [])) for row in rows]
+
+    def answered_as(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return by `provider/model` in whose name another model lately answered, and how often that was seen."""
+        found = (finding for findings in self.upkeep.evidence().values() for finding in findings)
+        return {
+            f"{one.provider}/{one.model}": {"answered_as": one.said, "answered_as_times": one.times}
+            for one in found
+            if one.kind == OTHER
+        }
 
     def load_circuits(self) -> Sequence[Any]:
         """Return the circuits of all workers."""
@@ -271,6 +251,7 @@ class Service:
         self.sharing.close()
         self.quota.close()
         self.writer.close()
+        self.library.close()
         self.transport.close()
         if self.fleet is not None:
             self.fleet.close()

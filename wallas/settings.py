@@ -11,6 +11,7 @@ from wallas.settings_env import Variables, read_env
 from wallas.settings_toml import Tables, read_toml
 from wallas.settings_values import (
     CAPABILITIES,
+    CATALOG_URL,
     LIMIT_WORDS,
     ROOT,
     Key,
@@ -55,6 +56,8 @@ NAMES = {
     "WALLAS_PORT",
     "WALLAS_WORKERS",
     "WALLAS_THREADS",
+    "WALLAS_WORKER_CLASS",
+    "WALLAS_TEST_WORKER_CLASS",
     "WALLAS_DATABASE_URL",
     "WALLAS_ALLOW_PAID",
     "WALLAS_REQUEST_TIMEOUT_SECONDS",
@@ -66,6 +69,8 @@ NAMES = {
     "WALLAS_DEMO",
     "WALLAS_ALLOW_ANON",
     "WALLAS_PROBES",
+    "WALLAS_CATALOG",
+    "WALLAS_CATALOG_URL",
     "WALLAS_KEYLESS",
     "WALLAS_AUXILIARY",
     "WALLAS_CONFIG",
@@ -73,9 +78,12 @@ NAMES = {
     "WALLAS_FILE_MB",
     "WALLAS_FILES_MB",
     "WALLAS_MEDIA_HOURS",
+    "WALLAS_WHISPER_MODELS",
     "WALLAS_GOLDEN",
 }
-"""All WALLAS_ variables that something reads; GOLDEN is the tests'."""
+"""All WALLAS_ variables that something reads; GOLDEN and TEST_WORKER_CLASS are the tests'."""
+
+WORKER_CLASSES = ("wallas", "gthread")
 
 YEAR = 365 * 86400
 
@@ -131,6 +139,7 @@ def build(
         port=port,
         workers=variables.number("WALLAS_WORKERS", 1, low=1, high=128),
         threads=variables.number("WALLAS_THREADS", 64, low=2, high=4096),
+        worker_class=variables.text("WALLAS_WORKER_CLASS") or "gthread",
         instance=instance,
         database_url=variables.text("WALLAS_DATABASE_URL") or f"sqlite:///{file}",
         proxy_api_key=proxy_key,
@@ -143,12 +152,15 @@ def build(
         fetch_hosts=variables.list("WALLAS_FETCH_HOSTS"),
         demo=demo,
         allow_anon=variables.switch("WALLAS_ALLOW_ANON", False),
-        probes=variables.switch("WALLAS_PROBES", False),
+        probes=variables.switch("WALLAS_PROBES", True),
+        catalog=variables.switch("WALLAS_CATALOG", True),
+        catalog_url=catalog_url(variables),
         keyless=variables.switch("WALLAS_KEYLESS", True),
         auxiliary=variables.switch("WALLAS_AUXILIARY", True),
         file_megabytes=variables.number("WALLAS_FILE_MB", 512, low=1, high=100_000),
         files_megabytes=variables.number("WALLAS_FILES_MB", 10240, low=1, high=100_000_000),
         media_hours=variables.number("WALLAS_MEDIA_HOURS", 24, low=1, high=24 * 366),
+        whisper_models=Path(models).expanduser() if (models := variables.text("WALLAS_WHISPER_MODELS")) else None,
         ollama_upstream=(variables.text("OLLAMA_UPSTREAM") or "http://localhost:11434").rstrip("/"),
         ollama_version=variables.text("WALLAS_OLLAMA_VERSION") or "0.12.0",
         https_proxy=variables.text("HTTPS_PROXY") or variables.text("https_proxy"),
@@ -166,6 +178,14 @@ def build(
         config_file=config,
         warnings=tuple(warnings),
     )
+
+
+def catalog_url(variables: Variables) -> str:
+    """Return where the public catalogue is."""
+    url = variables.text("WALLAS_CATALOG_URL")
+    if url is not None:
+        check_url(url, variables.where("WALLAS_CATALOG_URL"))
+    return url or CATALOG_URL
 
 
 def read_base_urls(variables: Variables, *, port: int, warnings: list[str]) -> dict[str, str]:
@@ -213,6 +233,9 @@ def check_values(settings: Settings, variables: Variables) -> None:
     if not all(part.isdigit() for part in settings.ollama_version.split(".")):
         name = variables.where("WALLAS_OLLAMA_VERSION")
         raise SettingsError(f"{name}: {settings.ollama_version[:40]!r} is not a numeric version such as 0.12.0")
+    if settings.worker_class not in WORKER_CLASSES:
+        name = variables.where("WALLAS_WORKER_CLASS")
+        raise SettingsError(f"{name}: {settings.worker_class[:40]!r} is none of {', '.join(WORKER_CLASSES)}")
     if settings.ssl_cert_file and not Path(settings.ssl_cert_file).is_file():
         raise SettingsError(f"{variables.where('SSL_CERT_FILE')}: there is no file {settings.ssl_cert_file}")
     scheme = settings.database_url.partition(":")[0]

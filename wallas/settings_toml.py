@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -91,6 +92,8 @@ class ModelTable(Table, frozen=True):
     free: bool | None = None
     quality: float | None = None
     trains_on_data: bool | None = None
+    status: Literal["working", "trial", "paid", "retired", "unverified"] | None = None
+    retires_on: date | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 
@@ -209,6 +212,8 @@ def model(table: ModelTable, where: str) -> ModelSettings:
         free=table.free,
         quality=table.quality,
         trains_on_data=table.trains_on_data,
+        status=table.status,
+        retires_on=None if table.retires_on is None else table.retires_on.isoformat(),
         aliases=table.aliases,
         dimensions=table.dimensions,
     )

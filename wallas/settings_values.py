@@ -42,6 +42,9 @@ CAPABILITIES = frozenset(
 """The words for what a model can do, the same everywhere (catalog, `wallas.toml`, `/v1/models?capability=`)."""
 
 
+CATALOG_URL = "https://models.dev/api.json"
+
+
 class SettingsError(WallasError):
     """A setting is wrong. The message names the file or variable, the table and the key, and never shows a secret."""
 
@@ -174,6 +177,8 @@ class ModelSettings:
     free: bool | None = None
     quality: float | None = None
     trains_on_data: bool | None = None
+    status: str | None = None
+    retires_on: str | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 
@@ -212,6 +217,8 @@ class Settings:
     port: int = 8001
     workers: int = 1
     threads: int = 64
+    worker_class: str = "gthread"
+    """``wallas``, the worker of our own, or ``gthread``."""
     instance: Path
     database_url: str = field(repr=False)
     proxy_api_key: Secret | None = None
@@ -225,7 +232,10 @@ class Settings:
     """Hosts, `host` or `host:port`, from which files are fetched though their addresses be private."""
     demo: bool = False
     allow_anon: bool = False
-    probes: bool = False
+    probes: bool = True
+    catalog: bool = True
+    """Whether the public catalogue is read."""
+    catalog_url: str = CATALOG_URL
     keyless: bool = True
     """Whether providers that need no key are used."""
     auxiliary: bool = True
@@ -235,6 +245,8 @@ class Settings:
     """What all files of one client key may have."""
     media_hours: int = 24
     """How long pictures, sound and films are kept that were made here."""
+    whisper_models: Path | None = None
+    """Where Whisper's models lie; None: in `instance/whisper`."""
     ollama_upstream: str = "http://localhost:11434"
     ollama_version: str = "0.12.0"
     https_proxy: str | None = field(default=None, repr=False)

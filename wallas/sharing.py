@@ -30,10 +30,15 @@ class HealthSharing:
         engine: Engine,
         writer: Writer,
         *,
+        beside: Callable[[], object] = lambda: None,
         seldom: Callable[[], object] = lambda: None,
         seldom_seconds: float = SELDOM_SECONDS,
     ) -> None:
-        """Start sharing; what an earlier run knew is taken in at once. ``seldom`` is called every half minute."""
+        """Start sharing; what an earlier run knew is taken in at once.
+
+        ``beside`` is called at every tick, ``seldom`` every half minute: what else is shared in this thread.
+        """
+        self.beside = beside
         self.health = health
         self.engine = engine
         self.writer = writer
@@ -58,6 +63,7 @@ class HealthSharing:
         self.news.set()
         self.thread.join(2)
         self.tell()
+        self._guarded(self.beside)
 
     def tell(self) -> None:
         """Hand what is new to the writer."""
@@ -100,6 +106,7 @@ class HealthSharing:
             if now >= tick:
                 tick = now + TICK_SECONDS
                 self._guarded(self.take_in)
+                self._guarded(self.beside)
             if now >= seldom + self.seldom_seconds:
                 seldom = now
                 self._guarded(self.seldom)

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import NoReturn
@@ -42,6 +42,7 @@ class Body:
         self.reused = reused
         self.heard = time.monotonic()
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.ended = False
         self.bytes_read = 0
         self.status: int | None = None
@@ -156,6 +157,8 @@ class Body:
             sock, self._sock = self._sock, None
         if sock is None:
             return
+        if self.let_go is not None:
+            self.let_go()
         if self.ended and self._whole and self._answer.keep_alive and self.failed is None:
             self._transport._put_back(self._target, sock)
         else:
@@ -172,6 +175,8 @@ class Body:
             sock, self._sock = self._sock, None
             if sock is None:
                 return
+            if self.let_go is not None:
+                self.let_go()
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             sock.close()

@@ -74,13 +74,14 @@ def fleet(candidates: int, *, seed: int = 1) -> tuple[list[Model], dict[str, Any
 
 
 def _model(provider: str, id: str, some: random.Random) -> Model:
+    shared = int(provider[1:]) % 5 == 4
     able = {"chat", "json_object"} | {word for word in ("tools", "vision", "reasoning") if some.random() < 0.7}
     limits = Limits(
-        rpm=some.choice((5, 15, 30, 60)),
-        rpd=some.choice((20, 200, 1000, 14400)),
-        tpm=some.choice((8000, 250_000, None)),
-        scope=some.choice(("model", "model", "account")),
-        reset=some.choice(("utc", "rolling", "America/Los_Angeles")),
+        rpm=600 if shared else some.choice((5, 15, 30, 60)),
+        rpd=5000 if shared else some.choice((20, 200, 1000, 14400)),
+        tpm=None if shared else some.choice((8000, 250_000, None)),
+        scope="account" if shared else "model",
+        reset=("utc", "rolling", "America/Los_Angeles")[int(provider[1:]) % 3],
         source="bench",
     )
     quality = some.uniform(20, 95)
@@ -139,7 +140,7 @@ def spend(at: Router, part: float, *, seed: int = 2) -> None:
                     break
                 ledger.settle(taken, input=TOKENS, output=100, alive=True)
             if some.random() < 0.1:
-                health.learn(Place(model.provider, model.id, key.id), seconds=600, reason="server", breaker=False)
+                health.learn(Place(model.provider, model.id, key.id), seconds=600.0, reason="server", breaker=False)
     ledger.tick()
 
 

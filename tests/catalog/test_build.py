@@ -172,9 +172,9 @@ def test_building_is_quick_enough_to_be_done_at_every_change():
     models = [Model(provider=f"p{n % 7}", id=f"family-{n}-instruct", free=True) for n in range(3000)]
     lists = [listing(f"p{n}", *(model for model in models if model.provider == f"p{n}")) for n in range(7)]
     build(listings=lists, today=DAY)
-    start = time.perf_counter()
+    start = time.thread_time()
     build(listings=lists, today=DAY)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
 
 
 def test_lookups_find_ids_aliases_names_and_neighbours():

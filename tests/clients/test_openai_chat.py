@@ -119,12 +119,27 @@ def test_several_answers_at_once(client: OpenAI, fleet: Fleet) -> None:
     assert fleet.one.requests[0]["n"] == 2
 
 
-def test_several_answers_are_refused_where_nobody_gives_them(client: OpenAI, fleet: Fleet) -> None:
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="anthropic-cohere", messages=HELLO, n=2)
-    assert caught.value.param == "n"
-    assert caught.value.response.headers["x-should-retry"] == "false"
-    assert fleet.one.requests == fleet.two.requests == []
+@pytest.mark.parametrize("stream", [True, False])
+def test_several_answers_from_who_gives_one_at_a_time(client: OpenAI, fleet: Fleet, stream: bool) -> None:
+    for words in ("No. 0", "No. 1", "No. 2"):
+        fleet.one.will(usage(11, 3), say(words))
+    made = client.chat.completions.create(
+        model="anthropic-cohere",
+        messages=HELLO,
+        n=3,
+        stream=stream,
+        **({"stream_options": {"include_usage": True}} if stream else {}),
+    )
+    said = ["", "", ""]
+    if stream:
+        for chunk in made:
+            for choice in chunk.choices:
+                said[choice.index] += choice.delta.content or ""
+            spent = chunk.usage
+    else:
+        said, spent = [choice.message.content for choice in made.choices], made.usage
+    assert sorted(said) == ["No. 0", "No. 1", "No. 2"]
+    assert (spent.prompt_tokens, spent.completion_tokens) == (33, 9)
 
 
 def test_log_probabilities(client: OpenAI, fleet: Fleet) -> None:

@@ -19,6 +19,7 @@ from wallas.codecs import ollama
 from wallas.codecs.plain import PlainDecoder, PlainEncoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import BLAMELESS, Health
+from wallas.providers.row import Row
 from wallas.quota.ledger import Ledger
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Candidate
@@ -207,6 +208,7 @@ class Player:
         self.name = name
         self.kind = wire
         self.wire = WIRES[wire][0]
+        self.row = Row(name=name, label=name, base_url="http://127.0.0.1:9", wire=self.wire)
         self.scripts = list(scripts)
         self.asked: list[ChatRequest] = []
         self.bodies: list[PlayedBody] = []

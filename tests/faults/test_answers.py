@@ -117,14 +117,10 @@ def test_U50_a_filter_in_mid_stream_ends_the_answer(gateway: Gateway, protocol: 
     assert complaint(answer, protocol, reason=due) is None
 
 
-def test_U55_one_answer_where_two_were_asked_for_is_passed_over(gateway: Gateway) -> None:
+def test_U55_one_answer_where_two_were_asked_for_is_filled_up(gateway: Gateway) -> None:
     one, two = gateway.provider(), gateway.provider(kind="steady")
     one.will(say(TALE))
-    choices = [
-        {"index": number, "message": {"role": "assistant", "content": TALE}, "finish_reason": "stop"}
-        for number in range(2)
-    ]
-    two.will(status(200, {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}))
+    one.will(say(TALE))
     spoken = PROTOCOLS["openai"]
     counting = type(spoken)(
         **vars(spoken) | {"plain": lambda body: spoken.plain(body | {"choices": body["choices"][:1]})}
@@ -132,14 +128,21 @@ def test_U55_one_answer_where_two_were_asked_for_is_passed_over(gateway: Gateway
     body = {**spoken.body(), "model": one.model, "models": [two.model], "n": 2}
     answer = gateway.call(counting, "/v1/chat/completions", body, stream=False)
     assert len(json.loads(answer.data)["choices"]) == 2
-    assert gateway.attempts(answer) == [(one.name, "unusable"), (two.name, "ok")]
+    assert gateway.attempts(answer) == [(one.name, "ok"), (one.name, "ok")]
+    assert "n" not in one.requests[1].json and not two.requests
 
 
-def test_U55_a_wire_without_several_answers_is_refused_by_name(gateway: Gateway) -> None:
+def test_U55_a_wire_without_several_answers_is_asked_for_each(gateway: Gateway) -> None:
     one = gateway.provider("anthropic")
-    answer = gateway.ask(one, body={"n": 2}, stream=False)
-    assert (answer.status, answer.error["param"]) == (400, "n")
-    assert not one.requests
+    one.will(say(TALE))
+    one.will(say(TALE))
+    spoken = PROTOCOLS["openai"]
+    body = {**spoken.body(), "model": one.model, "n": 2, "stream": True}
+    answer = gateway.call(spoken, "/v1/chat/completions", body, stream=True)
+    assert answer.status == 200 and answer.error is None and len(one.requests) == 2
+    told = [json.loads(line[6:]) for line in answer.data.splitlines() if line.startswith(b"data: {")]
+    rows = [row for chunk in told for row in chunk["choices"]]
+    assert {row["index"] for row in rows if row["finish_reason"]} == {0, 1}
 
 
 USAGES: dict[str, tuple[list[Any], tuple[int | None, int | None]]] = {

@@ -12,32 +12,39 @@ from wallas.providers.registry import (
     providers,
     rows,
 )
+from wallas.providers.row import PROGRAM
 from wallas.settings import ProviderSettings, SettingsError, load_settings, make_key
 from wallas.transport import Transport
 
 
 @pytest.fixture
 def made(tmp_path):
-    """Return a function that makes providers of environment variables and a ``wallas.toml``."""
+    """Return a function that makes the services of environment variables and a ``wallas.toml``."""
 
     def make(environ=None, toml="", **options):
         if toml:
             (tmp_path / "wallas.toml").write_text(toml)
         settings = load_settings(environ or {}, directory=tmp_path)
-        return settings, providers(settings, Transport(), **options)
+        usable = providers(settings, Transport(), **options)
+        return settings, {name: one for name, one in usable.items() if not one.row.program}
 
     return make
 
 
+def services(usable):
+    return {name for name, provider in usable.items() if provider.wire != PROGRAM}
+
+
 def test_without_any_key_the_keyless_ones_and_the_local_daemon_are_there(made):
     _, usable = made()
-    assert set(usable) == {"ollama", "kilo", "ovhcloud", "llm7"}
-    assert all(provider.headers(provider.keys[0]).keys().isdisjoint({"Authorization"}) for provider in usable.values())
+    assert services(usable) == {"ollama", "kilo", "ovhcloud", "llm7"}
+    asked = [usable[name] for name in services(usable)]
+    assert all(provider.headers(provider.keys[0]).keys().isdisjoint({"Authorization"}) for provider in asked)
 
 
 def test_keyless_services_elsewhere_can_be_left_out(made):
     _, usable = made(keyless=False)
-    assert set(usable) == {"ollama"}
+    assert services(usable) == {"ollama"}
 
 
 def test_the_demo_uses_nobody_but_its_fleet(tmp_path):
@@ -49,7 +56,7 @@ def test_a_key_makes_a_provider_usable_and_every_name_of_it_is_read_in_order(mad
     _, usable = made(
         {"GEMINI_API_KEY": "g1", "GOOGLE_API_KEY": "g2", "HF_TOKEN": "hf_1", "CO_API_KEY": "co1"}, keyless=False
     )
-    assert set(usable) == {"ollama", "gemini", "huggingface", "cohere"}
+    assert services(usable) == {"ollama", "gemini", "huggingface", "cohere"}
     assert [key.secret.reveal() for key in usable["gemini"].keys] == ["g1", "g2"]
 
 
@@ -121,7 +128,7 @@ def test_addresses_are_taken_with_and_without_their_version(wire, given, made_of
 
 def test_an_engine_on_this_machine_is_used_once_it_is_named(made):
     _, usable = made({"LLAMACPP_BASE_URL": "http://127.0.0.1:8080/v1"}, keyless=False)
-    assert set(usable) == {"ollama", "llamacpp"}
+    assert services(usable) == {"ollama", "llamacpp"}
     _, usable = made({}, "[providers.vllm]\nfree = true\n", keyless=False)
     assert usable["vllm"].base_url == "http://localhost:8000/v1"
 

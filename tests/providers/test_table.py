@@ -13,8 +13,8 @@ from wallas.codecs import WIRES as CODECS
 from wallas.codecs import codec
 from wallas.providers.lists import READERS
 from wallas.providers.quirks import EFFORTS, QUIRKS
-from wallas.providers.registry import ADAPTERS, BY_NAME, ROWS
-from wallas.providers.row import OWN
+from wallas.providers.registry import ADAPTERS, BY_NAME, PROGRAM_ADAPTERS, ROWS
+from wallas.providers.row import OWN, PROGRAM
 from wallas.providers.rows_further import FURTHER
 from wallas.settings import CAPABILITIES
 
@@ -60,6 +60,9 @@ def test_names_and_addresses_are_well_formed(row):
 
 
 def test_its_wire_adapter_list_format_and_quirks_exist(row):
+    if row.wire == PROGRAM:
+        assert row.name in PROGRAM_ADAPTERS and row.needs and row.install and not row.chats
+        return
     assert row.wire == OWN or (row.wire in CODECS and row.wire in ADAPTERS and row.wire == codec(row.wire).WIRE)
     assert row.list_format in READERS
     assert set(row.quirks) <= set(QUIRKS)

@@ -8,6 +8,7 @@ from wallas.catalog.entries import Model
 from wallas.codecs.plain import PlainDecoder, PlainEncoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
+from wallas.providers.row import Row
 from wallas.quota.ledger import Ledger
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Candidate
@@ -64,6 +65,7 @@ class ScriptedProvider:
     def __init__(self, name: str, wire: str, *scripts: Any) -> None:
         self.name = name
         self.wire = wire
+        self.row = Row(name=name, label=name, base_url="http://127.0.0.1:9", wire=wire)
         self.scripts = list(scripts)
         self.requests: list[ChatRequest] = []
         self.bodies: list[ScriptedBody] = []

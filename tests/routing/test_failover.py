@@ -25,7 +25,8 @@ from tests.routing.scenes import (
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, ask, candidate
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.health import Place
-from wallas.routing.attempts import CONTINUATIONS, MOST_ATTEMPTS
+from wallas.routing.attempts import CONTINUATIONS
+from wallas.routing.queue import MOST_ATTEMPTS, MOST_HOPS
 from wallas.types.chat import (
     Message,
     Output,
@@ -289,7 +290,7 @@ def test_what_goes_wrong_behind_a_whole_answer_is_no_fault():
     assert scene.words == TALE and scene.outcomes == ["ok"]
 
 
-@pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": 1}, {"modalities": ("text", "audio")}])
+@pytest.mark.parametrize("fields", [{"logprobs": 1}, {"modalities": ("text", "audio")}])
 def test_what_cannot_be_continued_ends_honestly(fields):
     second = provider("two")
     scene = Scene(ask(**fields), provider("one", broken()), second)
@@ -417,15 +418,15 @@ def test_a_plain_request_ends_in_one_honest_error():
     assert scene.error["type"] == "rate_limit_error"
 
 
-def test_fewer_answers_than_asked_for_cannot_be_used():
+def test_far_fewer_answers_than_asked_for_cannot_be_used():
     scene = Scene(
-        ask(stream=False, n=2),
+        ask(stream=False, n=20),
         candidate(ScriptedProvider("one", "openai_chat", whole(text(), wire="openai_chat"))),
-        candidate(ScriptedProvider("two", "openai_chat", whole(text(n=2), wire="openai_chat"))),
+        candidate(ScriptedProvider("two", "openai_chat", whole(text(n=20), wire="openai_chat"))),
         wire="openai_chat",
     )
     scene.play()
-    assert scene.outcomes == ["unusable", "ok"] and len(scene.heard.choices) == 2
+    assert scene.outcomes == ["unusable", "ok"] and len(scene.heard.choices) == 20
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -583,6 +584,21 @@ def test_there_are_at_most_four_attempts():
     scene.play()
     assert len(scene.outcomes) == MOST_ATTEMPTS and asked_of(many[MOST_ATTEMPTS]) == []
     assert scene.status == 529 and scene.error["type"] == "overloaded_error"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_who_turns_out_to_be_dead_takes_none_of_a_requests_attempts(status):
+    dead = [provider(f"p{number}", refusal(status)) for number in range(5)]
+    scene = Scene(ask(), *dead, provider("last", streamed(text())))
+    scene.play()
+    assert len(scene.outcomes) == 6 and scene.outcomes[-1] == "ok" and scene.words == TALE
+
+
+def test_there_is_an_end_to_meeting_the_dead():
+    dead = [provider(f"p{number}", refusal(404)) for number in range(MOST_HOPS + 2)]
+    scene = Scene(ask(), *dead)
+    scene.play()
+    assert scene.outcomes == ["model_gone"] * MOST_HOPS and scene.status == 529
 
 
 def test_the_last_one_is_asked_once_more_after_a_pause():

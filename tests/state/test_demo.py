@@ -158,3 +158,9 @@ def test_the_command_serves_the_demo(tmp_path):
     finally:
         command.kill()
         process.stdout.close()
+
+
+def test_several_answers_are_had_from_members_that_give_one(demo):
+    body = {"model": "auto", "messages": MESSAGES, "n": 2}
+    answer = call(demo, "POST", "/v1/chat/completions", body, STEADY)
+    assert answer.status == 200 and [choice["index"] for choice in answer["choices"]] == [0, 1]

@@ -1,12 +1,16 @@
 """What the gateway tells of itself: its providers, its health, its statistics, whether it is up."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, current_app
 
 from wallas.blueprints.listing import usable, virtual
 from wallas.blueprints.respond import json_response, router
+from wallas.catalog.entries import Model
+from wallas.providers.row import PROGRAM
 from wallas.routing.strategies import PROFILE_ALIASES
 from wallas.version import VERSION
 
@@ -18,18 +22,23 @@ def service() -> Any:
     return current_app.extensions["wallas"]
 
 
+def services() -> int:
+    """Return how many providers can be asked; programs of this machine that only speak or read do not count."""
+    return sum(provider.row.wire != PROGRAM for provider in router().providers.values())
+
+
 @bp.get("/health")
 def health() -> Response:
     """Say that this worker answers, and what of it does not work."""
     told = service().trouble()
     state = {"status": "degraded" if "trouble" in told else "ok", "version": VERSION}
-    return json_response(state | {"providers": len(router().providers)} | told)
+    return json_response(state | {"providers": services()} | told)
 
 
 @bp.get("/health/ready")
 def ready() -> Response:
     """Say whether requests can be served: 200 with a provider, 503 without."""
-    count = len(router().providers)
+    count = services()
     return json_response({"ready": count > 0, "providers": count}, 200 if count else 503)
 
 
@@ -37,11 +46,24 @@ def ready() -> Response:
 def providers() -> Response:
     """List every provider that is known, configured or not; keys are counted, never shown."""
     here = router()
-    counts: dict[str, int] = {}
-    for model in here.catalog.models:
-        counts[model.provider] = counts.get(model.provider, 0) + (model.status != "retired")
-    rows = [row | {"models": counts.get(str(row["id"]), 0)} for row in service().provider_rows()]
+    known = here.catalog.by_provider
+    rows = [row | offered(known.get(str(row["id"]), ()), row) for row in service().provider_rows()]
     return json_response({"object": "list", "data": rows, "total": len(rows)})
+
+
+def offered(models: Sequence[Model], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a provider's models add to its row: how many are in which state, what they can, who retires next."""
+    states = Counter(model.status for model in models)
+    days = sorted(model.retires_on for model in models if model.retires_on and model.status != "retired")
+    can = {word for model in models if model.status != "retired" for word in model.capabilities}
+    return {
+        "models": sum(states.values()) - states["retired"],
+        "free_models": sum(model.free for model in models if model.status != "retired"),
+        "states": dict(sorted(states.items())),
+        "missing": sum(model.missing_since is not None for model in models),
+        "capabilities": sorted(can | set(row["capabilities"])),
+        "next_retirement": days[0] if days else None,
+    }
 
 
 @bp.get("/v1/capabilities/summary")
@@ -59,6 +81,7 @@ def capabilities() -> Response:
         {
             "total": len(models),
             "by_provider": by_provider,
+            "by_status": dict(sorted(Counter(model.status for model in models).items())),
             "by_pricing": {"free": free, "paid": len(models) - free},
             "by_capability": by_capability,
             "virtual_models": [
@@ -81,7 +104,9 @@ def stats() -> Response:
     """Tell what happened at every (provider, model), in all workers, since the database was made."""
     service().sharing.tell()
     service().writer.flush(1.0)
-    return json_response({"circuits": circuits(service().load_circuits(), now=time.time())})
+    told = circuits(service().load_circuits(), now=time.time())
+    others = service().answered_as()
+    return json_response({"circuits": [row | others.get(row["key"], {}) for row in told]})
 
 
 def circuits(rows: Any, *, now: float) -> list[dict[str, Any]]:

@@ -1,15 +1,15 @@
 """The model list in the shape that the caller's protocol wants, with the surface's filters."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from flask import Blueprint, Request, Response, request
 
 from wallas import codecs
 from wallas.blueprints.respond import json_response, router, wire_asked
 from wallas.catalog.build import LIMIT_NAMES
-from wallas.catalog.entries import Model
+from wallas.catalog.entries import Model, Price, Status
 from wallas.errors import BadRequest
 from wallas.health import Place
 from wallas.routing.strategies import PROFILE_ALIASES, PROFILES
@@ -21,7 +21,7 @@ Row: TypeAlias = tuple[str, Model | None]
 """One row of a list: a name, and the model of it; None for a virtual model."""
 
 LIMIT_MOST = 5000
-FILTERS = frozenset({"pricing", "capability", "provider", "modality", "search", "context_min"})
+FILTERS = frozenset({"pricing", "capability", "provider", "modality", "status", "search", "context_min"})
 """Parameters that ask for some models only: virtual ones, which stand for many, are then left out."""
 EPOCH = "2026-01-01"
 SORTS: dict[str, Callable[[Model], Any]] = {
@@ -41,7 +41,7 @@ def models() -> Response:
     """List what can be called here."""
     shape = _shape()
     named = [] if request.args.keys() & FILTERS else [(name, None) for name in virtual()]
-    rows: list[Row] = [*named, *((model.key, model) for model in filtered(usable(), request))]
+    rows: list[Row] = [*named, *((model.key, model) for model in filtered(listed(request), request))]
     if shape == codecs.ANTHROPIC:
         return json_response(anthropic_page(rows, request))
     if shape == codecs.GEMINI:
@@ -87,13 +87,33 @@ def model(name: str) -> Response:
     asked = router().names.read(name)
     known = asked.models[0] if asked.models else None
     rows = {codecs.ANTHROPIC: anthropic_row, codecs.GEMINI: gemini_row}
-    return json_response(rows.get(_shape(), openai_row)(name, known))
+    return json_response(rows.get(_shape(), described)(name, known))
+
+
+def described(name: str, model: Model | None) -> dict[str, Any]:
+    """Return a row of OpenAI's list with who says each fact, when, and how far that is believed."""
+    row = openai_row(name, model)
+    if model is None:
+        return row
+    facts = {
+        fact: {"source": origin.source, "date": origin.date or None, "confidence": origin.confidence}
+        for fact, origin in model.facts().items()
+    }
+    return row | {"facts": facts}
 
 
 def usable() -> list[Model]:
     """Return the models of all usable providers that are not retired."""
     here = router()
     return [model for model in here.catalog.models if model.provider in here.providers and model.status != "retired"]
+
+
+def listed(asked: Request) -> list[Model]:
+    """Return the models that a list is made of: those that can be called, or the retired ones if they are asked for."""
+    if asked.args.get("status") != "retired":
+        return usable()
+    here = router()
+    return [model for model in here.catalog.models if model.provider in here.providers]
 
 
 def virtual() -> list[str]:
@@ -105,10 +125,7 @@ def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
     """Return the models that the query's filters leave; raise BadRequest naming a filter it cannot read."""
     args = asked.args
     tests: list[Callable[[Model], bool]] = []
-    pricing = args.get("pricing")
-    if pricing is not None:
-        if pricing not in ("free", "paid"):
-            raise BadRequest("pricing: expected free or paid", param="pricing")
+    if (pricing := choice(asked, "pricing", ("free", "paid"))) is not None:
         tests.append(lambda model: model.free == (pricing == "free"))
     wanted = {word for value in args.getlist("capability") for word in value.split(",") if word}
     if unknown := wanted - CAPABILITIES - {"free"}:
@@ -119,11 +136,10 @@ def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
     providers = {word for value in args.getlist("provider") for word in value.split(",") if word}
     if providers:
         tests.append(lambda model: model.provider in providers)
-    modality = args.get("modality")
-    if modality is not None:
-        if modality not in MODALITIES:
-            raise BadRequest(f"modality: expected one of {', '.join(MODALITIES)}", param="modality")
+    if (modality := choice(asked, "modality", MODALITIES)) is not None:
         tests.append(lambda model: MODALITIES[modality] in model.capabilities)
+    if (status := choice(asked, "status", get_args(Status))) is not None:
+        tests.append(lambda model: model.status == status)
     search = args.get("search", "").lower()[:200]
     if search:
         tests.append(lambda model: search in model.key.lower())
@@ -131,11 +147,16 @@ def filtered(models: Iterable[Model], asked: Request) -> Sequence[Model]:
     if least:
         tests.append(lambda model: (model.context or 0) >= least)
     found = [model for model in models if all(test(model) for test in tests)]
-    sort = args.get("sort", "id")
-    if sort not in SORTS:
-        raise BadRequest(f"sort: expected one of {', '.join(SORTS)}", param="sort")
-    found.sort(key=SORTS[sort])
+    found.sort(key=SORTS[choice(asked, "sort", SORTS) or "id"])
     return found
+
+
+def choice(asked: Request, name: str, words: Collection[str]) -> str | None:
+    """Return the word that a filter of the query says, None without it; raise BadRequest for another word."""
+    said = asked.args.get(name)
+    if said is not None and said not in words:
+        raise BadRequest(f"{name}: expected {' or '.join(words)}", param=name)
+    return said
 
 
 def number(asked: Request, name: str, default: int) -> int:
@@ -171,7 +192,7 @@ def openai_row(name: str, model: Model | None) -> dict[str, Any]:
             "max_output_tokens": model.max_output,
             "capabilities": sorted(model.capabilities),
             "modalities": {"input": inputs(model), "output": outputs(model)},
-            "pricing": {"input": price.input, "output": price.output} if price else None,
+            "pricing": pricing(price) if price else None,
             "free": model.free,
             "status": model.status,
             "retires_on": model.retires_on,
@@ -179,13 +200,24 @@ def openai_row(name: str, model: Model | None) -> dict[str, Any]:
             "limits": limits(model),
             "quality": model.quality,
             "trains_on_data": model.trains_on_data,
+            "released": model.released,
+            "knowledge": model.knowledge,
             "guessed": sorted(model.guessed),
             "source": model.source,
             "date": model.date,
+            "confidence": model.confidence,
+            "note": model.note or None,
             "latency_ms": latency(circuit.circuits, model),
         }
         | _simulated()
     )
+
+
+def pricing(price: Price) -> dict[str, Any]:
+    """Return a price in USD per million tokens, and per unit where it has one; what is not known is left out."""
+    told: dict[str, Any] = {"input": price.input, "output": price.output}
+    more = {name: getattr(price, name) for name in ("cache_read", "cache_write", "unit", "per")}
+    return told | {name: value for name, value in more.items() if value is not None}
 
 
 def _simulated() -> dict[str, Any]:

@@ -19,7 +19,20 @@ from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest, ChatResponse, Reasoning
 
 ANTHROPIC_DOWN = 529
-OPENAI_PATHS = ("/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings")
+OPENAI_PATHS = (
+    "/v1/chat/",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/files",
+    "/v1/audio/",
+    "/v1/tts",
+    "/v1/images/",
+    "/v1/videos",
+    "/v1/moderations",
+    "/v1/rerank",
+    "/v2/rerank",
+)
 """Paths that are OpenAI's alone, whatever headers come with them."""
 SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})
 """Wires whose ``encode_response`` takes the request it answers."""

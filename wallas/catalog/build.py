@@ -1,20 +1,34 @@
 """Makes a snapshot from what the package ships, what providers listed, and what the user says: the later wins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date as Date
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Price
-from wallas.catalog.families import DATA, fits, traits
-from wallas.catalog.listing import MODEL_ID, Listing
+from wallas.catalog.entries import KIND_CAPABILITY, KINDS, Entry, Limits, Model, Origin, Price
+from wallas.catalog.families import DATA, fits, prior_origin, traits
+from wallas.catalog.listing import MODEL_ID, RETIRED_DAYS, Listing
+from wallas.catalog.public import Filler, Public
 from wallas.catalog.snapshot import Catalog
 from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
 _LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data")
-_USER_SAYS = ("kind", "context", "max_output", "free", "quality", "trains_on_data", "dimensions")
+_USER_SAYS = (
+    "kind",
+    "context",
+    "max_output",
+    "free",
+    "quality",
+    "trains_on_data",
+    "dimensions",
+    "status",
+    "retires_on",
+)
+
+
+USER = "wallas.toml"
 
 
 class ModelFile(msgspec.Struct, frozen=True):
@@ -29,7 +43,6 @@ class LimitLine(Limits, frozen=True, kw_only=True):
 
     provider: str
     match: str
-    confidence: str = ""
     note: str = ""
 
 
@@ -51,6 +64,8 @@ class Terms(Entry, frozen=True, kw_only=True):
     trains_on_data: bool | None = None
     offers: frozenset[str] = frozenset()
     retired: bool = False
+    lists: bool = True
+    """Whether it tells itself which models it has."""
     moved: bool = False
     """It is not where the package knows it: what is shipped of its models and limits may be another service's."""
 
@@ -84,7 +99,9 @@ def with_priors(model: Model) -> Model:
     if model.kind != "chat":
         return model
     known = traits(model.id)
-    return msgspec.structs.replace(model, quality=known.quality, coding=known.coding)
+    return msgspec.structs.replace(
+        model, quality=known.quality, coding=known.coding, origins=model.origins_with(("quality",), prior_origin())
+    )
 
 
 def build(
@@ -92,12 +109,14 @@ def build(
     providers: Mapping[str, ProviderSettings] | None = None,
     listings: Iterable[Listing] = (),
     terms: Mapping[str, Terms] | None = None,
+    public: Public | None = None,
     today: str | None = None,
 ) -> Catalog:
     """Return a snapshot of everything known.
 
     ``listings`` are the stored lists, ``providers`` the user's tables,
-    ``terms`` the facts of the provider table. ``today`` (``YYYY-MM-DD``)
+    ``terms`` the facts of the provider table; a ``public`` catalogue fills
+    what nobody else has said. ``today`` (``YYYY-MM-DD``)
     decides which retirement dates have passed; default: the machine's day.
     """
     day = today or Date.today().isoformat()
@@ -107,12 +126,17 @@ def build(
     models = {model.key: model for model in builtin_models() if model.provider not in told}
     for listing in listings:
         merge_listing(models, listing, terms.get(listing.provider, Terms()))
+    filler = Filler(public)
+    filler.fill(models, lists=lambda name: (said := terms.get(name, Terms())).lists or said.moved)
     models = {
         key: finished(model, terms.get(model.provider, Terms()), day, shipped=model.provider not in told)
         for key, model in models.items()
     }
     for name, table in tables.items():
         merge_table(models, name, table, terms.get(name, Terms()), day)
+        for said in table.models:
+            key = f"{name}/{said.id}"
+            models[key] = filler.filled(models[key])
     return Catalog(models.values())
 
 
@@ -125,10 +149,11 @@ def merge_listing(models: dict[str, Model], listing: Listing, terms: Terms) -> N
     for model in listing.models:
         known_model = models.get(model.key)
         if model.missing_since is not None:
-            gone = known_model or discovered(model, terms)
+            gone = known_model or discovered(model, terms, listing.date)
             models[model.key] = msgspec.structs.replace(gone, missing_since=model.missing_since)
         else:
-            models[model.key] = refreshed(known_model, model, listing.date) if known_model else discovered(model, terms)
+            fresh = refreshed(known_model, model, listing.date) if known_model else None
+            models[model.key] = fresh or discovered(model, terms, listing.date)
 
 
 def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
@@ -144,17 +169,28 @@ def refreshed(known: Model, listed: Model, listed_on: str) -> Model:
         said["free"] = listed.free
     if known.retires_on is not None and known.retires_on <= listed_on and "retires_on" not in said:
         said |= {"retires_on": None, "status": "working"}  # its day has passed, and it is still there
-    aliases = tuple(dict.fromkeys((*known.aliases, *listed.aliases)))
     return msgspec.structs.replace(
-        known, **said, aliases=aliases, missing_since=None, source=listed.source, date=listed.date
+        known,
+        **said,
+        aliases=tuple(dict.fromkeys((*known.aliases, *listed.aliases))),
+        missing_since=None,
+        source=listed.source,
+        date=listed_on,
+        confidence="high",
+        origins=others(known, (*said, "limits", "status")),
     )
+
+
+def others(known: Model, said: Collection[str]) -> tuple[tuple[str, Origin], ...]:
+    """Return who said those facts of a model that somebody else does not say now."""
+    return tuple((fact, origin) for fact, origin in known.facts().items() if fact not in said)
 
 
 SILENT = frozenset({"prefill", "parallel_tools", "logprobs", "json_object", "json_schema"})
 """Capabilities that lists rarely name: their absence from one says nothing."""
 
 
-def discovered(model: Model, terms: Terms) -> Model:
+def discovered(model: Model, terms: Terms, listed_on: str) -> Model:
     """Return a model known only from a list, its gaps filled by its family; what was filled is in ``guessed``."""
     guessed = set(model.guessed)
     said: dict[str, Any] = {}
@@ -171,7 +207,14 @@ def discovered(model: Model, terms: Terms) -> Model:
         said["capabilities"] = frozenset({KIND_CAPABILITY[model.kind]})
     if model.trains_on_data is None:
         said["trains_on_data"] = terms.trains_on_data
-    return msgspec.structs.replace(model, **said, guessed=frozenset(guessed))
+    return msgspec.structs.replace(
+        model,
+        **said,
+        guessed=frozenset(guessed),
+        date=model.date or listed_on,
+        confidence="high",
+        origins=model.origins_with([fact for fact in said if fact in guessed], prior_origin()),
+    )
 
 
 def finished(model: Model, terms: Terms, day: str, *, shipped: bool = True) -> Model:
@@ -182,18 +225,26 @@ def finished(model: Model, terms: Terms, day: str, *, shipped: bool = True) -> M
     free = said.get("free", model.free)
     if shipped and free and model.limits is None:
         said["limits"] = free_limits(model.provider, model.id)
-    if model.status == "retired" or terms.retired or (model.retires_on is not None and model.retires_on <= day):
+    passed = model.retires_on is not None and model.retires_on <= day
+    if model.status == "retired" or terms.retired or passed or is_long_gone(model, day):
         said["status"] = "retired"
     elif not free and model.status == "working":
         said["status"] = "paid"
     return msgspec.structs.replace(model, **said) if said else model
 
 
+def is_long_gone(model: Model, day: str) -> bool:
+    """Return whether the provider's own list has been without a model for so long that it is not coming back."""
+    if model.missing_since is None:
+        return False
+    return (Date.fromisoformat(day) - Date.fromisoformat(model.missing_since)).days >= RETIRED_DAYS
+
+
 def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, terms: Terms, day: str) -> None:
     """Lay a user's ``[providers.NAME]`` table over all else; raise SettingsError for words that mean nothing."""
     for said in table.models:
         key = f"{name}/{said.id}"
-        models[key] = overridden(models.get(key), name, said, terms)
+        models[key] = overridden(models.get(key), name, said, terms, day)
     for key, model in models.items():
         if model.provider != name:
             continue
@@ -206,7 +257,7 @@ def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, te
         models[key] = msgspec.structs.replace(model, **changes) if changes else model
 
 
-def overridden(known: Model | None, provider: str, said: ModelSettings, terms: Terms) -> Model:
+def overridden(known: Model | None, provider: str, said: ModelSettings, terms: Terms, day: str) -> Model:
     """Return a model as the user's table has it, over what was known of it."""
     where = f"wallas.toml: [[providers.{provider}.models]] {said.id!r}"
     if not MODEL_ID.fullmatch(said.id):
@@ -216,7 +267,7 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
     wrong = sorted(set(said.capabilities or ()) - CAPABILITIES)
     if wrong:
         raise SettingsError(f"{where}: capabilities has the unknown {wrong[0]!r}")
-    fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms)  # type: ignore[arg-type]
+    fresh = discovered(Model(provider=provider, id=said.id, kind=said.kind or "chat"), terms, "")  # type: ignore[arg-type]
     base = known or fresh
     kind = kind_told(said, base.kind)
     changes: dict[str, Any] = {name: value for name in _USER_SAYS if (value := getattr(said, name)) is not None}
@@ -233,15 +284,26 @@ def overridden(known: Model | None, provider: str, said: ModelSettings, terms: T
     free = changes.get("free", terms.free if terms.free is not None else base.free)
     if said.free is None and said.price is not None:
         free = price_of(said.price).zero or free
-    guessed = base.guessed - frozenset(changes)
+    ended = said.retires_on is not None and said.retires_on <= day
+    changes = {"status": "retired" if ended else "working"} | changes | {"free": free}
+    fixed = said_fields(said)
     return msgspec.structs.replace(
         base,
-        **(changes | {"free": free}),
-        status="working",
+        **changes,
         missing_since=None,
-        guessed=guessed,
-        source="wallas.toml",
-        date=base.date,
+        guessed=base.guessed - frozenset(changes),
+        fixed=fixed,
+        source=USER,
+        date=day,
+        confidence="high",
+        origins=others(base, (*fixed, "limits", "status", "free")),
+    )
+
+
+def said_fields(said: ModelSettings) -> frozenset[str]:
+    """Return the fields of a model that the user wrote down."""
+    return frozenset(
+        name for name in (*_USER_SAYS, "capabilities", "limits", "price") if getattr(said, name) is not None
     )
 
 
@@ -258,10 +320,12 @@ def kind_told(said: ModelSettings, known: str) -> str:
 def limits_of(said: LimitSettings) -> Limits:
     """Return the limits that a user wrote down."""
     values = {name: value for name in LIMIT_NAMES if (value := getattr(said, name)) is not None}
-    return Limits(**values, source="wallas.toml")
+    return Limits(**values, source=USER, confidence="high")
 
 
-LIMIT_NAMES = tuple(field.name for field in msgspec.structs.fields(Limits) if field.name not in ("source", "date"))
+LIMIT_NAMES = tuple(
+    field.name for field in msgspec.structs.fields(Limits) if field.name not in ("source", "date", "confidence")
+)
 
 
 def price_of(said: PriceSettings) -> Price:

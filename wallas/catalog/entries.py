@@ -1,5 +1,6 @@
 """One model at one provider, as data: what it can do, what it costs, what it may use, and who said so when."""
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
@@ -82,14 +83,42 @@ class Limits(Entry, frozen=True, kw_only=True, rename=LIMIT_WORDS):
     reset: str = "rolling"
     source: str = ""
     date: str = ""
+    confidence: Confidence = "medium"
+
+
+class Origin(Entry, frozen=True):
+    """Who says something, when (``YYYY-MM-DD``, or less of it), and how far that is believed."""
+
+    source: str
+    date: str = ""
+    confidence: Confidence = "medium"
+
+
+FACTS = (
+    "status",
+    "free",
+    "price",
+    "limits",
+    "capabilities",
+    "context",
+    "max_output",
+    "quality",
+    "retires_on",
+    "trains_on_data",
+    "released",
+    "knowledge",
+)
+"""Fields of a model of which is told who says so."""
 
 
 class Model(Entry, frozen=True, kw_only=True):
     """A model at a provider. ``id`` is the provider's own; None is "not known".
 
     ``guessed`` names the fields that nobody said: they follow from the
-    family that the id looks like. ``missing_since`` is the day on which the
-    provider's own list no longer had it; it is kept, for lists lag.
+    family that the id looks like, or from the same model elsewhere.
+    ``missing_since`` is the day on which the provider's own list no longer
+    had it; it is kept, for lists lag. ``source``, ``date`` and ``confidence``
+    hold for every fact that ``origins`` does not name.
     """
 
     provider: str
@@ -109,10 +138,31 @@ class Model(Entry, frozen=True, kw_only=True):
     trains_on_data: bool | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
+    released: str | None = None
+    knowledge: str | None = None
     guessed: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
+    """Fields that the user wrote down: nothing that is found later changes them."""
     source: str = ""
     date: str = ""
+    confidence: Confidence = "medium"
+    origins: tuple[tuple[str, Origin], ...] = ()
     note: str = ""
+
+    def origin(self, fact: str) -> Origin:
+        """Return who says a fact of this model."""
+        if fact == "limits" and self.limits is not None:
+            return Origin(source=self.limits.source, date=self.limits.date, confidence=self.limits.confidence)
+        return dict(self.origins).get(fact) or Origin(source=self.source, date=self.date, confidence=self.confidence)
+
+    def facts(self) -> dict[str, Origin]:
+        """Return who says each thing that is known of this model."""
+        empty: tuple[object, ...] = (None, frozenset())
+        return {fact: self.origin(fact) for fact in FACTS if getattr(self, fact) not in empty}
+
+    def origins_with(self, facts: Iterable[str], origin: Origin) -> tuple[tuple[str, Origin], ...]:
+        """Return ``origins`` as they are once somebody says these facts too."""
+        return tuple((dict(self.origins) | dict.fromkeys(facts, origin)).items())
 
     @property
     def key(self) -> str:

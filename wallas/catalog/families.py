@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wallas.catalog.entries import UNKNOWN_QUALITY
+from wallas.catalog.entries import UNKNOWN_QUALITY, Origin
 from wallas.catalog.names import billions, normal_name
 
 DATA = Path(__file__).parent / "data"
@@ -50,9 +50,19 @@ class Traits(NamedTuple):
 
 
 @cache
+def _file() -> Families:
+    return msgspec.json.decode((DATA / "families.json").read_bytes(), type=Families)
+
+
+@cache
 def _table() -> tuple[tuple[tuple[str, ...], Family], ...]:
-    data = msgspec.json.decode((DATA / "families.json").read_bytes(), type=Families)
-    return tuple((tuple(family.match.split("*")), family) for family in data.families)
+    return tuple((tuple(family.match.split("*")), family) for family in _file().families)
+
+
+@cache
+def prior_origin() -> Origin:
+    """Return who says what a family lets one expect."""
+    return Origin(source=f"family: {_file().source}", date=_file().date, confidence="low")
 
 
 def fits(name: str, pieces: tuple[str, ...]) -> bool:

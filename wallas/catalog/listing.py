@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date as Date
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +9,7 @@ import msgspec
 from wallas.catalog.entries import Entry, Model
 
 MODELS_MOST = 5000
-FORGET_DAYS = 30
+RETIRED_DAYS = 30
 MODEL_ID = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
 """No space, quote, bracket or letter beyond ASCII: an id goes into URLs, log lines and pages unescaped."""
 
@@ -26,19 +24,23 @@ class Listing(Entry, frozen=True, kw_only=True):
     def after(self, old: "Listing | None") -> "Listing":
         """Return this list with the models that the one before had and this one lacks, marked with the day.
 
-        Lists lag and lose rows for an hour, so nothing is forgotten before FORGET_DAYS have passed.
+        Lists lag and lose rows for an hour, so nothing is forgotten; only after RETIRED_DAYS is it retired.
         """
         if old is None:
             return self
         named = {model.id for model in self.models}
-        limit = (Date.fromisoformat(self.date) - timedelta(days=FORGET_DAYS)).isoformat()
         gone = (
             msgspec.structs.replace(model, missing_since=model.missing_since or self.date)
             for model in old.models
             if model.id not in named
         )
-        kept = tuple(model for model in gone if (model.missing_since or "") >= limit)
+        kept = sorted(gone, key=lambda model: model.missing_since or "", reverse=True)
         return msgspec.structs.replace(self, models=(*self.models, *kept)[:MODELS_MOST])
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Return the ids that the list itself had, without those that it once had."""
+        return frozenset(model.id for model in self.models if model.missing_since is None)
 
     def plain(self) -> dict[str, Any]:
         """Return this as JSON values, for storage."""

@@ -1,6 +1,6 @@
 """All known models at one moment: an immutable value with fast lookups, replaced whole when something changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -62,6 +62,10 @@ class Catalog:
         """Return a new snapshot in which the provider has these models and no others."""
         others = (model for model in self.models if model.provider != provider)
         return Catalog((*others, *models))
+
+    def changed(self, models: Mapping[str, Model]) -> "Catalog":
+        """Return a new snapshot in which these models stand in place of those of the same key."""
+        return Catalog(models.get(model.key, model) for model in self.models)
 
     def __len__(self) -> int:
         """Return how many models are known."""

@@ -33,6 +33,7 @@ AT_ONCE = 8
 URLS_A_REQUEST = 4
 PORTS = {"http": 80, "https": 443}
 CONNECT_SECONDS = 3.0
+LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 MOVED = frozenset({301, 302, 303, 307, 308})
 REFUSED = "this URL is not fetched: only public http and https addresses are, on their usual ports"
 """One text for whatever is refused before a connection stands: it tells nothing of the network in here."""
@@ -142,6 +143,18 @@ class Fetcher:
             cafile=cafile,
             resolver=_Checked(resolver or Resolver(), self.allowed, public),
         )
+
+    def check(self, url: str) -> None:
+        """Raise FetchError for a URL that nobody shall be sent to: odd in form, or an address inside by its own word.
+
+        For URLs that are passed on as they are; no name is resolved.
+        """
+        place = place_of(url)
+        literal = ":" in place.host or _PLAIN4.fullmatch(place.host) is not None
+        inside = literal and not self.public(place.host)
+        local = place.host == "localhost" or place.host.endswith(LOCAL_NAMES)
+        if (inside or local) and not is_allowed(place.host, place.port, self.allowed):
+            raise FetchError(REFUSED)
 
     def fetch(self, url: str) -> Fetched:
         """Return what a URL gives within the limits of time, size and redirects; raise FetchError. Blocks."""

@@ -53,6 +53,17 @@ class HttpProvider:
         limits = {"connect": self.timeouts.connect, "tls": self.timeouts.tls}
         return self.transport.send("POST", url, headers=headers, body=encode(body), **limits)
 
+    def post(self, url: str, data: bytes, *, kind: str, key: Key) -> Body:
+        """POST bytes of a media type and return the answer."""
+        headers = {**self.headers(key), "Content-Type": kind, "Accept": "*/*"}
+        limits = {"connect": self.timeouts.connect, "tls": self.timeouts.tls}
+        return self.transport.send("POST", url, headers=headers, body=data, **limits)
+
+    def get(self, url: str, *, key: Key) -> Body:
+        """GET and return the answer."""
+        connect, tls = self.timeouts.connect, self.timeouts.tls
+        return self.transport.send("GET", url, headers=self.headers(key), connect=connect, tls=tls)
+
     def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:
         """Return the JSON body for a request; name in ``dropped`` what is left out."""
         return self.codec.encode_request(accepted(request, self.row, dropped), dropped)

@@ -6,9 +6,11 @@ are imported when a provider is made and used.
 """
 
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,13 +31,14 @@ from wallas.providers.rows import MAIN
 from wallas.providers.rows_further import FURTHER
 from wallas.providers.rows_local import LOCAL
 from wallas.providers.rows_more import MORE
+from wallas.providers.rows_programs import PROGRAMS
 from wallas.settings import Key, ProviderSettings, Secret, Settings, SettingsError, Timeouts, is_loopback
 
 if TYPE_CHECKING:
     from wallas.catalog.build import Terms
     from wallas.transport import Transport
 
-ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + FURTHER
+ROWS: tuple[Row, ...] = MAIN + MORE + LOCAL + PROGRAMS + FURTHER
 BY_NAME: dict[str, Row] = {row.name: row for row in ROWS}
 
 
@@ -134,6 +137,11 @@ WIRES: dict[str, Wire] = {
 
 ADAPTERS = {word.wire: word.adapter for word in WIRES.values()}
 SPECIAL = {"openai": ("openai", "OpenAI")}
+PROGRAM_ADAPTERS = {
+    "espeak": ("espeak", "Espeak"),
+    "edge-tts": ("edge", "Edge"),
+    "whisper": ("whisper", "Whisper"),
+} | {name: ("reader", "Reader") for name in ("tesseract", "rapidocr", "easyocr")}
 """Providers that need more than their wire's class and a row."""
 
 DIALECT = (
@@ -209,6 +217,8 @@ def no_key(row: Row) -> Key:
 
 def address(row: Row, settings: Settings) -> str:
     """Return a provider's base address, as moved by the user, in the form that its wire's paths go on from."""
+    if row.name == "whisper":
+        return str(settings.whisper_models or settings.instance / "whisper")
     moved = settings.base_url_for(row.name)
     if row.name == "ollama" and moved is None:
         moved = settings.ollama_upstream
@@ -253,6 +263,8 @@ def state(row: Row, settings: Settings, *, keyless: bool = True) -> State:
     base_url = address(row, settings)
     if row.status == "retired":
         return State((), base_url, f"retired: {row.note}")
+    if row.needs and not any(installed(need) for need in row.needs):
+        return State((), base_url, f"not installed: {row.install}")
     if row.wire == OWN:
         return State((), base_url, "speaks a protocol of its own, which nothing here speaks yet")
     if points_here(base_url, settings):
@@ -275,6 +287,15 @@ def retired(name: str) -> str | None:
     if row is None or row.retired_on is None:
         return None
     return f"{row.label} was retired on {row.retired_on}: {row.note}"
+
+
+def installed(need: str) -> bool:
+    """Return whether a program (``espeak-ng``) or a module (``edge_tts.py``) is installed here, or all of several."""
+    if "+" in need:
+        return all(installed(one) for one in need.split("+"))
+    if need.endswith(".py"):
+        return find_spec(need.removesuffix(".py")) is not None
+    return shutil.which(need) is not None
 
 
 def missing(row: Row) -> str:
@@ -308,7 +329,7 @@ def providers(settings: Settings, transport: "Transport", *, keyless: bool = Tru
 def make(row: Row, now: State, settings: Settings, transport: "Transport") -> Provider:
     """Return the provider that a row and the settings describe, its adapter imported now."""
     table = settings.providers.get(row.name, ProviderSettings())
-    adapter = SPECIAL.get(row.name) if row.wire == OPENAI_CHAT else None
+    adapter = SPECIAL.get(row.name) if row.wire == OPENAI_CHAT else PROGRAM_ADAPTERS.get(row.name)
     module, name = adapter or ADAPTERS[row.wire]
     kind = getattr(import_module(f"wallas.providers.{module}"), name)
     provider: Provider = kind(
@@ -360,6 +381,7 @@ def provider_terms(settings: Settings, usable: Mapping[str, Provider]) -> "dict[
             trains_on_data=row.trains_on_data,
             offers=row.offers,
             retired=row.status == "retired",
+            lists=row.models_path is not None,
             moved=settings.base_url_for(row.name) is not None or row.source == "wallas.toml",
         )
         for name, row in rows(settings).items()

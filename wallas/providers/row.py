@@ -28,6 +28,8 @@ Auth: TypeAlias = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "x
 
 OWN = "own"
 """The wire of a provider that speaks a protocol of its own, which nothing here speaks: known, and never called."""
+PROGRAM = "program"
+"""The wire of what is asked by no HTTP of ours: programs of this machine, and packages that bring their own."""
 
 
 class Prefill(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +92,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     models_path: str | None = "/models"
     list_format: str = "openai"
     makes: dict[str, str] = {}
-    """What it does beside chat: the operation (``image``, ``speech``, ...) and the dialect it is asked in."""
+    """What it does beside chat otherwise than its wire: the operation (``image``, ...) and its dialect, "" for none."""
     program: bool = False
     """A program of this machine and no service: it comes when nobody better does."""
+    needs: tuple[str, ...] = ()
+    """Programs (``espeak-ng``) or modules (``edge_tts.py``) of which one must be here; ``+`` joins several."""
+    install: str = ""
+    """How what it needs is installed."""
     embed: bool = False
     embed_batch: int = 96
 

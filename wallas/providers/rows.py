@@ -103,6 +103,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         quirks=("own_routing",),
         offers=TOOLS,
+        makes={"image": "openrouter", "transcription": "openrouter", "video": "openrouter"},
     ),
     Row(
         name="cerebras",
@@ -167,6 +168,7 @@ MAIN: tuple[Row, ...] = (
         drops=frozenset({"n"}),
         embed=True,
         offers=SCHEMA,
+        makes={"image": "pollinations", "video": "pollinations"},
     ),
     Row(
         name="ollama",
@@ -226,6 +228,7 @@ MAIN: tuple[Row, ...] = (
         drops=frozenset({"store", "metadata", "service_tier", "n"}),
         renames={"max_completion_tokens": "max_tokens"},
         offers=frozenset({"json_object"}),
+        makes={"image": "huggingface", "video": "huggingface", "transcription": "huggingface", "speech": ""},
     ),
     Row(
         name="cohere",
@@ -275,6 +278,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         offers=SCHEMA | {"parallel_tools", "prefill"},
         prefill=Prefill(how="prefix", evidence="mistralai 3.7.0: AssistantMessage.prefix", date="2026-11-21"),
+        makes={"ocr": "mistral", "speech": "mistral"},
     ),
     Row(
         name="nvidia",
@@ -299,6 +303,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         offers=TOOLS,
         first_token=60.0,
+        makes={"image": "nvidia", "rerank": "nvidia", "speech": "", "transcription": ""},
     ),
     Row(
         name="openai",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from wallas.quota.authority import Authority
 from wallas.quota.clocks import Rolling, Steady
+from wallas.quota.forecast import roominess
 from wallas.quota.purse import PATIENCE, Purse
 from wallas.quota.seats import COUNTED, KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
@@ -19,8 +20,13 @@ from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKe
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
 
+<<<<<<< HEAD
 GUESS_SECONDS = 300.0
 """For how long after a refusal that named no limit its guessed one is kept to, while others can be asked."""
+=======
+LOOK_SECONDS = 0.25
+"""For how long it is known how free a seat is; whether a call fits is always looked at."""
+>>>>>>> main
 
 REFUND_MARGIN = 1.0
 """Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""
@@ -113,14 +119,15 @@ class Ledger(Purse):
         return longest
 
     def headroom(self, seat: Seat) -> float:
-        """Return the share of the tightest window that is still free, 0 to 1; 1 where no limit is known."""
-        now, least = self.now(), 1.0
-        for window, _ in seat.charges:
-            if now < window.shut:
-                return 0.0
-            if window.ends > 0 or window.used > 0:
-                least = min(least, (window.free + window.left) / max(window.most(now), 1.0))
-        return max(least, 0.0)
+        """Return how free the tightest window is to be spent, 0 to 1, as of a quarter of a second ago at most.
+
+        That is the share that is left; of a window for hours it is 1 where that will outlast its reset (routing.md 2).
+        """
+        now = self.now()
+        if now - seat.looked >= LOOK_SECONDS or now < seat.looked:
+            seat.looked = now
+            seat.headroom = min((roominess(window, now) for window, _ in seat.charges), default=1.0)
+        return seat.headroom
 
     def reserve(
         self, seat: Seat, *, tokens: int = 0, output: int = 0, cost: float = 0.0, wait: bool = True

@@ -4,29 +4,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from wallas.quota.forecast import forecast
 from wallas.quota.ledger import Ledger
-from wallas.quota.shares import BURN_SECONDS
 from wallas.quota.windows import SLOTS, Window
-
-
-def forecast(window: Window, now: float) -> tuple[float, float, float, float | None]:
-    """Return what is used, what remains, the use per hour, and when the window runs out (None: not before it resets).
-
-    A rolling window frees as much as was used a whole window ago, so only a
-    use that would not fit into it as a whole runs it out.
-    """
-    most = window.most(now)
-    if window.unit == SLOTS:
-        return float(window.open), max(most - window.open, 0.0), 0.0, None
-    used = sum(amount for leaves, amount in window.releases if leaves > now) + max(window.spent - window.told, 0.0)
-    rate = window.rate * math.exp(-max(now - window.rated, 0.0) / BURN_SECONDS)
-    remaining = 0.0 if now < window.shut else max(most - used, 0.0)
-    if rate <= 0 or window.limit(now) is None:
-        return used, remaining, rate * 3600, None
-    out = now + remaining / rate
-    resets = window.clock.ends(now)
-    lasts = out >= resets if math.isfinite(resets) else rate * _seconds(window) <= most
-    return used, remaining, rate * 3600, None if lasts else out
 
 
 def row(window: Window, now: float) -> dict[str, Any]:
@@ -79,10 +59,6 @@ def _resets(window: Window, now: float) -> float | None:
     if math.isfinite(ends):
         return round(ends, 3)
     return next((round(leaves, 3) for leaves, _ in window.releases if leaves > now), None)
-
-
-def _seconds(window: Window) -> float:
-    return window.clock.leaves(0.0)
 
 
 def _plain(value: float) -> float | int:

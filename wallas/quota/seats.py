@@ -1,5 +1,6 @@
 """Which windows a call falls into: one seat for each (provider, model, key), with everything it is counted in."""
 
+import math
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
@@ -126,7 +127,20 @@ class Tokens:
 class Seat:
     """One (provider, model, key) with the windows that its calls are counted in."""
 
-    __slots__ = ("account", "charges", "free", "key", "limits", "model", "provider", "tokens", "uses", "version")
+    __slots__ = (
+        "account",
+        "charges",
+        "free",
+        "headroom",
+        "key",
+        "limits",
+        "looked",
+        "model",
+        "provider",
+        "tokens",
+        "uses",
+        "version",
+    )
 
     def __init__(self, model: ModelLike, key: str, account: str, tokens: Tokens) -> None:
         """Start without windows."""
@@ -137,6 +151,8 @@ class Seat:
         self.account = account
         self.limits = model.limits
         self.charges: tuple[Charge, ...] = ()
+        self.headroom, self.looked = 1.0, -math.inf
+        """How much of its tightest window is free to spend, and when that was looked at."""
         self.tokens = tokens
         self.uses: deque[float] = deque(maxlen=MOST_USES)
         self.version = -1

@@ -13,6 +13,8 @@ import msgspec
 
 from wallas import codecs
 from wallas.catalog.entries import Model
+from wallas.content.contents import Contents
+from wallas.routing.fitting import Fitting
 from wallas.routing.namespaces import flat_call, flat_tools, is_namespace
 from wallas.types.chat import (
     ChatRequest,
@@ -92,16 +94,27 @@ def says(request: ChatRequest, name: str) -> bool:
 
 @dataclass(kw_only=True)
 class Fitted:
-    """A request fitted to a candidate, and the names of what was left out."""
+    """A request fitted to a candidate, the names of what was left out, and what became of its files."""
 
     request: ChatRequest
     dropped: list[str] = field(default_factory=list)
+    converted: list[str] = field(default_factory=list)
 
 
 def adapt(
-    request: ChatRequest, *, model: Model, wire: str, issuer: str, asked_on: str, lessons: Lessons | None = None
+    request: ChatRequest,
+    *,
+    model: Model,
+    wire: str,
+    issuer: str,
+    asked_on: str,
+    lessons: Lessons | None = None,
+    contents: Contents | None = None,
 ) -> Fitted:
-    """Return the request as this model at this provider can take it; ``asked_on`` is the client's wire."""
+    """Return the request as this model at this provider can take it; ``asked_on`` is the client's wire.
+
+    ``contents`` are its files, in the forms that this candidate needs.
+    """
     lessons = lessons or Lessons()
     fitted = Fitted(request=request)
     changes: dict[str, object] = {"model": model.id}
@@ -121,11 +134,18 @@ def adapt(
             fitted.dropped.append(name)
     own = not lessons.no_seals and wire == asked_on
     fit = _Parts(
-        wire=wire, issuer=issuer, no_seals=lessons.no_seals, unsigned=own, documents="pdf" in model.capabilities
+        wire=wire,
+        issuer=issuer,
+        no_seals=lessons.no_seals,
+        unsigned=own,
+        documents="pdf" in model.capabilities,
+        files=Fitting(contents, model=model, wire=wire) if contents is not None else None,
     )
     changes["messages"] = fit.messages(request.messages)
     changes["tools"] = tuple(fit.tools(request.tools))
     fitted.dropped.extend(dict.fromkeys(fit.dropped))
+    if fit.files is not None:
+        fitted.converted.extend(dict.fromkeys(fit.files.converted))
     fitted.request = msgspec.structs.replace(request, **changes)
     return fitted
 
@@ -147,12 +167,15 @@ def _for_responses(request: ChatRequest, model: Model, dropped: list[str]) -> di
 class _Parts:
     """Fits the parts of a conversation to a wire and an issuer; what is already fit is kept as it is."""
 
-    def __init__(self, *, wire: str, issuer: str, no_seals: bool, unsigned: bool, documents: bool) -> None:
+    def __init__(
+        self, *, wire: str, issuer: str, no_seals: bool, unsigned: bool, documents: bool, files: Fitting | None = None
+    ) -> None:
         self.wire = wire
         self.issuer = issuer
         self.no_seals = no_seals
         self.unsigned = unsigned
         self.documents = documents
+        self.files = files
         self.custom = wire == codecs.OPENAI_RESPONSES
         self.dropped: list[str] = []
 
@@ -160,10 +183,17 @@ class _Parts:
         return tuple(fitted for message in messages if (fitted := self.message(message)) is not None)
 
     def message(self, message: Message) -> Message | None:
-        parts = tuple(fitted for part in message.parts if (fitted := self.part(part)) is not None)
+        parts = tuple(fitted for part in message.parts for fitted in self.spread(part))
         if all(new is old for new, old in zip(parts, message.parts, strict=False)) and len(parts) == len(message.parts):
             return message
         return msgspec.structs.replace(message, parts=parts) if parts else None
+
+    def spread(self, part: Part) -> Iterator[Part]:
+        """Yield what stands for a part: nothing, itself, or the several parts that a file has become."""
+        if self.files is not None and isinstance(part, Media) and self.files.contents.of(part) is not None:
+            yield from self.files.parts(part)
+        elif (fitted := self.part(part)) is not None:
+            yield fitted
 
     def part(self, part: Part) -> Part | None:
         if part.seal is not None and not self._at_home(part):
@@ -178,9 +208,10 @@ class _Parts:
                 arguments = msgspec.json.encode({CUSTOM_INPUT: part.arguments}).decode()
                 return msgspec.structs.replace(part, kind="function", arguments=arguments)
             case ToolResult(parts=inner):
-                fitted = tuple(new for old in inner if (new := self.part(old)) is not None)
+                fitted = tuple(new for old in inner for new in self.spread(old))
                 kind = part.kind if self.custom else "function"
-                if kind == part.kind and all(new is old for new, old in zip(fitted, inner, strict=False)):
+                same = len(fitted) == len(inner) and all(new is old for new, old in zip(fitted, inner, strict=True))
+                if kind == part.kind and same:
                     return part
                 return msgspec.structs.replace(part, parts=fitted, kind=kind)
             case Media(kind="document", text=str(text)) if not self.documents:

@@ -94,7 +94,9 @@ class Attempt:
             issuer=candidate.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
+            contents=attempts.plan.contents,
         )
+        attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
         if not attempts.plain:
@@ -139,8 +141,14 @@ class Attempt:
         read = max((usage.input or 0) - (usage.cache_read or 0), 0)
         desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
+<<<<<<< HEAD
         met = self.candidate
         desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
+=======
+        if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
+            self.hop.said_model = self.join.said_model
+        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
+>>>>>>> main
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
@@ -154,6 +162,8 @@ class Attempt:
             return
         book_failure(desk.ledger, self.reservation, error, self.reading)
         desk.health.failed(self.candidate.place, error)
+        if not ours:
+            desk.findings.refused(*self.candidate.place, error, began_at=self.began_at)
         kept = self.attempts.kept_out(self.candidate)
         self.hop.retry_after = kept.seconds if kept else error.retry_after
         hop = self.hop
@@ -161,6 +171,11 @@ class Attempt:
         log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
         if error.kind in ALARMING or error.code == "tls_certificate":
             log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
+
+    @property
+    def began_at(self) -> float:
+        """Return when this attempt began, in seconds since 1970."""
+        return self.attempts.record.at + self.hop.after / 1000
 
     def cancelled(self) -> None:
         """Book an attempt that the client left: nobody is to blame."""

@@ -5,17 +5,20 @@ client and two words: READ before the provider's body is read, BLOCK before a
 step that may block. Nothing bound to a thread lives across a yield.
 """
 
+import json
 import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
-from wallas.errors import FailureKind, GatewayError, ProviderError, StreamInterrupted
+from wallas.content.contents import Contents
+from wallas.content.works import Job
+from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
 from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
@@ -25,9 +28,11 @@ from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
+from wallas.routing.files import looked, readied
 from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
-from wallas.routing.queue import Queue
+from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
+from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.tally import Tally
 from wallas.routing.trail import Record
@@ -36,9 +41,11 @@ from wallas.types.chat import ChatRequest, StopReason
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
 
+if TYPE_CHECKING:
+    from wallas.routing.others import Others
+
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
 LEAST_WAIT = 0.05
@@ -61,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
+    client: str = ""
     hold: str = "part"
     fallback: bool = True
     total: float = 600.0
@@ -69,6 +77,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     previous_id: str | None = None
     keep_seals: bool = False
     dropped: Sequence[str] = ()
+    contents: Contents | None = None
+    """The request's files, None for words alone."""
+    look: "Callable[[], Plan] | None" = None
+    """Returns the plan with candidates, once the files were looked at; None where they are known."""
+
+
+def others_of(attempts: "Attempts") -> "Others":
+    """Return who asks for further answers; loaded only where several are asked for."""
+    from wallas.routing.others import Others
+
+    return Others(attempts)
 
 
 class Attempts:
@@ -88,6 +107,8 @@ class Attempts:
         self.shown = Shown(id=plan.answer_id, created=plan.created)
         self.failures: list[ProviderError] = []
         self.dropped: list[str] = []
+        self.converted: list[str] = []
+        self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
         self.excluded = list(plan.excluded)
@@ -96,6 +117,7 @@ class Attempts:
         self.tried: set[Place] = set()
         self.attempt: Attempt | None = None
         self.lessons: Lessons | None = None
+        self.others = others_of(self) if (plan.request.n or 1) > 1 else None
         self.stale = 0
         self.pause = 0.0
         self.tally = Tally(plan.needs)
@@ -106,6 +128,7 @@ class Attempts:
             asked=plan.asked,
             profile=plan.profile,
             stream=not self.plain,
+            client=plan.client,
         )
         self.first_head = Head(self)
         self.closing = Closing(self)
@@ -119,6 +142,7 @@ class Attempts:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
+            yield from looked(self)
             yield from self._moves()
         except GatewayError as error:
             yield self._error(error)
@@ -131,12 +155,15 @@ class Attempts:
     def ping(self) -> bytes:
         """Return a keep-alive; the first one fixes the status, the content is still free."""
         self.first_head.open(answered=False)
-        return self.out.ping()
+        progress = self.body.progress if isinstance(self.body, Job) else None
+        return (progress and self.out.note(f"wallas {json.dumps({'reading': progress})}")) or self.out.ping()
 
     def abandon(self) -> None:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
         attempt, self.attempt = self.attempt, None
         body, self.body = self.body, None
+        if self.others is not None:
+            self.others.close()
         try:
             if attempt is not None:
                 attempt.cancelled()
@@ -148,6 +175,8 @@ class Attempts:
     def _moves(self) -> Iterator[bytes | Want]:
         while True:
             while (candidate := self._next()) is not None:
+                if not (yield from readied(self, candidate)):
+                    continue
                 try:
                     if (yield from self._answer(candidate)):
                         return
@@ -196,7 +225,7 @@ class Attempts:
     def _may_wait(self) -> bool:
         """Return whether waiting could help: nothing was shown, and somebody else may be asked."""
         hops = len(self.record.hops)
-        if self.shown.started or self.empty or self.queue.waiting or hops >= MOST_ATTEMPTS:
+        if self.shown.started or self.empty or self.queue.waiting or spent(self.record.hops):
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
@@ -218,7 +247,7 @@ class Attempts:
         if self.repeating:
             self.repeating = False
             return self.queue.next()
-        if len(hops) >= MOST_ATTEMPTS or (hops and not self._may_go_on(mode)):
+        if spent(self.record.hops) or (hops and not self._may_go_on(mode)):
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
@@ -254,8 +283,9 @@ class Attempts:
         """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
-        mode = self.shown.mode(self.request)
-        attempt = self.attempt = Attempt(self, candidate, mode)
+        if self.others is not None:
+            self.others.stand_in(candidate)
+        attempt = self.attempt = Attempt(self, candidate, self.shown.mode(self.request))
         yield BLOCK
         if (kept := attempt.reserve()) is not None:
             self.attempt = None
@@ -264,8 +294,20 @@ class Attempts:
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
         reading = attempt.send()
-        held_back = attempt.held
         ending: list[Finished] = []
+        yield from self._read(attempt, reading, ending)
+        if self.others is not None:
+            self.others.complete(candidate, len(ending))
+        attempt.succeeded(ending)
+        self.attempt = None
+        if self.others is not None:
+            ending = yield from self.others.ends(attempt.held, ending)
+        yield from self.closing.finish([*attempt.held, *ending], candidate.model)
+        yield from self._drain()
+        return True
+
+    def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[bytes | Want]:
+        """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
         heard = 0
         while not reading.done:
             if reading.waits:
@@ -274,22 +316,17 @@ class Attempts:
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
-                    held_back.append(event)
+                    attempt.held.append(event)
                     self.tally.hear(event)
                 elif data := self.show(event):
                     yield data
+            if self.others is not None:
+                yield self.others.news()
             if attempt.units.heard != heard:
                 heard = attempt.units.heard
                 attempt.content()
             if reading.complete:
                 self.deadlines.linger()
-        if self.whole_turn and len(ending) < (self.request.n or 1):
-            raise ProviderError(FailureKind.UNUSABLE, f"{len(ending)} answers where {self.request.n} were asked for")
-        attempt.succeeded(ending)
-        self.attempt = None
-        yield from self.closing.finish([*held_back, *ending], candidate.model)
-        yield from self._drain()
-        return True
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""
@@ -340,7 +377,7 @@ class Attempts:
             lessons = self.desk.learn(
                 candidate, error, request=self.request, known=attempt.lessons, needs=self.plan.needs
             )
-            if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
+            if lessons is None or spent(self.record.hops):
                 return False
             self.lessons = lessons
         self.queue.again(candidate)
@@ -349,6 +386,8 @@ class Attempts:
 
     def _final_error(self) -> GatewayError:
         hops, failures = self.record.hops, self.failures
+        if self.unreadable is not None and not hops:
+            return self.unreadable
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:

@@ -94,11 +94,20 @@ class Sheaf:
             self.left -= 1
             if self.left:
                 return
-        for record, later in sorted(self.parts, key=lambda part: part[0] is self.last):
+        self.gather()
+        self.journal.record(self.whole)
+
+    def gather(self, *, before: bool = False) -> None:
+        """Put the hops of the branches that have ended into the whole record, behind its own or ``before`` them."""
+        with self.lock:
+            parts, self.parts = self.parts, []
+        hops = []
+        for record, later in sorted(parts, key=lambda part: part[0] is self.last):
             for hop in record.hops:
                 hop.after += later
-                self.whole.hops.append(hop)
-        self.journal.record(self.whole)
+                hops.append(hop)
+        own = self.whole.hops[:]
+        self.whole.hops[:] = [*hops, *own] if before else [*own, *hops]
 
 
 class Branch:
@@ -181,8 +190,17 @@ class Branch:
     def _ask(self, plan: Plan, desk: Desk, sheaf: Sheaf) -> None:
         own = copy.copy(desk)
         own.journal = sheaf
+        self.attempts = Attempts(self.plan_of(plan), own)
+        self.attempts.first_head.open()  # from here on an error comes to ``heard`` as a value
+        self.stream = Stream(self.attempts).bind(_nobody, self.near)
+        self.stream.cancelled = self.is_cut
+        for _ in self.stream:
+            pass
+
+    def plan_of(self, plan: Plan) -> Plan:
+        """Return this branch's own plan: one candidate, one try, a whole answer."""
         prefix = plan.answer_id[: -len(secrets.token_hex(14))]
-        alone = msgspec.structs.replace(
+        return msgspec.structs.replace(
             plan,
             request=msgspec.structs.replace(plan.request, stream=True),
             candidates=[self.candidate],
@@ -195,12 +213,6 @@ class Branch:
             fallback=False,
             wait=0.0,
         )
-        self.attempts = Attempts(alone, own)
-        self.attempts.first_head.open()  # from here on an error comes to ``heard`` as a value
-        self.stream = Stream(self.attempts).bind(_nobody, self.near)
-        self.stream.cancelled = self.is_cut
-        for _ in self.stream:
-            pass
 
 
 def _nobody(*head: Any) -> None:
@@ -215,6 +227,7 @@ class Bell:
     def __init__(self) -> None:
         """Open a descriptor that becomes readable when the bell rings."""
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.lock = threading.Lock()
 
@@ -242,6 +255,8 @@ class Bell:
         """Close the descriptor."""
         with self.lock:
             if self.descriptor >= 0:
+                if self.let_go is not None:
+                    self.let_go()
                 os.close(self.descriptor)
                 self.descriptor = -1
 

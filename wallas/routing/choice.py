@@ -1,27 +1,34 @@
 """Turns a caller's words into groups of ranked models and the terms they are under."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import msgspec
 
-from wallas import codecs
 from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
+from wallas.content.contents import Contents
 from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
+from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
+<<<<<<< HEAD
 from wallas.routing.candidates import Selection, Terms, preferred
 from wallas.routing.difficulty import SPARING, level
+=======
+from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
+from wallas.routing.difficulty import level
+>>>>>>> main
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
-from wallas.routing.selector import Group, Ranking, Selector, Session
+from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILES, STRATEGIES
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES
+from wallas.routing.wishes import NONE, Wishes, contradictions, losses, nearest, ordered, sort_of, taking_all
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
-N_WIRES = (codecs.OPENAI_CHAT, codecs.GEMINI)
 KIN = 6
 TOOL_LOOP = 3.0
 """How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
@@ -47,7 +54,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ignore: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     private: bool = False
+    wishes: Wishes = Wishes()
     store: bool = False
+    owner: str = ""
+    client: str = ""
+    """An id of whoever asks, made of the key that was shown; "" where none was."""
+    """Whose uploaded files may be named; "" where everybody is the same."""
+    file_engine: str | None = None
+    """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
     spelled: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What the caller called these options, for errors: ``wallas.tier`` for ``tier``."""
@@ -64,6 +78,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     auxiliary: str | None
     hold: str
     needs: frozenset[str]
+    wishes: Wishes = Wishes()
+    asked: Sequence[Sequence[str]] = ()
+    """The names of the models that each asked name means, in order."""
+    wire: str = ""
+    contents: Contents | None = None
     dropped: tuple[str, ...] = ()
 
 
@@ -80,6 +99,7 @@ class Chooser:
         sessions: Sessions,
         discover: Callable[[str], bool],
         names: Callable[[], Names],
+        lessons_of: Callable[[Candidate], Lessons] = lambda candidate: Lessons(),
     ) -> None:
         """Choose among usable ``providers``; ``discover`` may make ``names`` return newer ones."""
         self.settings = settings
@@ -89,12 +109,25 @@ class Chooser:
         self.sessions = sessions
         self.discover = discover
         self.names = names
+        self.lessons_of = lessons_of
 
-    def choose(self, request: ChatRequest, options: Options, needs: Needs) -> Choice:
-        """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing."""
+    def choose(
+        self,
+        request: ChatRequest,
+        options: Options,
+        needs: Needs,
+        *,
+        wire: str = "",
+        contents: Contents | None = None,
+    ) -> Choice:
+        """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing.
+
+        ``wire`` is the caller's, by which some parameters are told; ``contents`` are the request's files.
+        """
         asked = self.read(request.model, options)
         kind = auxiliary(request) if self.settings.auxiliary and asked[0].profile in PROFILES else None
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        sort_of(suffixes, options.wishes)
         profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
         return Choice(
             groups=[group for one in asked for group in self._groups(request, one, needs, kind, alone=len(asked) == 1)],
@@ -105,9 +138,14 @@ class Chooser:
             auxiliary=kind,
             hold=options.hold or (profiles[0].hold if profiles else "part"),
             needs=frozenset[str]().union(*(profile.needs for profile in profiles)),
+            wishes=options.wishes,
+            asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
+            wire=wire,
+            contents=contents,
             dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
+<<<<<<< HEAD
     def select(
         self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
     ) -> Selection:
@@ -119,6 +157,16 @@ class Chooser:
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
         selection = self.selector.select(groups, needs, choice.terms, session=session, full=full, patient=patient)
+=======
+    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
+        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
+        groups, wishes = choice.groups, choice.wishes
+        bonus = self.sessions.bonus(choice.session, needs.tokens)
+        session = Session(*bonus) if bonus else None
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full or wishes != NONE)
+        if wishes != NONE:
+            selection = self._wished(selection, request, choice, full=full)
+>>>>>>> main
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}
@@ -126,7 +174,24 @@ class Chooser:
         issuers = frozenset(
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
         )
-        return Selection(preferred(selection.candidates, order=choice.order, issuers=issuers), selection.excluded)
+        chosen = preferred(selection.candidates, order=choice.order, issuers=issuers)
+        if (request.n or 1) > 1 and choice.profile is not None:
+            chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
+        return Selection(chosen, selection.excluded)
+
+    def _wished(self, selection: Selection, request: ChatRequest, choice: Choice, *, full: bool) -> Selection:
+        """Return a selection in the order that the caller would like, without those that lack a parameter."""
+        wishes, found, left = choice.wishes, selection.candidates, list[Excluded]()
+        if wishes.reorders:
+            found = ordered(found, wishes, self.selector.health, asked=choice.asked)
+        if wishes.require_parameters:
+
+            def lost(candidate: Candidate) -> list[str]:
+                lessons = self.lessons_of(candidate)
+                return losses(candidate, request, wire=choice.wire, lessons=lessons, contents=choice.contents)[0]
+
+            found, left = taking_all(found, lost, most=None if full else ENOUGH)
+        return Selection(found, [*selection.excluded, *left])
 
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what the caller's model names mean, in order: header before body before the model field."""
@@ -143,7 +208,9 @@ class Chooser:
             asked = self._named(name)
             if asked.profile is not None:
                 return asked
-        raise BadRequest(f"{param}: {name[:100]!r} is no virtual model", param=param)
+            raise BadRequest(f"{param}: {name[:100]!r} is a model, and no virtual one", param=param)
+        near = nearest(name, [*PROFILES, *PROFILE_ALIASES, *self.settings.profiles])
+        raise NotFound(f"{param}: {name[:100]!r} is no virtual model{near}", param=param, code="model_not_found")
 
     def _named(self, name: str) -> Asked:
         """Return what a name means, after a look at the provider that may have it if nobody here knows it."""
@@ -157,15 +224,14 @@ class Chooser:
     def terms(self, asked: Sequence[Asked], options: Options) -> Terms:
         """Return what the caller allows, in the options and in the suffixes of the names."""
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        param = options.spelled.get("provider", "X-Wallas-Provider")
         if options.provider and options.provider not in self.providers:
-            param = options.spelled.get("provider", "X-Wallas-Provider")
-            raise BadRequest(f"{param}: {options.provider[:100]!r} is not configured here", param=param)
+            raise self._no_provider(param, options.provider)
         if options.only and self.providers.keys().isdisjoint(options.only):
-            raise BadRequest("provider.only: none of these is configured here", param="provider.only")
-        only = options.only | ({options.provider} if options.provider else frozenset())
-        if contradiction := only & options.ignore:
-            name = min(contradiction)
-            raise BadRequest(f"provider.only and provider.ignore both name {name[:100]!r}", param="provider.ignore")
+            raise self._no_provider("provider.only", *sorted(options.only))
+        named = (param, options.provider) if options.provider else None
+        contradictions(provider=named, only=options.only, ignore=options.ignore, order=options.order)
+        only = frozenset({options.provider}) if options.provider else options.only
         pays = options.cost_mode != "free_only" and "free" not in suffixes
         return Terms(
             allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
@@ -174,7 +240,18 @@ class Chooser:
             only=only,
             ignore=options.ignore,
             private=options.private or "private" in suffixes,
+            max_price=options.wishes.max_price,
         )
+
+    def _no_provider(self, param: str, *names: str) -> NotFound:
+        """Return the error for providers that nobody can ask here, with the nearest that one can."""
+        name = names[0]
+        known = sorted(self.providers)
+        hint = nearest(name, known)
+        if any(self.catalog.of(each) for each in names):
+            hint = "; set a key for it in instance/.env" + hint
+        told = ", ".join(repr(each[:100]) for each in names[:5])
+        return NotFound(f"{param}: {told} is not configured here{hint}", param=param, code="provider_not_found")
 
     def _groups(
         self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool
@@ -199,7 +276,7 @@ class Chooser:
         elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
-        kin = kept((*ids, needs.capabilities), lambda: self._kin(request, exact.rows[0].model, needs))
+        kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
@@ -211,27 +288,30 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
+<<<<<<< HEAD
         ranked = self.selector.best(name, request, wanted, level=hard)
         sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
         sparing = SPARING[hard] if hard >= 0 else 1.0
         group = Group(ranked, roomy=profile.roomy, sticky=sticky, sparing=sparing)
         return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
+=======
+        groups = [
+            Group(
+                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+            )
+            for own in fewer(needs.native)
+        ]
+        return [Group(self.selector.best("auxiliary", request, wanted)), *groups] if kind else groups
+>>>>>>> main
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
-        able = [row for row in self.selector.best("standard", request, needs.capabilities).rows if row.model.free]
+        best = (self.selector.best("standard", request, needs.capabilities | own) for own in fewer(needs.native))
+        able = [row for row in next((one for one in best if one.rows), Ranking(())).rows if row.model.free]
         return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
 
-    def _able_of_n(self, groups: Iterable[Group], request: ChatRequest) -> list[Group]:
-        """Return the groups without those models whose provider gives one answer only."""
-        able = [
-            group._replace(ranking=Ranking([row for row in group.ranking.rows if self._gives_n(row.model)]))
-            for group in groups
-        ]
-        if not any(group.ranking.rows for group in able):
-            raise BadRequest(f"n: no model here gives {request.n} answers at once", param="n")
-        return able
 
-    def _gives_n(self, model: Model) -> bool:
-        provider = self.providers[model.provider]
-        return provider.wire in N_WIRES and "n" not in provider.row.drops
+def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:
+    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing."""
+    for size in range(len(native), -1, -1):
+        yield from map(frozenset, combinations(sorted(native), size))

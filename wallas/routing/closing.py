@@ -100,6 +100,8 @@ class Head:
             told += [("X-Wallas-Attempts", str(len(hops))), ("X-Wallas-Trail", trail(hops))]
             if attempts.dropped:
                 told.append(("X-Wallas-Dropped", _safe(", ".join(attempts.dropped))[:2000]))
+            if attempts.converted:
+                told.append(("X-Wallas-Converted", _safe(", ".join(attempts.converted))[:2000]))
         return told
 
     def late_news(self) -> str:
@@ -114,6 +116,8 @@ class Head:
             "trail": trail(hops),
             "dropped": [name[:NAME_CHARS] for name in attempts.dropped[:NAMES_TOLD]],
         }
+        if attempts.converted:
+            news["converted"] = [name[: 3 * NAME_CHARS] for name in attempts.converted[:NAMES_TOLD]]
         return "wallas " + json.dumps(news, separators=(",", ":"))
 
 
@@ -171,6 +175,8 @@ class Closing:
         if events[last] is not event:
             return event
         usage = self.attempts.tally.usage(event.usage, model)
+        if self.attempts.others is not None:
+            usage = self.attempts.others.added(usage)
         return msgspec.structs.replace(event, usage=usage)
 
     def _commit(self, response: ChatResponse) -> bool:
@@ -195,7 +201,8 @@ class Closing:
         record = self.attempts.record
         record.outcome, record.status = outcome, status
         record.ms = (self.attempts.desk.clock() - self.attempts.first_head.started) * 1000
-        self.attempts.desk.journal.record(record)
+        if self.attempts.others is None or not self.attempts.others.book():
+            self.attempts.desk.journal.record(record)
 
 
 def _unstored(event: Event) -> Event:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from wallas.catalog.findings import Findings
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
@@ -84,6 +85,7 @@ class Desk:
         ledger: Ledger,
         journal: Journal,
         quota: Quota | None = None,
+        findings: Findings | None = None,
         clock: Callable[[], float] = time.monotonic,
         ending: Callable[[], float | None] = lambda: None,
     ) -> None:
@@ -91,6 +93,7 @@ class Desk:
         self.health = health
         self.ledger = ledger
         self.journal = journal
+        self.findings = findings or Findings()
         self.clock = clock
         self.quota = quota or Rooms(ledger)
         self.sessions = Sessions(clock)
@@ -100,6 +103,8 @@ class Desk:
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.single: set[str] = set()
+        """Models, by key, that gave one answer where several were asked for."""
         self.inabilities = Inabilities(clock)
 
     def lessons_of(self, candidate: Candidate) -> Lessons:

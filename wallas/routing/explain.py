@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from wallas.errors import GatewayError, ProviderError
-from wallas.routing.adapt import adapt
+from wallas.content.contents import Contents
 from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
+<<<<<<< HEAD
 from wallas.routing.router import Router
 from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
+=======
+from wallas.routing.router import Router, refuse
+from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
+>>>>>>> main
 from wallas.routing.tally import price
+from wallas.routing.wishes import losses
 from wallas.types.chat import ChatRequest
 
 TOLD = 50
@@ -21,12 +26,18 @@ FITTED = 5
 
 def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
-    needs = needs_of(request)
-    choice = router.chooser.choose(request, options, needs)
+    contents = router.seen(request, options)
+    needs = needs_of(request, contents)
+    choice = router.chooser.choose(request, options, needs, wire=wire, contents=contents)
+    if contents is not None:
+        refuse(contents)
     selection = router.chooser.select(request, choice, needs, full=True)
     told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
-        row["dropped"] = _dropped(router, request, candidate, wire)
+        lessons = router.desk.lessons_of(candidate)
+        row["dropped"], converted = losses(candidate, request, wire=wire, lessons=lessons, contents=contents)
+        if converted:
+            row["converted"] = converted
     return {
         "object": "route.explanation",
         "model": request.model,
@@ -34,6 +45,7 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
         "class": "auxiliary" if choice.auxiliary else "ordinary",
         "hold": choice.hold,
         "needs": _needs(request, choice, needs),
+        **({"files": _files(contents)} if contents is not None else {}),
         "candidates": told,
         "excluded": _excluded(selection),
         "decision": told[0]["id"] if told else None,
@@ -60,28 +72,22 @@ def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]
     }
 
 
-def _dropped(router: Router, request: ChatRequest, candidate: Candidate, wire: str) -> list[str]:
-    provider = candidate.provider
-    fitted = adapt(
-        request,
-        model=candidate.model,
-        wire=provider.wire,
-        issuer=candidate.issuer,
-        asked_on=wire,
-        lessons=router.desk.lessons_of(candidate),
-    )
-    body = getattr(provider, "body", None)
-    if body is not None:
-        try:
-            body(fitted.request, fitted.dropped)
-        except (ProviderError, GatewayError) as error:
-            fitted.dropped.append(f"refused: {error}")
-    return list(dict.fromkeys(fitted.dropped))
+def _files(contents: Contents) -> list[dict[str, Any]]:
+    """Return what is known of each file, and why it cannot be read here where it cannot."""
+    rows = []
+    for item in contents.items.values():
+        facts: dict[str, Any] = {"where": item.where, "name": item.name}
+        facts |= item.look.told() if item.look is not None else {"kind": item.kind}
+        if item.error is not None:
+            facts["unreadable"] = item.error.message
+        rows.append({name: value for name, value in facts.items() if value is not None})
+    return rows
 
 
 def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:
     told: dict[str, Any] = {
         "capabilities": sorted(needs.capabilities | choice.needs),
+        **({"rather": sorted(needs.native)} if needs.native else {}),
         "input_tokens": needs.tokens,
         "output_tokens": needs.output or None,
     }

@@ -4,36 +4,77 @@ from typing import NamedTuple
 
 import msgspec
 
+from wallas.content.contents import Contents, Item
 from wallas.types.chat import ChatRequest, Media, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 BYTES_PER_TOKEN = 3.6
 TOKENS_PER_MEDIA = 800
+TOKENS_PER_SECOND = {"image": 0.0, "audio": 32.0, "video": 100.0}
 MARGIN = 1.1
 """How much longer than estimated a request may turn out."""
 MEDIA_NEEDS = {"image": "vision", "audio": "audio", "video": "video", "document": "pdf"}
 
 
 class Needs(NamedTuple):
-    """What a request takes: capabilities, and estimated tokens in and wanted tokens out."""
+    """What a request takes: capabilities, and estimated tokens in and wanted tokens out.
+
+    ``native`` are capabilities that are better than the conversion of a file, which can do without.
+    """
 
     capabilities: frozenset[str]
     tokens: int
     output: int
+    native: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Return the capabilities of who takes everything as it is."""
+        return self.capabilities | self.native
 
 
-def needs_of(request: ChatRequest) -> Needs:
-    """Return what the request takes; tokens are estimated from bytes (routing.md 2), never from a tokenizer."""
+def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
+    """Return what the request takes; tokens are estimated from bytes (routing.md 2), never from a tokenizer.
+
+    With ``contents``, files count as what they are; without, a file needs who takes it as it is.
+    """
     wanted = {"chat"}
+    native: set[str] = set()
     size = 0
     media = 0
     for message in request.messages:
         for part in message.parts:
             size, media = _weigh(part, wanted, size, media)
+    if contents is not None:
+        wanted -= set(MEDIA_NEEDS.values())
+        media = 0
+        for item in contents.items.values():
+            size += _file(item, contents.engine, wanted, native)
     if request.tools:
         wanted.add("tools")
         size += sum(len(msgspec.json.encode(tool)) for tool in request.tools)
     tokens = int(size / BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA + 8 * len(request.messages)
-    return Needs(frozenset(wanted), tokens, request.max_tokens or 0)
+    return Needs(frozenset(wanted), tokens, request.max_tokens or 0, frozenset(native))
+
+
+def _file(item: Item, engine: str | None, wanted: set[str], native: set[str]) -> int:
+    """Note what a file needs, or would rather have; return its weight in bytes of text.
+
+    A document with a text layer loses nothing by being read here; one of pictures does, and all else.
+    """
+    look, need = item.look, MEDIA_NEEDS[item.kind]
+    if item.kind != "document":
+        native.add(need)
+        length = look.seconds if look is not None and look.seconds is not None else 0.0
+        return int(max(TOKENS_PER_MEDIA, TOKENS_PER_SECOND[item.kind] * length) * BYTES_PER_TOKEN)
+    if look is None or look.sort.word == "pdf":
+        if engine == "native":
+            wanted.add(need)
+        elif look is None or look.markdown is None or look.scanned:
+            native.add(need)
+    if look is None:
+        return int(TOKENS_PER_MEDIA * BYTES_PER_TOKEN)
+    text = len(look.markdown or "")
+    return text + int((len(look.scanned) or look.markdown is None) * TOKENS_PER_MEDIA * BYTES_PER_TOKEN)
 
 
 def _weigh(part: object, wanted: set[str], size: int, media: int) -> tuple[int, int]:

@@ -15,11 +15,10 @@ from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.admission import Held, book_refusal, hear, held, reserve
-from wallas.routing.attempts import MOST_ATTEMPTS
 from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.line import Line
 from wallas.routing.needs import Needs
-from wallas.routing.queue import REMOVES
+from wallas.routing.queue import MOST_ATTEMPTS, REMOVES
 from wallas.routing.router import Options, Router
 from wallas.routing.selection import Chosen, Task, choose
 from wallas.routing.trail import Hop, Record, trail
@@ -175,12 +174,14 @@ class Run:
             hop.input, hop.output = used.input, used.output
             desk.ledger.settle(reservation, input=used.input, output=used.output or 0, alive=True)
             desk.health.succeeded(candidate.place, latency=desk.clock() - started)
+            desk.findings.answered(model, candidate.key.id, "", began_at=self.record.at + hop.after / 1000)
             return answer
         except ProviderError as error:
             hop.outcome, hop.message, hop.status = error.kind.name.lower(), error.message, error.status
             said = line.refusal
             book_refusal(desk.ledger, reservation, error, said.headers if said else {}, said.data if said else b"")
             desk.health.failed(candidate.place, error)
+            desk.findings.refused(*candidate.place, error, began_at=self.record.at + hop.after / 1000)
             kept = held(desk.health, desk.ledger, model, candidate.key, Needs(frozenset(), reservation.estimate, 1))
             hop.retry_after = kept.seconds if kept else error.retry_after
             raise
@@ -221,5 +222,6 @@ def begin(
         profile=chosen.profile,
         stream=stream,
         operation=task.name,
+        client=options.client,
     )
     return Run(router, task, chosen, record, options=options)

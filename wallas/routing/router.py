@@ -10,9 +10,13 @@ from wallas import codecs
 from wallas.catalog.snapshot import Catalog
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
+from wallas.content.contents import Contents
+from wallas.content.library import Library
+from wallas.errors import BadRequest
 from wallas.ids import fresh
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.candidates import Selection
 from wallas.routing.choice import Chooser, Options
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory, enrich
@@ -46,11 +50,14 @@ class Router:
         desk: Desk,
         memory: Memory,
         discover: Callable[[str], bool] = lambda name: False,
+        library: Library | None = None,
     ) -> None:
         """Route among ``providers``, those that can be used.
 
         ``discover`` looks for a name that means nothing yet, and returns whether to read it again.
+        ``library`` reads files; without it a file goes only to who takes it as it is.
         """
+        self.library = library
         self.discover = discover
         self.settings = settings
         self.providers = dict(providers)
@@ -77,6 +84,7 @@ class Router:
             sessions=self.desk.sessions,
             discover=lambda name: self.discover(name),
             names=lambda: self.names,
+            lessons_of=self.desk.lessons_of,
         )
 
     def read(self, model: str, options: Options) -> list[Asked]:
@@ -93,7 +101,14 @@ class Router:
         request_id: str,
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
-        plan = self.plan(enrich(request, self.memory), options, codec=codec, out=out, request_id=request_id)
+        enriched = enrich(request, self.memory)
+        contents = self.contents(enriched, options)
+        make = partial(self.plan, enriched, options, codec=codec, out=out, request_id=request_id, contents=contents)
+        if contents is None or contents.glance():
+            plan = make()
+        else:
+            self.chooser.read(request.model, options)
+            plan = make(look=make)
         plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
@@ -110,7 +125,8 @@ class Router:
     ) -> Stream:
         """Return the stream of a contest that ``held`` makes, for which everybody able is looked at."""
         enriched = enrich(request, self.memory)
-        plan = self.plan(enriched, options, codec=codec, out=out, request_id=request_id, full=True)
+        contents = self.seen(enriched, options)
+        plan = self.plan(enriched, options, codec=codec, out=out, request_id=request_id, full=True, contents=contents)
         self.selector.advance()
         return Stream(held(plan, self.desk))
 
@@ -123,14 +139,23 @@ class Router:
         out: StreamEncoder | PlainEncoder,
         request_id: str,
         full: bool = False,
+        contents: Contents | None = None,
+        look: Callable[[], Plan] | None = None,
     ) -> Plan:
-        """Return everything that is decided before the first attempt; ``full`` looks at everybody, not at the best."""
-        needs = needs_of(request)
+        """Return everything that is decided before the first attempt; ``full`` looks at everybody, not at the best.
+
+        ``contents`` are the request's files; with ``look`` nobody is chosen yet: it makes the plan once they are.
+        """
+        needs = needs_of(request, contents)
         if request.stream is isinstance(out, PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
-        choice = chooser.choose(request, options, needs)
-        selection = chooser.select(request, choice, needs, full=full)
+        choice = chooser.choose(request, options, needs, wire=codec.WIRE, contents=contents)
+        if contents is not None:
+            contents.trusted = frozenset(key for key in choice.terms.named if self._is_guess(key))
+            if look is None:
+                refuse(contents)
+        selection = Selection([], []) if look else chooser.select(request, choice, needs, full=full)
         patience = WAIT_STREAMING if request.stream else WAIT_PLAIN
         return Plan(
             id=request_id,
@@ -147,6 +172,7 @@ class Router:
             profile=choice.profile,
             auxiliary=choice.auxiliary,
             session=choice.session,
+            client=options.client,
             hold=choice.hold,
             fallback=options.fallback,
             total=options.timeout or self.settings.request_timeout,
@@ -154,4 +180,30 @@ class Router:
             keep_response=options.store,
             keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
             dropped=(*options.dropped, *choice.dropped),
+            contents=contents,
+            look=look,
         )
+
+    def contents(self, request: ChatRequest, options: Options) -> Contents | None:
+        """Return the files of a request, not yet looked at; None for a request of words alone."""
+        if self.library is None:
+            return None
+        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine)
+
+    def seen(self, request: ChatRequest, options: Options) -> Contents | None:
+        """Return the files of a request after a look at all of them. May block."""
+        contents = self.contents(request, options)
+        if contents is not None and not contents.glance():
+            contents.look()
+        return contents
+
+    def _is_guess(self, key: str) -> bool:
+        model = self.catalog.by_key.get(key)
+        return model is not None and "capabilities" in model.guessed
+
+
+def refuse(contents: Contents) -> None:
+    """Raise BadRequest for a file by an address that nobody is sent to."""
+    for item in contents.items.values():
+        if item.error is not None and item.error.code == "refused_url":
+            raise BadRequest(f"{item.where}: {item.error.message}", param=item.where, code="refused_url")

@@ -155,6 +155,7 @@ class Join:
         self.spliced: Slot | None = None
         self.shift = 0
         self.search: AnchorSearch | None = None
+        self.said_model = ""
         if mode is Mode.ANCHORED:
             self.search = AnchorSearch(shown.text, anchor_of(shown.text) or "")
 
@@ -198,6 +199,7 @@ class Join:
 
     def _start(self, event: Started) -> Iterator[Event]:
         shown = self.shown
+        self.said_model = event.model
         if not shown.started:
             yield Started(
                 id=shown.id,

@@ -16,6 +16,8 @@ from wallas.routing.strategies import BEST_QUALITY, FAILURE_SECONDS, STRATEGIES,
 QUALITY_SECONDS = 0.3
 """What a point of quality is worth where nobody waits for a first word."""
 PAID_SECONDS = 5.0
+CHAT_SECONDS = 60.0
+"""A chat model that can be asked for it in words comes after those made for it."""
 LOCAL_SECONDS = 1000.0
 """Programs of this machine come when nobody better does."""
 NOTHING = Needs(frozenset(), 0, 0)
@@ -122,7 +124,7 @@ def _parts(router: Router, model: Model) -> Parts:
         quality=QUALITY_SECONDS * (BEST_QUALITY - model.quality),
         scarcity=SHARED_SECONDS if is_shared(provider) else 0.0,
         price=0.0 if model.free else PAID_SECONDS,
-        wait=LOCAL_SECONDS if provider.row.program else 0.0,
+        wait=LOCAL_SECONDS if provider.row.program else CHAT_SECONDS if model.kind == "chat" else 0.0,
     )
 
 

@@ -8,13 +8,13 @@ import math
 import time
 from bisect import insort
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from wallas.catalog.entries import Model
 from wallas.health import Health, Place
 from wallas.health_doubt import Doubted
 from wallas.providers.base import Provider
-from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared, too_dear
 from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
@@ -60,6 +60,28 @@ class Quota(Protocol):
         """
 
 
+VIEWS_MOST = 50
+
+
+class View:
+    """The rows of a ranking that are worth a look for one sort of request: without those who were out a moment ago."""
+
+    __slots__ = ("first", "rows", "until")
+
+    def __init__(self, rows: Sequence[Ranked]) -> None:
+        """Begin with all rows."""
+        self.rows = rows
+        self.first: Sequence[Ranked] = ()
+        """Those that made the first candidates a moment ago; empty while nobody has looked."""
+        self.until = math.inf
+
+    def leave_out(self, keys: Container[str], until: float) -> None:
+        """Look no more at these models before ``until``."""
+        self.rows = [row for row in self.rows if row.model.key not in keys]
+        self.first = ()
+        self.until = min(self.until, until)
+
+
 class Ranking:
     """Ranked models, best first, and each of them by its key."""
 
@@ -67,6 +89,16 @@ class Ranking:
         """Hold rows that are ranked already."""
         self.rows = rows
         self.by_key = {row.model.key: row for row in rows}
+        self.views: dict[Hashable, View] = {}
+
+    def view(self, sort: Hashable, now: float) -> View:
+        """Return whom to look at for a sort of request; everybody, once somebody who was out may be back."""
+        view = self.views.get(sort)
+        if view is None or now >= view.until:
+            if len(self.views) >= VIEWS_MOST:
+                self.views.clear()
+            view = self.views[sort] = View(self.rows)
+        return view
 
 
 class Group(NamedTuple):
@@ -244,6 +276,8 @@ class Selector:
             return f"cannot take: {lacks}, it said when asked"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
+        if terms.max_price and (dear := too_dear(model, terms.max_price)) is not None:
+            return dear
         if terms.private and model.trains_on_data is not False and provider != "ollama":
             return "may train on prompts"
         window = self.windows.get((provider, model.id)) or model.context
@@ -261,6 +295,10 @@ class Selector:
         return keys[turn:] + keys[:turn]
 
 
+Found: TypeAlias = tuple[float, int, Candidate]
+"""What a candidate costs, when it was found, and itself."""
+
+
 class _Walk:
     """One request's way down ranked lists."""
 
@@ -274,38 +312,99 @@ class _Walk:
         self.chosen: list[Candidate] = []
         self.excluded: list[Excluded] = []
         self.seen: set[str] = set()
+        self.out: set[str] = set()
+        """Who is out for requests of this sort, the first of them until ``out_until``."""
+        self.sort = (terms, needs.capabilities, (needs.tokens + needs.output).bit_length())
+        """What one was out for, the others are out for: the same terms and abilities, and a like size."""
+        self.now = selector.clock()
+        self.out_until = math.inf
+        self.least = SCARCITY_SECONDS if selector.quota is not None else 0.0
+        """What every candidate costs beyond its row's total."""
 
     def through(self, group: Group) -> None:
-        """Add a group's candidates, best first; what the session met last is looked at first."""
-        found: list[Candidate] = []
+        """Add a group's candidates, best first; what the session met last is looked at first.
+
+        Who was out a moment ago is looked at only if nobody else is there, or
+        everybody is to be told of.
+        """
+        ranking = group.ranking
+        view = ranking.view(self.sort, self.now)
+        self.out, self.out_until = set(), math.inf
+        found: list[Found] = []
         best: list[float] = []
-        slack = EXPLORE_SECONDS if self.exploring else 0.0
-        if group.moves and self.session is not None and (known := group.ranking.by_key.get(self.session.model)):
+        if group.moves and self.session is not None and (known := ranking.by_key.get(self.session.model)):
             self._take(known, group, found, best)
-        for row in group.ranking.rows:
-            if not self.full and len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
+        if not self.exploring:
+            for row in view.first:
+                self._take(row, group, found, best)
+        if len(best) < ENOUGH or not view.first or self.exploring:
+            self._along(group, view.rows, found, best)
+            self._remember(view, found)
+        self._choose(group, found)
+        if self.full or (not self.chosen and len(view.rows) < len(ranking.rows)):
+            self._choose(group, self._rest(group))
+
+    def _along(self, group: Group, rows: Sequence[Ranked], found: list[Found], best: list[float]) -> None:
+        slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least
+        for row in rows:
+            if len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
                 break
             self._take(row, group, found, best)
-        if group.moves:
-            found.sort(key=_cost)
-        self.chosen.extend(found)
 
-    def _take(self, row: Ranked, group: Group, found: list[Candidate], best: list[float]) -> None:
-        _, model, parts = row
-        if model.key in self.seen:
+    def _rest(self, group: Group) -> list[Found]:
+        """Return whom the walk has not come to."""
+        found: list[Found] = []
+        best: list[float] = []
+        for row in group.ranking.rows:
+            self._take(row, group, found, best)
+        return found
+
+    def _choose(self, group: Group, found: list[Found]) -> None:
+        if group.moves:
+            found.sort()
+        self.chosen.extend(one for _, _, one in found)
+
+    def _remember(self, view: View, found: list[Found]) -> None:
+        """Note who was out, and whose rows made the first candidates: the next request of this sort looks there."""
+        if self.out:
+            view.leave_out(self.out, self.out_until)
+        if self.exploring:
             return
-        self.seen.add(model.key)
+        own = self.session.model if self.session is not None else None
+        first = {one.model.key: None for _, _, one in sorted(found) if one.model.key != own}
+        keys = frozenset(list(first)[:ENOUGH])
+        view.first = [row for row in view.rows if row.model.key in keys] if len(found) >= ENOUGH else ()
+
+    def _take(self, row: Ranked, group: Group, found: list[Found], best: list[float]) -> None:
+        _, model, parts = row
+        key = model.key
+        if key in self.seen:
+            return
+        self.seen.add(key)
         reason = self.selector.reason(model, self.needs, self.terms, group.roomy)
         if reason is not None:
             self.excluded.append(Excluded(model, None, reason))
+            self.out.add(key)
             return
         if group.moves:
             parts = self._own(model, parts, group)
+<<<<<<< HEAD
         for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
             if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
                 candidate = candidate._replace(parts=candidate.parts._replace(session=0.0))
             found.append(candidate)
             insort(best, candidate.parts.total)
+=======
+        before, have = len(self.excluded), len(found)
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
+            total = candidate.parts.total
+            found.append((total, len(found), candidate))
+            insort(best, total)
+        if len(found) == have:
+            self.out.add(key)
+            back = min((row.seconds for row in self.excluded[before:] if row.seconds is not None), default=math.inf)
+            self.out_until = min(self.out_until, self.now + back)
+>>>>>>> main
 
     def _own(self, model: Model, parts: Parts, group: Group) -> Parts:
         """Return a model's cost with what this request alone knows of it."""
@@ -316,6 +415,7 @@ class _Walk:
         return parts
 
 
+<<<<<<< HEAD
 def why_doubted(doubt: Doubted) -> str:
     """Return the reason for passing over who failed so often in a row."""
     return f"doubtful: failed {doubt.run} times in a row"
@@ -330,5 +430,7 @@ def _cost(candidate: Candidate) -> float:
     return candidate.parts.total
 
 
+=======
+>>>>>>> main
 def _total(row: Ranked) -> float:
     return row.total

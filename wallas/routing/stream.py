@@ -119,6 +119,11 @@ class Stream:
             return self.attempts.ping()
         return b""
 
+    def quiet(self) -> bytes:
+        """Return a keep-alive of a stream whose head is out, b"" where the wire has none."""
+        quiet: bytes = b"" if self.attempts.head is None else self.attempts.out.ping()
+        return quiet
+
     def bind(self, start_response: Any, client: socket.socket | None, *, http10: bool = False) -> "Stream":
         """Return this stream, ready to be iterated for one WSGI call."""
         self.start_response = start_response

@@ -26,6 +26,7 @@ class Hop(msgspec.Struct, kw_only=True):
     cost: float | None = None
     retry_after: float | None = None
     said_model: str = ""
+    """The model that the answer names, where that is another than was asked."""
 
     def row(self) -> dict[str, object]:
         """Return this attempt as the client is told of it in an error: a provider's own words stay in the log."""
@@ -54,6 +55,7 @@ class Record(msgspec.Struct, kw_only=True):
     profile: str | None
     stream: bool
     operation: str = "chat"
+    client: str = ""
     status: int = 0
     outcome: str = "open"
     ms: float = 0.0

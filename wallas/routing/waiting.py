@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 
 MOST = 256
 """Requests that may wait at once in one worker; more are refused at once, with the exact time."""
@@ -15,6 +16,7 @@ class Pause:
     def __init__(self) -> None:
         """Open a descriptor that never becomes readable."""
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
@@ -28,6 +30,8 @@ class Pause:
     def abort(self) -> None:
         """Close the descriptor."""
         if self.descriptor >= 0:
+            if self.let_go is not None:
+                self.let_go()
             os.close(self.descriptor)
             self.descriptor = -1
 

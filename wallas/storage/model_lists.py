@@ -1,9 +1,10 @@
 """The model lists that providers last gave, so that a restart without network knows them at once."""
 
 import time
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, func, insert, select
 
 from wallas.models import ModelListRow
 from wallas.storage.engine import reading, writing
@@ -31,9 +32,50 @@ def save_models(engine: Engine, provider: str, models: bytes, *, fetched_at: flo
         connection.execute(insert(ModelListRow), row)
 
 
+PUBLIC = "public:"
+"""How the name begins under which a piece of the public catalogue is kept beside the providers' own lists."""
+
+
 def load_models(engine: Engine, *, since: float = 0) -> list[StoredModels]:
     """Return the lists fetched after ``since``, one row a provider."""
     table = table_of(ModelListRow)
-    query = select(table.c.provider, table.c.models, table.c.fetched_at).where(table.c.fetched_at > since)
+    query = select(table.c.provider, table.c.models, table.c.fetched_at).where(
+        table.c.fetched_at > since, ~table.c.provider.startswith(PUBLIC)
+    )
+    return _rows(engine, query)
+
+
+def load_public(engine: Engine, providers: Iterable[str]) -> list[StoredModels]:
+    """Return those pieces of the public catalogue that are about these providers."""
+    table = table_of(ModelListRow)
+    names = [PUBLIC + name for name in providers]
+    return _rows(
+        engine, select(table.c.provider, table.c.models, table.c.fetched_at).where(table.c.provider.in_(names))
+    )
+
+
+def public_stamp(engine: Engine) -> float:
+    """Return when the public catalogue was last fetched, in seconds since 1970; 0 for never."""
+    table = table_of(ModelListRow)
+    with reading(engine) as connection:
+        return float(
+            connection.execute(select(func.max(table.c.fetched_at)).where(table.c.provider.startswith(PUBLIC))).scalar()
+            or 0.0
+        )
+
+
+def save_public(engine: Engine, pieces: Mapping[str, bytes], *, fetched_at: float) -> None:
+    """Commit a public catalogue, in pieces by provider, in place of the one before."""
+    table = table_of(ModelListRow)
+    rows = [
+        {"provider": (PUBLIC + name)[:64], "models": text(piece.decode()), "fetched_at": fetched_at}
+        for name, piece in pieces.items()
+    ]
+    with writing(engine) as connection:
+        connection.execute(delete(ModelListRow).where(table.c.provider.startswith(PUBLIC)))
+        connection.execute(insert(ModelListRow), rows)
+
+
+def _rows(engine: Engine, query: Any) -> list[StoredModels]:
     with reading(engine) as connection:
         return [StoredModels(row[0], row[1].encode(), row[2]) for row in connection.execute(query.limit(1000))]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, insert, select
 
 from wallas.models import AttemptRow, RequestRow
+from wallas.storage.engine import reading
 from wallas.storage.rows import fitted, table_of
 
 
@@ -34,6 +35,7 @@ class RequestRecord(NamedTuple):
     reasoning_tokens: int | None = None
     estimated: bool = False
     cost: float | None = None
+    client_id: str | None = None
 
 
 class AttemptRecord(NamedTuple):
@@ -56,6 +58,8 @@ class AttemptRecord(NamedTuple):
     reasoning_tokens: int | None = None
     estimated: bool = False
     cost: float | None = None
+    said_model: str | None = None
+    client_id: str | None = None
 
 
 def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:
@@ -66,3 +70,11 @@ def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:
 def add_attempts(connection: Connection, rows: Sequence[AttemptRecord]) -> None:
     """Store attempts that have ended; hand them to `Writer.put`."""
     connection.execute(insert(table_of(AttemptRow)), fitted(table_of(AttemptRow), rows))
+
+
+def answered_since(engine: Engine, since: float) -> set[tuple[str, str]]:
+    """Return the (provider, key id) pairs with which somebody was answered since an instant."""
+    table = table_of(AttemptRow)
+    query = select(table.c.provider, table.c.key_id).where(table.c.started_at > since, table.c.outcome == "ok")
+    with reading(engine) as connection:
+        return {(row[0], row[1]) for row in connection.execute(query.distinct().limit(10_000))}

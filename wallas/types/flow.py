@@ -5,6 +5,7 @@ wait without a thread (READ), lend a thread (BLOCK) or stop (END). A stock WSGI
 server knows nothing of it and simply iterates.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal, Protocol, TypeAlias
 
 Want: TypeAlias = Literal["read", "block", "end"]
@@ -18,6 +19,8 @@ class Readable(Protocol):
     """A provider's answer as a server sees it: something with a socket to wait for."""
 
     failed: Exception | None
+    let_go: Callable[[], None] | None
+    """Set by a server that waits for the descriptor: called before it may become somebody else's."""
 
     def fileno(self) -> int:
         """Return the socket's descriptor to wait on; -1 once closed."""
@@ -46,6 +49,9 @@ class Steppable(Protocol):
 
     def tick(self, now: float) -> bytes:
         """Keep the deadlines: return a keep-alive that is due, or fail the body that is late."""
+
+    def quiet(self) -> bytes:
+        """Return what means nothing to a client whose head is out, to find out whether it is still there."""
 
     def close(self) -> None:
         """End the stream wherever it is; the provider's connection is cut off."""

@@ -1,6 +1,6 @@
-"""Requests and answers of operations that are no chat: embeddings."""
+"""Requests and answers of operations that are no chat: embeddings, the words of pages."""
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from wallas.types.chat import Extra, Media, Text, Usage, Value
 
@@ -51,3 +51,20 @@ class EmbedResponse(Value, frozen=True, kw_only=True):
     usage: Usage | None = None
     provider: str | None = None
     extra: Extra = {}
+
+
+class OcrRequest(Value, frozen=True, kw_only=True):
+    """Pages to be read: PNGs, and the languages on them (``es``, ``eng+deu``; None: to be found out)."""
+
+    OPERATION: ClassVar[str] = "ocr"
+
+    model: str
+    pictures: tuple[bytes, ...]
+    language: str | None = None
+
+
+class OcrPage(Value, frozen=True, kw_only=True):
+    """What stands on one page, as Markdown; ``confidence`` from 0 to 1 where the engine says one."""
+
+    text: str
+    confidence: float | None = None

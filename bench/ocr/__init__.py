@@ -1,0 +1,1 @@
+"""Measures what the engines of this machine read of a made corpus: `python -m bench.ocr` (docs/ocr.md)."""

@@ -1,0 +1,108 @@
+"""Videos and sounds for models that do not take them: pictures with their times, what is said, another kind of file."""
+
+import shutil
+from base64 import b64encode
+from typing import Any
+
+from wallas.content.contents import Contents, Form, Item
+from wallas.content.forms import FILM_LIMITS, READERS, clock, quoted
+from wallas.content.guarded import Result, Unreadable, run
+from wallas.content.works import Job
+from wallas.types.chat import Media, Part, Text
+
+FRAMES = 16
+TOLD_FRAMES = 8
+"""Of a video whose pictures have to be read one by one for a model that does not see."""
+
+
+def require_ffmpeg() -> None:
+    """Raise Unreadable, naming what to install, unless ffmpeg is here."""
+    if shutil.which("ffmpeg") is None:
+        raise Unreadable(
+            "reading sound and video needs ffmpeg, which is not installed: apt install ffmpeg", code="missing_extra"
+        )
+
+
+def _taken_apart(contents: Contents, item: Item, job: Job, **options: Any) -> tuple[Result, bytes]:
+    """Return a video's pictures with their times, and its sound, empty where it has none."""
+    require_ffmpeg()
+    with contents.works.children:
+        result = run(
+            f"{READERS}.film:frames",
+            contents.bring(item),
+            options,
+            limits=FILM_LIMITS,
+            tell=job.tell,
+            wanted=job.wanted,
+        )
+    return result, result.blobs.pop() if result.value["has_sound"] else b""
+
+
+def frames(contents: Contents, item: Item, job: Job) -> Form:
+    """Return a video as pictures, each with its time, and what is said in it."""
+    result, sound = _taken_apart(contents, item, job, most=FRAMES)
+    said, warnings, by = _said(contents, sound, job)
+    parts: list[Part] = [quoted(item, f"A video of {result.value['seconds']:.1f} seconds, as pictures. {said}")]
+    for time, blob in zip(result.value["times"], result.blobs, strict=False):
+        parts.append(Text(text=f"[Picture at {clock(time)} ({time:.1f} s)]"))
+        parts.append(Media(kind="image", mime="image/jpeg", data=b64encode(blob).decode()))
+    return Form(tuple(parts), f"ffmpeg, {len(result.blobs)} pictures{by}", warnings)
+
+
+def told(contents: Contents, item: Item, job: Job) -> Form:
+    """Return in words what a video shows and what is said in it."""
+    result, sound = _taken_apart(contents, item, job, most=TOLD_FRAMES)
+    said, warnings, by = _said(contents, sound, job)
+    lines = []
+    last = ""
+    for time, blob in zip(result.value["times"], result.blobs, strict=False):
+        words = _words(contents, blob, job)
+        if words and words != last:
+            lines.append(f"[{clock(time)}] {words}")
+            last = words
+    if not lines and not (sound and not warnings):
+        raise Unreadable(
+            "nobody here can see a video, there are no words in its pictures, and nothing said was written down"
+        )
+    seen = "Words in its pictures, with their times:\n" + "\n".join(lines) if lines else "No words are in its pictures."
+    text = f"A video of {result.value['seconds']:.1f} seconds. {said}\n\n{seen}"
+    lost = "only the words in its pictures were taken, not what they show"
+    return Form((quoted(item, text),), f"ffmpeg, ocr of {len(result.blobs)} pictures{by}", (*warnings, lost))
+
+
+def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, ...], str]:
+    """Return the words of a sound track, what was lost, and what the converter's name says of it."""
+    if not sound:
+        return "It has no sound.", (), ""
+    heard = contents.hooks.transcribe
+    if heard is None:
+        return "It has sound, which was not written down.", ("its sound was left out: nobody here transcribes",), ""
+    try:
+        transcript = heard(sound, mime="audio/wav", name="sound.wav", tell=job.tell)
+    except Unreadable as error:
+        return "It has sound, which was not written down.", (f"its sound was left out: {error.message}",), ""
+    lines = [f"[{clock(start)}] {words.strip()}" for start, _, words in transcript.segments] or [
+        transcript.text.strip()
+    ]
+    return "What is said in it:\n" + "\n".join(lines), (), " and a transcript"
+
+
+def _words(contents: Contents, picture: bytes, job: Job) -> str:
+    hooks = contents.hooks
+    parts = []
+    if hooks.read_pages is not None:
+        try:
+            read = hooks.read_pages(picture, mime="image/jpeg", tell=job.tell)
+            parts += [" ".join(page.text.split()) for page in read if page.text.strip()]
+        except Unreadable:
+            pass
+    return " ".join(parts)
+
+
+def as_wav(contents: Contents, item: Item, job: Job) -> Form:
+    """Return a sound as WAV, which all models that hear take."""
+    require_ffmpeg()
+    with contents.works.children:
+        result = run(f"{READERS}.film:wav", contents.bring(item), limits=FILM_LIMITS, wanted=job.wanted)
+    media = item.filled(kind="audio", mime="audio/wav", data=b64encode(result.blobs[0]).decode())
+    return Form((media,), "ffmpeg, wav")

@@ -1,0 +1,253 @@
+"""Turns one file into the form that a candidate can take: words, pictures of pages, a smaller picture, a transcript."""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+
+from wallas.content.contents import Contents, Form, Item, Look
+from wallas.content.guarded import MEGABYTE, Limits, Unreadable, run
+from wallas.content.hooks import PageText
+from wallas.content.opening import require
+from wallas.content.works import Job
+from wallas.types.chat import Media, Part, Text
+
+READERS = "wallas.content.readers"
+PAGE_PICTURES = 20
+"""Pictures of pages that one model is given at most; the other pages are read by OCR."""
+PICTURE_LIMITS = Limits(seconds=20.0, cpu=15)
+FILM_LIMITS = Limits(seconds=120.0, cpu=120, memory=2048 * MEGABYTE)
+LONG_PAGE = 1568
+
+
+def make(contents: Contents, item: Item, form: str, job: Job) -> Form:
+    """Return a file in a form of ``MAKERS`` (``image:2048:3000000`` names its limits too); raise Unreadable. Blocks."""
+    known = contents.works.known(("form", item.hash, item.name, form)) if item.hash else None
+    if isinstance(known, Form):
+        return known
+    if item.error is not None and item.look is None:
+        raise item.error
+    word, _, limits = form.partition(":")
+    contents.bring(item)
+    if item.look is None:
+        contents.look_at(item, job)
+    made = MAKERS[word](contents, item, limits, job)
+    if item.hash:
+        contents.works.keep(("form", item.hash, item.name, form), made, size=_size(made))
+    return made
+
+
+def instant(item: Item, form: str) -> Form | None:
+    """Return a form that is here already, or costs nothing to make; None for one that has to be waited for."""
+    if form in item.forms:
+        return item.forms[form]
+    if form == "text" and item.error is None and item.look is not None and item.kind == "document":
+        look = item.look
+        if look.markdown is not None and not look.scanned:
+            return Form((quoted(item, look.markdown),), look.converter, look.warnings)
+    return None
+
+
+def quoted(item: Item, text: str, *, made_by: str = "") -> Text:
+    """Return a file's words as a part that says where they begin and end; the mark cannot be in a file that has it."""
+    look = item.look
+    mark = item.hash[:12] or "file"
+    facts = [item.name or item.kind]
+    if look is not None:
+        facts.append(look.sort.mime)
+        if look.pages:
+            facts.append(f"{look.pages} pages")
+    by = f", {made_by}" if made_by else ""
+    return Text(text=f"[Begin of attached file {mark}: {', '.join(facts)}{by}]\n{text}\n[End of attached file {mark}]")
+
+
+def _text(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return the words of a document, a picture, a sound or a video."""
+    match item.kind:
+        case "document":
+            return _document(contents, item, job)
+        case "image":
+            return _seen(contents, item, job)
+        case "audio":
+            return _heard(contents, item, job)
+        case "video":
+            from wallas.content.film import told
+
+            return told(contents, item, job)
+
+
+def _ocr(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return a PDF as OCR reads it, every page."""
+    look = item.look
+    if look is None or not look.numbers:
+        return _text(contents, item, limits, job)
+    pages = read_pages(contents, item, look.numbers, job)
+    return Form((quoted(item, joined(look, pages)),), _by(look, pages), unread(look.numbers, pages))
+
+
+def _document(contents: Contents, item: Item, job: Job) -> Form:
+    look = item.look
+    if look is None or look.markdown is None:
+        raise item.error or Unreadable("it could not be opened")
+    if not look.scanned:
+        return Form((quoted(item, look.markdown),), look.converter, look.warnings)
+    pages = read_pages(contents, item, look.scanned, job)
+    return Form((quoted(item, joined(look, pages)),), _by(look, pages), (*look.warnings, *unread(look.scanned, pages)))
+
+
+def joined(look: Look, pages: Sequence[PageText], *, pictured: Sequence[int] = ()) -> str:
+    """Return a document's pages in their order, from the text layer or as they were read."""
+    seen = {page.page: page.text for page in pages}
+    rows = []
+    for number, text in zip(look.numbers, look.texts, strict=True):
+        text = "(see the picture of this page)" if number in pictured else seen.get(number, text)
+        rows.append(f"## Page {number}\n\n{text}".strip())
+    return "\n\n".join(rows)
+
+
+def unread(wanted: Sequence[int], pages: Sequence[PageText]) -> tuple[str, ...]:
+    """Return a warning for the pages that nobody could read anything on."""
+    said = {page.page for page in pages if page.text.strip()}
+    lost = [str(number) for number in wanted if number not in said]
+    return (f"no words were found on page {', '.join(lost)}",) if lost else ()
+
+
+def _by(look: Look, pages: Sequence[PageText]) -> str:
+    engines = sorted({page.engine for page in pages if page.engine})
+    return f"{look.converter}, {len(pages)} pages by ocr{f' ({chr(43).join(engines)})' if engines else ''}"
+
+
+def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job: Job) -> Sequence[PageText]:
+    """Return pages as OCR reads them; raise Unreadable where nobody can."""
+    read = contents.hooks.read_pages
+    if read is None:
+        what = f"page {pages[0]} is a picture" if pages else "it is a picture"
+        raise Unreadable(f"{what}, and reading pictures needs OCR: pip install 'wallas[ocr]'", code="missing_extra")
+    look = item.look
+    language = look.language if look is not None else None
+    mime = look.sort.mime if look is not None else item.claimed or ""
+    return read(contents.bring(item), mime=mime, pages=pages, language=language, tell=job.tell)
+
+
+def _seen(contents: Contents, item: Item, job: Job) -> Form:
+    """Return what a model that cannot see is told of a picture: the words in it, and what it shows."""
+    data = contents.bring(item)
+    mime = item.look.sort.mime if item.look is not None else item.claimed or "image/png"
+    failures: list[Unreadable] = []
+    parts: list[str] = []
+    makers: list[str] = []
+    try:
+        pages = read_pages(contents, item, None, job)
+        words = "\n\n".join(page.text for page in pages if page.text.strip())
+        if words:
+            parts.append(f"Words in the picture, read by OCR:\n{words}")
+            makers.append("ocr" + "".join(f" ({page.engine})" for page in pages[:1] if page.engine))
+    except Unreadable as error:
+        failures.append(error)
+    described = contents.hooks.describe(data, mime=mime, tell=job.tell) if contents.hooks.describe is not None else None
+    if described is not None:
+        parts.append(f"Description of the picture:\n{described.text}")
+        makers.append(f"description ({described.engine})")
+    if not parts:
+        raise failures[0] if failures else Unreadable("there are no words in it, and no model here could describe it")
+    warnings = [] if described is not None else ["only the words in the picture were taken, not what it shows"]
+    return Form((quoted(item, "\n\n".join(parts)),), " and ".join(makers), tuple(warnings))
+
+
+def _heard(contents: Contents, item: Item, job: Job) -> Form:
+    heard = contents.hooks.transcribe
+    if heard is None:
+        raise Unreadable("it is a sound, and nobody here writes down what is said", code="no_transcription")
+    data = contents.bring(item)
+    mime = item.look.sort.mime if item.look is not None else item.claimed or "audio/mpeg"
+    transcript = heard(data, mime=mime, name=item.name, tell=job.tell)
+    lines = [f"[{clock(start)}] {words.strip()}" for start, _, words in transcript.segments] or [
+        transcript.text.strip()
+    ]
+    text = "\n".join(lines).strip() or "(nothing is said)"
+    by = f"transcript ({transcript.engine})" if transcript.engine else "transcript"
+    return Form((quoted(item, f"What is said in it:\n{text}"),), by)
+
+
+def clock(seconds: float) -> str:
+    """Return a time in a recording as people write it."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
+
+
+def _pages(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return a document whose scanned pages are pictures for a model that sees; the others are words."""
+    look = item.look
+    if look is None or look.markdown is None:
+        raise item.error or Unreadable("it could not be opened")
+    pictured = list(look.scanned or look.figures or look.numbers)[:PAGE_PICTURES]
+    rest = [number for number in look.scanned if number not in pictured]
+    read = read_pages(contents, item, rest, job) if rest else ()
+    require("PIL", what="making pictures of pages")
+    with contents.works.children:
+        options = {"pages": pictured, "long": LONG_PAGE}
+        result = run(f"{READERS}.pdf:render", contents.bring(item), options, tell=job.tell, wanted=job.wanted)
+    parts: list[Part] = [quoted(item, joined(look, read, pictured=look.scanned[:PAGE_PICTURES]))]
+    for row, blob in zip(result.value, result.blobs, strict=True):
+        parts.append(Text(text=f"[Picture of page {row['page']} of {item.name or 'the file'}]"))
+        parts.append(Media(kind="image", mime=row["mime"], data=b64encode(blob).decode()))
+    return Form(tuple(parts), f"{look.converter}, {len(pictured)} pages as pictures", look.warnings)
+
+
+def _image(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return a picture as PNG or JPEG within limits: pixels of its long side, and bytes."""
+    require("PIL", what="changing pictures")
+    if item.look is not None and item.look.sort.word in ("heic", "heif"):
+        require("pillow_heif", what="reading HEIC pictures")
+    long, _, most = limits.partition(":")
+    data = contents.bring(item)
+    with contents.works.children:
+        options = {"long": int(long), "most": int(most)}
+        result = run(f"{READERS}.images:fit", data, options, limits=PICTURE_LIMITS, wanted=job.wanted)
+    value, [blob] = result.value, result.blobs
+    media = item.filled(kind="image", mime=value["mime"], data=b64encode(blob).decode())
+    return Form(
+        (media,), f"{value['width']}x{value['height']} {value['mime'].partition('/')[2]}", tuple(value["warnings"])
+    )
+
+
+def _raw(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    """Return a file with its bytes in the request, for who does not fetch addresses; called what it is."""
+    kind = item.kind
+    return Form((item.filled(kind=kind, mime=item.look.sort.mime if item.look is not None else None),), "fetched")
+
+
+def _film(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    from wallas.content.film import frames
+
+    return frames(contents, item, job)
+
+
+def _sound(contents: Contents, item: Item, limits: str, job: Job) -> Form:
+    from wallas.content.film import as_wav
+
+    return as_wav(contents, item, job)
+
+
+MAKERS: dict[str, Callable[[Contents, Item, str, Job], Form]] = {
+    "text": _text,
+    "ocr": _ocr,
+    "pages": _pages,
+    "image": _image,
+    "raw": _raw,
+    "frames": _film,
+    "sound": _sound,
+}
+
+
+def _size(form: Form) -> int:
+    """Return roughly how many bytes a form takes in memory."""
+    size = 200
+    for part in form.parts:
+        match part:
+            case Text(text=text):
+                size += 2 * len(text)
+            case Media(data=str(data)):
+                size += len(data)
+            case _:
+                pass
+    return size

@@ -1,0 +1,1 @@
+"""What turns files into Markdown. All of this runs in guarded children: ``read(data, options, tell)``."""

@@ -1,0 +1,86 @@
+"""E-mail (eml, msg): the header lines that people read, the words, and what is attached."""
+
+import email
+import email.policy
+from email.message import EmailMessage
+from typing import Any
+
+from wallas.content.guarded import Tell, Unreadable
+from wallas.content.readers.charset import decoded
+from wallas.content.readers.html import markdown_of
+from wallas.content.readers.markdown import reading
+
+SHOWN = ("From", "To", "Cc", "Date", "Subject")
+DEPTH = 5
+
+
+def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Return a message as Markdown."""
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    warnings: list[str] = []
+    return reading(_written(message, warnings, 0), converter="eml", warnings=warnings)
+
+
+def _written(message: EmailMessage, warnings: list[str], depth: int) -> str:
+    lines = [f"**{name}:** {' '.join(str(message[name]).split())}" for name in SHOWN if message[name]]
+    text = _body(message)
+    attached = []
+    for part in message.iter_attachments() if message.is_multipart() else ():
+        name = part.get_filename() or part.get_content_type()
+        attached.append(f"- {' '.join(name.split())} ({part.get_content_type()})")
+        if part.get_content_type() == "message/rfc822" and depth < DEPTH:
+            inner = part.get_payload(0) if part.is_multipart() else None
+            if isinstance(inner, EmailMessage):
+                text += "\n\n---\n\n" + _written(inner, warnings, depth + 1)
+        else:
+            warnings.append(f"the attachment {' '.join(name.split())[:100]} was left out")
+    files = ["Attachments:", *attached] if attached else []
+    return "\n\n".join(["  \n".join(lines), text, "\n".join(files)])
+
+
+def _body(message: EmailMessage) -> str:
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    data = part.get_payload(decode=True)
+    text = decoded(data if isinstance(data, bytes) else b"", said=part.get_content_charset())[0]
+    return markdown_of(text)[0] if part.get_content_subtype() == "html" else text
+
+
+PROPERTIES = {"Subject": "0037", "From": "0C1A", "Address": "0C1F", "To": "0E04", "Cc": "0E03", "Body": "1000"}
+"""Of Outlook's messages: MAPI property numbers, in the names of streams."""
+FILE_NAMES = ("3707", "3704")
+
+
+def read_msg(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Return an Outlook message as Markdown."""
+    import olefile
+
+    try:
+        file = olefile.OleFileIO(data)
+    except (OSError, ValueError) as error:
+        raise Unreadable("it is damaged: Outlook's file cannot be opened", code="broken") from error
+    said = {name: _property(file, "", number) for name, number in PROPERTIES.items()}
+    if said["Address"] and said["Address"] not in said["From"]:
+        said["From"] = f"{said['From']} <{said['Address']}>".strip()
+    lines = [f"**{name}:** {said[name]}" for name in ("From", "To", "Cc", "Subject") if said[name]]
+    text = said["Body"]
+    if not text and file.exists("__substg1.0_10130102"):
+        text = markdown_of(decoded(file.openstream("__substg1.0_10130102").read(), html=True)[0])[0]
+    folders = dict.fromkeys(path[0] for path in file.listdir() if path[0].startswith("__attach"))
+    names = [
+        next((n for number in FILE_NAMES if (n := _property(file, f"{folder}/", number))), folder) for folder in folders
+    ]
+    warnings = [f"the attachment {name[:100]} was left out" for name in names]
+    files = ["Attachments:", *(f"- {name}" for name in names)] if names else []
+    return reading("\n\n".join(["  \n".join(lines), text, "\n".join(files)]), converter="msg", warnings=warnings)
+
+
+def _property(file: Any, folder: str, number: str) -> str:
+    for kind, charset in (("001F", "utf-16-le"), ("001E", "cp1252")):
+        name = f"{folder}__substg1.0_{number}{kind}"
+        if file.exists(name):
+            text: str = file.openstream(name).read().decode(charset, "replace")
+            return text.rstrip("\0")
+    return ""

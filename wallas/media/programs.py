@@ -1,0 +1,98 @@
+"""Runs programs of this machine: bytes in, bytes out, in a session of its own that is killed when time is over."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from wallas.errors import GatewayError, WallasError
+
+MEGABYTE = 1024 * 1024
+PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "espeak-ng": "espeak-ng"}
+"""Which Debian package has a program."""
+
+
+class ProgramFailed(WallasError):
+    """A program ended badly, or not in time; the text is the end of what it said."""
+
+
+class Missing(GatewayError):
+    """A program or package that a request needs is not installed here; the text names what to install."""
+
+    status = 501
+    code = "not_installed"
+
+
+def found(program: str) -> bool:
+    """Return whether a program is installed."""
+    return shutil.which(program) is not None
+
+
+def required(program: str, purpose: str) -> str:
+    """Return a program's path; raise Missing that says for what it is wanted and how it is installed."""
+    path = shutil.which(program)
+    if path is None:
+        package = PACKAGES.get(program, program)
+        raise Missing(f"{program} is not installed here, and {purpose} needs it: apt-get install {package}")
+    return path
+
+
+def run(
+    arguments: Sequence[str | Path],
+    data: bytes = b"",
+    *,
+    seconds: float = 60.0,
+    memory: int = 1024 * MEGABYTE,
+    quiet: bool = True,
+) -> bytes:
+    """Return a program's standard output (with ``quiet`` False its messages); raise ProgramFailed.
+
+    It may use ``memory`` bytes and ``seconds``; whatever it started ends with it.
+    """
+    child = start(arguments, memory=memory)
+    try:
+        out, said = child.communicate(data, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise ProgramFailed(f"{Path(arguments[0]).name} took longer than {seconds:g} s") from error
+    finally:
+        end(child)
+    if child.returncode != 0:
+        raise ProgramFailed(said[-500:].decode("utf-8", "replace").strip() or f"ended with {child.returncode}")
+    return out if quiet else said
+
+
+def start(arguments: Sequence[str | Path], *, memory: int = 1024 * MEGABYTE) -> "subprocess.Popen[bytes]":
+    """Start a program with pipes to it and from it; ``end`` must follow."""
+    child = subprocess.Popen(
+        [str(one) for one in arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": "/nonexistent"},
+        start_new_session=True,
+    )
+    _bound(child.pid, memory)
+    return child
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """Kill a program and whatever it started, and take note of its end."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _bound(pid: int, memory: int) -> None:
+    import resource
+
+    if hasattr(resource, "prlimit"):
+        with suppress(ProcessLookupError, PermissionError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,71 @@
+"""The steps of an answer that wait for files: the look before anyone is chosen, the conversion before one is asked."""
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wallas.content.contents import Contents
+from wallas.content.guarded import Unreadable
+from wallas.content.works import Job
+from wallas.errors import BadRequest, GatewayError
+from wallas.routing.candidates import Candidate, Excluded
+from wallas.routing.fitting import Fitting, ready
+from wallas.routing.queue import Queue
+from wallas.routing.tally import Tally
+from wallas.types.flow import READ, Want
+
+if TYPE_CHECKING:
+    from wallas.routing.attempts import Attempts
+
+Waiting = Generator[bytes | Want, None, None]
+
+
+def looked(attempts: "Attempts") -> Waiting:
+    """Look at the request's files where that takes time, and decide only then who may answer."""
+    look, contents = attempts.plan.look, attempts.plan.contents
+    if look is None or contents is None:
+        return
+    yield from _waited(attempts, contents.look, contents)
+    plan = attempts.plan = msgspec.structs.replace(look(), previous_id=attempts.plan.previous_id)
+    attempts.queue, attempts.excluded = Queue(plan.candidates), list(plan.excluded)
+    attempts.tally, attempts.record.profile = Tally(plan.needs), plan.profile
+    attempts.whole_turn = attempts.plain or plan.hold == "turn"
+
+
+def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Want, None, bool]:
+    """Have the files made what this candidate can take; return whether that was possible."""
+    contents = attempts.plan.contents
+    if contents is None:
+        return True
+    fitting = Fitting(contents, model=candidate.model, wire=candidate.provider.wire)
+    missing = fitting.missing(attempts.request)
+    if not missing:
+        return True
+    try:
+        yield from _waited(attempts, lambda job: ready(contents, missing, job), contents)
+    except Unreadable as error:
+        item = next((item for item, form in missing if item.failed.get(form) is error), missing[0][0])
+        title = f"{item.where} ({item.name})" if item.name else item.where
+        told = f"{title} cannot be read: {error.message}"
+        attempts.unreadable = BadRequest(told, param=item.where, code="unreadable_file")
+        reason = f"cannot take {item.title}, which cannot be converted: {error.message}"
+        attempts.excluded.append(Excluded(candidate.model, candidate.key, reason))
+        attempts.desk.health.release(candidate.place)
+        return False
+    return True
+
+
+def _waited(attempts: "Attempts", action: Callable[[Job], object], contents: Contents) -> Waiting:
+    """Wait for something that content's own threads do; raise what it raises."""
+    job = attempts.body = contents.works.start(action)
+    try:
+        while not job.done and job.failed is None:
+            yield READ
+    finally:
+        job.abort()
+        attempts.body = None
+    if job.error is not None:
+        raise job.error
+    if job.failed is not None:
+        raise GatewayError("the request ran out of time while its files were read", status=504, code="timeout")

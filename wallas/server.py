@@ -1,0 +1,560 @@
+"""Gunicorn's worker of our own: one thread waits for all clients and providers, a bounded pool runs what may block.
+
+It reads requests until they are whole, lends a thread for the WSGI call, and
+parks an answer that waits for its provider, without a thread. Beside the app,
+it knows nothing of it but ``types/flow.py``. Why and how: docs/decisions/0004.
+"""
+
+import contextlib
+import errno
+import heapq
+import itertools
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from gunicorn import util
+from gunicorn.errors import ConfigError
+from gunicorn.http.wsgi import base_environ
+from gunicorn.workers.base import Worker as Base
+
+from wallas.server_client import BUSY, CLOSED, FLUSHING, LEAVING, PARKED, UNSENT_BYTES, WAITING, Client
+from wallas.server_exchange import Exchange, shut, talk_freely
+from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
+from wallas.server_pool import Pool
+
+SWEEP_SECONDS = 1.0
+STOP_LINGER = 2.0
+"""What a stopping worker waits for on idle connections: a request may be on its way already."""
+GRACE_SECONDS = 1.0
+"""How much later than a deadline what has come already is still read first: it may be what was waited for."""
+EVENTS = 256
+ACCEPTS = 64
+READS = 16
+"""Reads of one connection in a row, before the others have their turn."""
+BODIES_BYTES = 16 * BUFFER_BYTES
+"""Bodies under way in all; who comes beyond that waits until others are whole."""
+DIALS = 128
+"""Threads for steps that may block, beside those of the app."""
+
+CLIENT_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+LOST = select.EPOLLHUP | select.EPOLLERR
+_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Worker(Base):  # type: ignore[misc]
+    """The loop; everything in it is for the loop's thread, but what says otherwise."""
+
+    alive: bool
+    hooks: ClassVar[tuple[str, ...]] = ("pre_request", "post_request")
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse what only gthread can do."""
+        if cfg.is_ssl or cfg.proxy_protocol != "off":
+            raise ConfigError("this worker speaks no TLS and no PROXY protocol to clients: WALLAS_WORKER_CLASS=gthread")
+
+    def init_process(self) -> None:
+        """Make what belongs to this process, then serve."""
+        self.poll = select.epoll()
+        self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.clients: dict[int, Client] = {}
+        self.providers: dict[int, Exchange] = {}
+        self.listening: dict[int, socket.socket] = {}
+        self.posted: deque[Client] = deque()
+        """Connections that a thread gives back for the loop to look at."""
+        self.again: deque[Exchange | Client] = deque()
+        """What has more to do at once."""
+        self.alarms: list[tuple[float, int, Exchange]] = []
+        self.count = itertools.count()
+        self.doomed: list[socket.socket] = []
+        """Sockets to close when a batch of events is over: their numbers must not have a new owner before."""
+        self.special: dict[int, Callable[[], None]] = {}
+        self.accepting = self.stopping = self.refused = False
+        self.swept = self.wakes = 0.0
+        self.stopped = self.ending = float("inf")
+        self.bodies = 0
+        self.free: set[Client] = set()
+        """Connections that an app has for itself."""
+        self.clock_text = (0, "")
+        self.thread = threading.get_ident()
+        self.pool = Pool(self.cfg.threads, name="wallas-app")
+        self.dials = Pool(DIALS, name="wallas-dial")
+        self.blocking = threading.Semaphore(max(self.cfg.threads // 2, 1))
+        """Leaves half of the app's threads free of steps that may block."""
+        self.limits = Limits(
+            self.cfg.limit_request_line or 1 << 20, self.cfg.limit_request_fields, self.cfg.limit_request_field_size
+        )
+        self.base = base_environ(self.cfg) | {"wsgi.multithread": True, "SCRIPT_NAME": ""}
+        hooks = [getattr(self.cfg, name) for name in self.hooks]
+        self.telling = self.log.access_log_enabled or any(hook.__module__ != "gunicorn.config" for hook in hooks)
+        self.careful = self.telling or "SCRIPT_NAME" in os.environ or self.cfg.http_parser == "python"
+        super().init_process()
+
+    @property
+    def keeps(self) -> bool:
+        """Return whether connections are kept open behind an answer; from any thread."""
+        return self.alive and self.cfg.keepalive > 0
+
+    def counted(self) -> None:
+        """Count a request, and stop behind ``max_requests``; from any thread."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+            self.ring()
+
+    def date(self) -> str:
+        """Return the time as HTTP has it; from any thread."""
+        now, (second, text) = int(time.time()), self.clock_text
+        if now != second:
+            text = util.http_date(now)
+            self.clock_text = (now, text)
+        return text
+
+    def ring(self) -> None:
+        """Wake the loop; from any thread."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.eventfd_write(self.bell, 1)
+
+    def post(self, client: Client) -> None:
+        """Let the loop look at a connection; from any thread."""
+        self.posted.append(client)
+        self._wake()
+
+    def lend(self, exchange: Exchange) -> None:
+        """Make a stream's next step in a thread that may block; from any thread."""
+        exchange.client.state = BUSY
+        self.dials.submit(exchange.block)
+
+    def run(self) -> None:
+        """Serve until told to stop and all is over."""
+        self.special = {self.bell: self._quiet, self.PIPE[0]: self._signalled}
+        for descriptor in self.special:
+            self.poll.register(descriptor, select.EPOLLIN)
+        for listener in self.sockets:
+            listener.setblocking(False)
+        self._accept_again()
+        self._sweep(time.monotonic())
+        while not (self.stopping and self._over()):
+            self._turn()
+        for listener in self.sockets:
+            listener.close()
+
+    def _turn(self) -> None:
+        """Wait for events and deal with them."""
+        now = time.monotonic()
+        self.wakes = min(self.swept + SWEEP_SECONDS, self.alarms[0][0] if self.alarms else now + SWEEP_SECONDS)
+        waits = 0.0 if self.posted or self.again else max(self.wakes - now, 0.0)
+        providers, clients, accepts = self.providers, self.clients, False
+        for descriptor, mask in self.poll.poll(waits, EVENTS):
+            if (exchange := providers.get(descriptor)) is not None:
+                self._safely(exchange.client, exchange.advance)
+            elif (client := clients.get(descriptor)) is not None:
+                self._heard(client, mask)
+            elif (call := self.special.get(descriptor)) is not None:
+                call()
+            else:
+                accepts = accepts or descriptor in self.listening
+        self._catch_up()
+        now = time.monotonic()
+        self._ring_alarms(now)
+        if now >= self.swept + SWEEP_SECONDS:
+            self._sweep(now)
+        if accepts and self.accepting:
+            self._accept(now)
+        if not self.alive and not self.stopping:
+            self._stop(now)
+        for sock in self.doomed:
+            sock.close()
+        self.doomed.clear()
+
+    def _catch_up(self) -> None:
+        """Look at what threads gave back, and at what has more to do, once."""
+        for _ in range(len(self.posted)):
+            client = self.posted.popleft()
+            self._safely(client, self._look, client)
+        for _ in range(len(self.again)):
+            one = self.again.popleft()
+            if isinstance(one, Client):
+                self._safely(one, self._look, one)
+            elif one.client.exchange is one and one.client.state == PARKED:
+                self._safely(one.client, one.advance)
+
+    def _safely(self, client: Client, call: Callable[..., object], *given: Any) -> None:
+        """Make a call that concerns one connection; what breaks, breaks that one only."""
+        try:
+            call(*given)
+        except Exception:
+            self.log.exception("a connection broke")
+            client.gone = True
+            with contextlib.suppress(Exception):
+                if client.state == PARKED and client.exchange is not None:
+                    client.exchange.leave()
+                    return
+            self._close(client)
+
+    def _heard(self, client: Client, mask: int) -> None:
+        """Take in what epoll tells of a client."""
+        if mask & LOST:
+            client.gone = True
+        if mask & select.EPOLLRDHUP:
+            client.parting = True
+        if mask & select.EPOLLIN:
+            client.readable = True
+        if client.state != BUSY:
+            self._safely(client, self._look, client)
+        elif client.gone and client.exchange is not None and client.exchange.stream is not None:
+            client.exchange.stream.cancelled = True
+
+    def _look(self, client: Client) -> None:
+        """Do what can be done on a connection that the loop owns."""
+        if client.out and client.state in (PARKED, FLUSHING):
+            client.flush()
+        if client.state == PARKED:
+            self._look_at_parked(client)
+        elif client.gone:
+            if client.state != BUSY:
+                self._close(client)
+        elif client.state == WAITING:
+            self._read(client)
+        elif client.state == FLUSHING:
+            if not client.out:
+                self._answered(client)
+        elif client.state == LEAVING:
+            self._discard(client)
+
+    def _look_at_parked(self, client: Client) -> None:
+        exchange = client.exchange
+        assert exchange is not None
+        if client.gone:
+            exchange.leave()
+            return
+        if client.parting and not client.half_closed:
+            client.half_closed = True
+            exchange.probe()
+        if exchange.paused and not client.out:
+            exchange.paused = False
+            self.watch(exchange)
+
+    def _read(self, client: Client) -> None:
+        """Read a client's request, as far as it has come."""
+        intake = client.intake
+        raw = intake.next() if intake.raw is None else None
+        for _ in range(READS):
+            if raw is not None or not client.readable:
+                break
+            if self.bodies > BODIES_BYTES and intake.raw is None:
+                return
+            data = client.receive()
+            if data is None:
+                break
+            if not data:
+                self._ended(client)
+                return
+            client.heard = time.monotonic()
+            if not intake.begun:
+                client.since = client.heard
+            raw = intake.feed(data)
+            if raw is None and intake.expects:
+                intake.expects = False
+                client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if raw is not None:
+            self._serve(client, raw)
+        elif client.parting and not client.readable:
+            self._ended(client)
+        elif client.readable:
+            self.again.append(client)
+
+    def _ended(self, client: Client) -> None:
+        """Take in that a client sends no more: half a body is an error that it may still want to hear of."""
+        raw = None if client.gone else client.intake.give_up("cut")
+        if raw is None:
+            self._close(client)
+        else:
+            self._serve(client, raw)
+
+    def _serve(self, client: Client, raw: Raw) -> None:
+        """Lend a thread for a request."""
+        client.state = BUSY
+        if raw.upgrade:
+            self._set_free(client, raw)
+            return
+        client.exchange = Exchange(self, client, raw)
+        self.pool.submit(client.exchange.run)
+
+    def _set_free(self, client: Client, raw: Raw) -> None:
+        """Give a connection away, to the app alone."""
+        if len(self.free) >= self.cfg.threads:
+            client.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self._depart(client)
+            return
+        self.poll.unregister(client.descriptor)
+        del self.clients[client.descriptor]
+        self.free.add(client)
+        threading.Thread(target=talk_freely, args=(self, client, raw), name="wallas-socket", daemon=True).start()
+
+    def freed(self, client: Client) -> None:
+        """Take in that an app is done with its own connection; from any thread."""
+        client.state = CLOSED
+        self.free.discard(client)
+        self.ring()
+
+    def finished(self, exchange: Exchange) -> None:
+        """Take a connection back behind an answer; from any thread."""
+        if self.telling:
+            if threading.get_ident() == self.thread:
+                self.pool.submit(exchange.told)
+            else:
+                exchange.told()
+        client = exchange.client
+        client.state = FLUSHING
+        if client.out or client.gone or not exchange.keep:
+            self.post(client)
+            return
+        client.exchange = None
+        client.since = time.monotonic()
+        client.state = WAITING
+        if client.readable or client.parting or client.gone or client.intake.begun:
+            self.post(client)
+
+    def _answered(self, client: Client) -> None:
+        """Go on with a connection whose answer has left: another request, or the end."""
+        exchange, client.exchange = client.exchange, None
+        if exchange is None or not exchange.keep:
+            self._depart(client)
+            return
+        client.since = time.monotonic()
+        client.state = WAITING
+        self._read(client)
+
+    def _depart(self, client: Client) -> None:
+        """Say that this was all, and wait a moment for the client to have read it (RFC 9112, 9.6)."""
+        client.state = LEAVING
+        client.since = time.monotonic()
+        shut(client.sock)
+        self._discard(client)
+
+    def _discard(self, client: Client) -> None:
+        for _ in range(READS):
+            if not client.readable:
+                break
+            if client.receive() == b"":
+                client.parting = True
+        if client.gone or (client.parting and not client.readable):
+            self._close(client)
+        elif client.readable:
+            self.again.append(client)
+
+    def _close(self, client: Client) -> None:
+        if self.clients.get(client.descriptor) is not client:
+            return
+        del self.clients[client.descriptor]
+        client.state, client.exchange = CLOSED, None
+        self.doomed.append(client.sock)
+        if self.refused and not self.stopping:
+            self._accept_again()
+
+    def watch(self, exchange: Exchange) -> None:
+        """Park an answer until its provider has something to say; from any thread that owns it.
+
+        The loop may go on with it as soon as the provider is registered, so that is the last thing done to it.
+        """
+        stream, client = exchange.stream, exchange.client
+        assert stream is not None
+        body = stream.body
+        descriptor = -1 if body is None else body.fileno()
+        self._set_alarm(exchange, stream.alarm())
+        if descriptor < 0 or body is None or body.pending():
+            client.state = PARKED
+            self.again.append(exchange)
+            self._wake()
+        elif len(client.out) > UNSENT_BYTES:
+            self.unwatch(exchange)
+            exchange.paused = True
+            client.state = PARKED
+            self.post(client)
+        elif exchange.watched != descriptor:
+            self.unwatch(exchange)
+            exchange.watched = descriptor
+            body.let_go = partial(self.unwatch, exchange)
+            client.state = PARKED
+            self.providers[descriptor] = exchange
+            self.poll.register(descriptor, select.EPOLLIN)
+            if client.gone or client.out or (client.parting and not client.half_closed):
+                self.post(client)
+
+    def _set_alarm(self, exchange: Exchange, due: float) -> None:
+        if due < exchange.due or not exchange.due:
+            exchange.due = due
+            heapq.heappush(self.alarms, (due, next(self.count), exchange))
+            if due < self.wakes:
+                self._wake()
+
+    def _wake(self) -> None:
+        if threading.get_ident() != self.thread:
+            self.ring()
+
+    def unwatch(self, exchange: Exchange) -> None:
+        """Wait for a provider no more; from any thread that owns the answer."""
+        descriptor, exchange.watched = exchange.watched, -1
+        if descriptor >= 0 and self.providers.get(descriptor) is exchange:
+            del self.providers[descriptor]
+            with contextlib.suppress(OSError, ValueError):
+                self.poll.unregister(descriptor)
+
+    def _ring_alarms(self, now: float) -> None:
+        """Let the streams keep their deadlines whose time has come."""
+        alarms, late = self.alarms, []
+        while alarms and alarms[0][0] <= now:
+            late.append(heapq.heappop(alarms))
+        for due, _, exchange in late:
+            if exchange.due != due or exchange.client.exchange is not exchange:
+                continue
+            exchange.due = 0.0
+            client = exchange.client
+            if client.state != PARKED or exchange.stream is None:
+                continue
+            later = exchange.stream.alarm()
+            if later > now:
+                exchange.due = later
+                heapq.heappush(alarms, (later, next(self.count), exchange))
+            elif exchange.paused:
+                self._set_alarm(exchange, now + SWEEP_SECONDS)
+            elif now < later + GRACE_SECONDS and _readable(exchange.watched):
+                self._safely(client, exchange.advance)
+            else:
+                self._safely(client, exchange.tick, now)
+
+    def _accept(self, now: float) -> None:
+        most = ACCEPTS if self.cfg.workers < 2 else 1
+        for listener in list(self.listening.values()):
+            server = listener.getsockname()
+            for _ in range(most):
+                if len(self.clients) >= self.cfg.worker_connections and not self._make_room():
+                    self._accept_no_more()
+                    self.refused = True
+                    return
+                try:
+                    sock, address = listener.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    break
+                except OSError as error:
+                    self._accept_no_more()
+                    self.refused = error.errno in _FULL
+                    return
+                self._welcome(sock, address, server, now)
+
+    def _welcome(self, sock: socket.socket, address: Any, server: Any, now: float) -> None:
+        sock.setblocking(False)
+        known = isinstance(address, tuple) and isinstance(server, tuple)
+        place = (str(server[0]), str(server[1])) if known else ("", "")
+        intake = Intake(self.limits, server=place, client=address, careful=self.careful or not known)
+        client = Client(sock, address, server, intake, now=now)
+        client.readable = True
+        try:
+            self.poll.register(sock, CLIENT_EVENTS)
+        except OSError:
+            sock.close()
+            return
+        self.clients[client.descriptor] = client
+        self._safely(client, self._look, client)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle for longest; return False when none is."""
+        idle = [one for one in self.clients.values() if one.state == WAITING and not one.intake.begun]
+        if not idle:
+            return False
+        self._close(min(idle, key=lambda one: one.since))
+        return True
+
+    def _accept_again(self) -> None:
+        if self.accepting or self.stopping:
+            return
+        self.accepting, self.refused = True, False
+        for listener in self.sockets:
+            with contextlib.suppress(OSError, ValueError):
+                self.listening[listener.fileno()] = listener
+                self.poll.register(listener, select.EPOLLIN)
+
+    def _accept_no_more(self) -> None:
+        self.accepting = False
+        for listener in self.listening.values():
+            with contextlib.suppress(OSError, ValueError):
+                self.poll.unregister(listener)
+        self.listening.clear()
+
+    def _sweep(self, now: float) -> None:
+        """Once a second: the heartbeat, and who has taken too long."""
+        self.swept = now
+        self.notify()
+        if self.ppid != os.getppid():
+            self.log.info("Parent changed, shutting down: %s", self)
+            self.alive = False
+        self.bodies = 0
+        for client in list(self.clients.values()):
+            if client.intake.raw is not None:
+                self.bodies += client.intake.received
+            if client.late(now, keepalive=self.cfg.keepalive):
+                self._safely(client, self._expire, client)
+            elif client.state == WAITING and client.readable:
+                self.again.append(client)
+            elif self.stopping and client.state == PARKED and client.exchange is not None:
+                self._safely(client, client.exchange.tick, now)
+        if self.refused:
+            self._accept_again()
+
+    def _expire(self, client: Client) -> None:
+        raw = client.intake.give_up("late") if client.state == WAITING else None
+        if raw is not None:
+            self._serve(client, raw)
+        elif client.state == PARKED and client.exchange is not None:
+            client.gone = True
+            client.exchange.leave()
+        else:
+            self._close(client)
+
+    def _stop(self, now: float) -> None:
+        """Take no more connections, and let those that are open end."""
+        self.stopping = True
+        self.stopped, self.ending = now, now + self.cfg.graceful_timeout
+        self._accept_no_more()
+        for listener in self.sockets:
+            listener.close()
+
+    def _over(self) -> bool:
+        """Return whether a stopping worker may end: nothing is open, or its time is up."""
+        now = time.monotonic()
+        if now > self.ending:
+            for client in list(self.clients.values()):
+                if client.state == PARKED and client.exchange is not None:
+                    self._safely(client, client.exchange.leave)
+            return True
+        for client in list(self.clients.values()):
+            idle = client.state == WAITING and not client.intake.begun
+            if idle and now > max(client.since, self.stopped) + STOP_LINGER:
+                self._close(client)
+        return not self.clients and not self.free
+
+    def _quiet(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.bell)
+
+    def _signalled(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.PIPE[0], 4096)
+
+
+def _readable(descriptor: int) -> bool:
+    """Return whether there is something to read."""
+    if descriptor < 0:
+        return False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

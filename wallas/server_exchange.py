@@ -1,0 +1,474 @@
+"""One request and its answer on our worker: environ, the WSGI call, and an answer that may wait without a thread.
+
+What the app returns is either parked, when it knows ``step``
+(``types/flow.py``), or iterated in the pool thread, as any WSGI server does.
+"""
+
+import contextlib
+import errno
+import io
+import select
+import socket
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from gunicorn import SERVER, util
+from gunicorn.http.errors import NoMoreData, ParseException
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import Unreader
+from gunicorn.http.wsgi import Response, create
+
+from wallas.server_client import CONTINUE, Client
+from wallas.server_intake import Raw
+from wallas.types.flow import BLOCK, END, Steppable
+
+if TYPE_CHECKING:
+    from wallas.server import Worker
+
+SILENCE = 10.0
+"""Seconds that a body which the app reads itself may pause."""
+PIECE_BYTES = 65536
+"""gunicorn's readers copy what they hold for every chunk, so they get little at once."""
+BODILESS = ("1", "204", "304")
+QUIET_ERRORS = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+
+
+class Asked:
+    """What gunicorn's ``Response`` and log want to know of a request that its parser did not read."""
+
+    __slots__ = ("body", "closes", "headers", "method", "query", "uri", "version")
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        """Know a request by its environ."""
+        self.method: str = environ["REQUEST_METHOD"]
+        self.uri: str = environ["RAW_URI"]
+        self.query: str = environ["QUERY_STRING"]
+        self.version = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
+        self.headers: list[tuple[str, str]] = []
+        self.body: Any = environ["wsgi.input"]
+        said = environ.get("HTTP_CONNECTION")
+        said = said.lower() if said is not None else ""
+        self.closes = said == "close" or (said != "keep-alive" and self.version == (1, 0))
+
+    def should_close(self) -> bool:
+        """Return whether the client wants the connection closed behind the answer."""
+        return self.closes
+
+
+class Feed(Unreader):  # type: ignore[misc]
+    """Gives gunicorn's parser a request that was read already, and what the socket has beyond where that is wanted."""
+
+    def __init__(self, raw: Raw, client: Client) -> None:
+        """Begin with the head."""
+        super().__init__()
+        self.left = memoryview(raw.body)
+        self.head = raw.head
+        self.raw = raw
+        self.client = client
+        self.asks = raw.end == "more" and not raw.body and b"100-continue" in raw.head.lower()
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next bytes, b"" at the end; raise TimeoutError when they do not come."""
+        if self.head:
+            head, self.head = self.head, b""
+            return head
+        if self.left:
+            piece, self.left = self.left[:PIECE_BYTES], self.left[PIECE_BYTES:]
+            return bytes(piece)
+        if self.raw.end == "late":
+            raise TimeoutError("the body stopped")
+        return self._received() if self.raw.end == "more" else b""
+
+    def _received(self) -> bytes:
+        sock = self.client.sock
+        if self.asks:
+            self.asks = False
+            self.client.write_patiently(CONTINUE)
+        while True:
+            try:
+                return sock.recv(65536)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(sock, select.POLLIN)
+                if not poll.poll(1000 * SILENCE):
+                    raise TimeoutError("the body stopped") from None
+
+
+class Outbox:
+    """Stands for the client's socket where gunicorn writes to it: what is written together is sent together."""
+
+    def __init__(self, client: Client) -> None:
+        """Write to a client."""
+        self.client = client
+        self.pieces: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        """Keep bytes until ``flush``."""
+        self.pieces.append(data)
+
+    def send(self, data: bytes) -> int:
+        """Take gunicorn's ``100 Continue``, which was sent where it was needed."""
+        return len(data)
+
+    def gettimeout(self) -> float:
+        """Say that it never blocks, so that nobody wants to change that."""
+        return 0.0
+
+    def flush(self) -> None:
+        """Send what was kept; raise OSError for a client that left."""
+        if self.pieces:
+            data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+            self.pieces.clear()
+            self.client.write_patiently(data)
+
+
+class Exchange:
+    """One request being answered. ``run`` and ``block`` are for pool threads, ``advance`` and ``tick`` for the loop."""
+
+    __slots__ = (
+        "asked",
+        "began",
+        "chunked",
+        "client",
+        "due",
+        "environ",
+        "feed",
+        "headers",
+        "keep",
+        "opened",
+        "outbox",
+        "paused",
+        "raw",
+        "response",
+        "sent",
+        "silent",
+        "stream",
+        "watched",
+        "worker",
+    )
+
+    def __init__(self, worker: "Worker", client: Client, raw: Raw) -> None:
+        """Answer a request of this client."""
+        self.worker = worker
+        self.client = client
+        self.raw = raw
+        self.outbox: Outbox | None = None
+        self.asked: Any = None
+        self.environ: dict[str, Any] = {}
+        self.response: Any = None
+        self.feed: Feed | None = None
+        self.stream: Steppable | None = None
+        self.headers: list[tuple[str, str]] = []
+        self.opened = self.chunked = self.silent = self.keep = self.paused = False
+        self.sent = 0
+        self.watched = -1
+        """The provider's descriptor that the loop waits for, -1 for none."""
+        self.due = 0.0
+        """When the loop looks at the stream's clocks again."""
+        self.began = time.monotonic()
+
+    def run(self) -> None:
+        """Call the app and answer, as far as that goes without waiting for a provider."""
+        try:
+            self._read()
+            self.worker.counted()
+            answer = self.worker.wsgi(self.environ, self._start_response)
+            if hasattr(answer, "step"):
+                self._begin(answer)
+                return
+            self._write_out(answer)
+        except (NoMoreData, StopIteration):
+            self.keep = False
+        except OSError as error:
+            self.keep = False
+            if error.errno not in QUIET_ERRORS and not isinstance(error, ConnectionResetError):
+                self.worker.log.exception("Socket error processing request.")
+        except Exception as error:
+            self._failed(error)
+        self._over()
+
+    def block(self) -> None:
+        """Make the steps that may block, and those behind them that do not."""
+        stream = self._stream()
+        try:
+            while stream.want is BLOCK and not self.client.gone:
+                self._deliver(stream.step())
+        except Exception:
+            self.worker.log.exception("a stream broke")
+            self.keep, self.client.gone = False, True
+        self._settle()
+
+    def advance(self) -> None:
+        """Make a step that does not block: the provider has something, or the clock."""
+        self._deliver(self._stream().step())
+        self._settle()
+
+    def tick(self, now: float) -> None:
+        """Let the stream keep its deadlines."""
+        data = self._stream().tick(now)
+        self._deliver(data)
+        self._settle()
+
+    def probe(self) -> None:
+        """Write something that means nothing: a client that is gone answers with a reset, one that half-closed not."""
+        stream = self._stream()
+        if stream.head is None:
+            if self.asked.version > (1, 0):
+                self.client.write(CONTINUE)
+        elif data := stream.quiet():
+            self._deliver(data)
+
+    def leave(self) -> None:
+        """End the answer of a client that left: the provider is cut off at once."""
+        stream = self._stream()
+        stream.cancelled = True
+        self.keep = False
+        self.worker.unwatch(self)
+        self._over()
+
+    def _stream(self) -> Steppable:
+        assert self.stream is not None
+        return self.stream
+
+    def _read(self) -> None:
+        """Make the environ; raise what gunicorn's parser finds wrong."""
+        raw, client, worker = self.raw, self.client, self.worker
+        client.number += 1
+        environ = raw.environ
+        if environ is None:
+            self.outbox = Outbox(client)
+            self.feed = Feed(raw, client)
+            self.asked = self._parsed(self.feed)
+            worker.cfg.pre_request(worker, self.asked)
+            self.response, self.environ = create(self.asked, self.outbox, client.address, client.server, worker.cfg)
+            self.environ["wsgi.multithread"] = True
+            del self.environ["gunicorn.socket"]
+        else:
+            query = environ["QUERY_STRING"]
+            environ["RAW_URI"] = environ["PATH_INFO"] + (f"?{query}" if query else "")
+            environ["wsgi.input"] = io.BytesIO(raw.body)
+            environ.update(worker.base)
+            environ["wsgi.early_hints"] = partial(early_hints, self)
+            self.environ, self.asked = environ, Asked(environ)
+        self.keep = not self.asked.should_close() and worker.keeps and raw.whole
+
+    def _parsed(self, feed: Feed) -> Any:
+        """Return gunicorn's view of the request; raise its own word for what is wrong, or else the intake's."""
+        fault = self.raw.fault
+        try:
+            asked = Request(self.worker.cfg, feed, self.client.address, self.client.number)
+        except NoMoreData:
+            if fault is None:
+                raise
+        if fault is not None:
+            raise fault
+        return asked
+
+    def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """Begin an ordinary answer, as PEP 3333 has it."""
+        response = self._answer()
+        write = response.start_response(status, headers, exc_info)
+
+        def write_now(data: bytes) -> None:
+            write(data)
+            assert self.outbox is not None
+            self.outbox.flush()
+
+        return write_now
+
+    def _answer(self) -> Any:
+        if self.outbox is None:
+            self.outbox = Outbox(self.client)
+        if self.response is None:
+            self.response = Response(self.asked, self.outbox, self.worker.cfg)
+        if not self.keep:
+            self.response.force_close()
+        return self.response
+
+    def _write_out(self, answer: Iterable[bytes]) -> None:
+        """Send an ordinary answer piece by piece; go on only where its end and the request's are known."""
+        try:
+            response = self._answer()
+            outbox = cast(Outbox, self.outbox)
+            for piece in answer:
+                response.write(piece)
+                outbox.flush()
+            response.close()
+            outbox.flush()
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+        self.keep = self.keep and not response.should_close() and self._read_whole()
+
+    def _read_whole(self) -> bool:
+        """Return whether the request ended for gunicorn's parser where it ended for the intake."""
+        if self.feed is None:
+            return True
+        body = self.asked.body
+        if body.failed:
+            return False
+        try:
+            while body.read(PIECE_BYTES):
+                pass
+        except (ParseException, OSError):
+            return False
+        return not self.feed.take_buffered() and not self.feed.left
+
+    def _failed(self, error: Exception) -> None:
+        """Answer a request that could not be read, or whose app broke, as gunicorn does."""
+        self.keep = False
+        if self.stream is not None or (self.response is not None and self.response.headers_sent):
+            self.worker.log.exception("Error handling request")
+            return
+        outbox = self.outbox or Outbox(self.client)
+        self.worker.handle_error(self.asked, outbox, self.client.address, error)
+        with contextlib.suppress(OSError):
+            outbox.flush()
+
+    def _begin(self, answer: Any) -> None:
+        """Take over an answer that can be parked."""
+        stream = self.stream = cast(Steppable, answer)
+        stream.nonblock = True
+        if stream.want is not BLOCK:
+            self._settle()
+        elif self.worker.blocking.acquire(blocking=False):
+            try:
+                self.block()
+            finally:
+                self.worker.blocking.release()
+        else:
+            self.worker.lend(self)
+
+    def _deliver(self, data: bytes) -> None:
+        """Send what a step gave, framed, and the end behind it."""
+        stream = self._stream()
+        size = len(data)
+        if self.silent:
+            data = b""
+        elif self.chunked:
+            if data:
+                data = b"%x\r\n%b\r\n" % (size, data)
+        elif not self.opened and (data or stream.want is END):
+            data = self._opened(data)
+        if stream.want is END and self.chunked:
+            data += b"0\r\n\r\n"
+        if data:
+            self.sent += size
+            self.client.write(data)
+
+    def _opened(self, data: bytes) -> bytes:
+        """Return the head and the first bytes."""
+        head = self._stream().head
+        if head is None:
+            self.keep = False
+            return b""
+        self.opened = True
+        status, self.headers = head
+        names = {name.lower() for name, _ in self.headers}
+        omits = self.asked.method == "HEAD" or status.startswith(BODILESS)
+        measured = "content-length" in names or omits
+        self.chunked = not measured and self.asked.version > (1, 0)
+        self.keep = self.keep and (measured or self.chunked) and self.worker.keeps and self._read_whole()
+        lines = [
+            f"HTTP/{self.asked.version[0]}.{self.asked.version[1]} {status}",
+            f"Server: {SERVER}",
+            f"Date: {self.worker.date()}",
+            "Connection: keep-alive" if self.keep else "Connection: close",
+        ]
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked")
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+            raise ValueError("a header's value breaks its line")
+        if omits:
+            data, self.silent = b"", True
+        elif self.chunked and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        return text.encode("latin-1") + b"\r\n\r\n" + data
+
+    def _settle(self) -> None:
+        """Hand the stream to whoever has the next move."""
+        stream, client = self._stream(), self.client
+        if stream.want is END or client.gone:
+            self.worker.unwatch(self)
+            self._over()
+        elif stream.want is BLOCK:
+            self.worker.unwatch(self)
+            self.worker.lend(self)
+        else:
+            self.worker.watch(self)
+
+    def _over(self) -> None:
+        """Close the answer, tell the log, and give the connection back."""
+        if self.stream is not None:
+            self.stream.cancelled = self.stream.cancelled or self.client.gone
+            self.stream.close()
+        self.worker.finished(self)
+
+    def told(self) -> None:
+        """Tell gunicorn's hooks and access log of the answer; may write to files."""
+        worker, asked = self.worker, self.asked
+        if asked is None or not self.environ:
+            return
+        response = self.response
+        if self.stream is not None:
+            response = Response(asked, None, worker.cfg)
+            if self._stream().head is not None:
+                response.status = cast(Any, self._stream().head)[0]
+                response.headers, response.sent = self.headers, self.sent
+        worker.log.access(response, asked, self.environ, timedelta(seconds=time.monotonic() - self.began))
+        try:
+            worker.cfg.post_request(worker, asked, self.environ, response)
+        except Exception:
+            worker.log.exception("Exception in post_request hook")
+
+
+def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:
+    """Send ``103 Early Hints`` before the answer, as ``wsgi.early_hints`` of gunicorn does."""
+    response, asked = exchange._answer(), exchange.asked
+    if response.headers_sent or asked.version < (1, 1):
+        return
+    hints = Response(asked, exchange.outbox, exchange.worker.cfg)
+    hints.process_headers(headers)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in hints.headers)
+    util.write(exchange.outbox, f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"))
+    assert exchange.outbox is not None
+    exchange.outbox.flush()
+
+
+def talk_freely(worker: "Worker", client: Client, raw: Raw) -> None:
+    """Let the app have the connection itself: a WebSocket, in a thread of its own with a blocking socket."""
+    sock = client.sock
+    sock.setblocking(True)
+    try:
+        feed = Feed(raw, client)
+        asked = Request(worker.cfg, feed, client.address, 1)
+        worker.cfg.pre_request(worker, asked)
+        response, environ = create(asked, sock, client.address, client.server, worker.cfg)
+        environ["wsgi.multithread"] = True
+        response.force_close()
+        answer = worker.wsgi(environ, response.start_response)
+        try:
+            for piece in answer:
+                response.write(piece)
+            response.close()
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+    except (StopIteration, OSError, NoMoreData):
+        pass
+    except Exception as error:
+        worker.handle_error(None, sock, client.address, error)
+    finally:
+        util.close_graceful(sock)
+        worker.freed(client)
+
+
+def shut(sock: socket.socket) -> None:
+    """Say that nothing more will be sent."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)

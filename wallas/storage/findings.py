@@ -1,0 +1,54 @@
+"""Findings as all workers share them: the latest word of each, and how often it was said."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, select, text
+
+from wallas.models import FindingRow
+from wallas.storage.engine import reading
+from wallas.storage.rows import fitted, table_of
+
+
+class FindingChange(NamedTuple):
+    """What one worker saw; ``times`` is how often since it last told, 0 that it is over. Instants are epoch seconds."""
+
+    provider: str
+    model: str
+    key_id: str
+    kind: str
+    address: str
+    status: int | None
+    said: str
+    began_at: float
+    seen_at: float
+    times: int
+    updated_at: float
+
+
+SAVE = text("""
+INSERT INTO findings (provider, model, key_id, kind, address, status, said, began_at, seen_at, times, updated_at)
+VALUES (:provider, :model, :key_id, :kind, :address, :status, :said, :began_at, :seen_at, :times, :updated_at)
+ON CONFLICT (provider, model, key_id, kind) DO UPDATE SET
+    times = CASE
+        WHEN excluded.times = 0 OR findings.times = 0 OR findings.address <> excluded.address THEN excluded.times
+        WHEN excluded.began_at > findings.seen_at THEN findings.times + excluded.times
+        ELSE findings.times END,
+    address = excluded.address, status = excluded.status, said = excluded.said, began_at = excluded.began_at,
+    seen_at = CASE WHEN excluded.seen_at > findings.seen_at THEN excluded.seen_at ELSE findings.seen_at END,
+    updated_at = excluded.updated_at
+""")
+
+
+def save_findings(connection: Connection, rows: Sequence[FindingChange]) -> None:
+    """Add what one worker saw to what all have seen; hand it to `Writer.put`."""
+    connection.execute(SAVE, fitted(table_of(FindingRow), rows))
+
+
+def load_findings(engine: Engine, *, since: float = 0) -> list[FindingChange]:
+    """Return the findings that changed since an instant; all of them without one."""
+    table = table_of(FindingRow)
+    query = select(*(table.c[name] for name in FindingChange._fields)).where(table.c.updated_at > since)
+    with reading(engine) as connection:
+        rows = connection.execute(query.order_by(table.c.updated_at.desc()).limit(5000))
+        return [FindingChange(*row) for row in rows]
