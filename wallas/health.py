@@ -137,17 +137,14 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
-<<<<<<< HEAD
         self.speeds = Speeds()
         self.doubts = Doubts()
         self.finding: dict[Place, float] = {}
         """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()
         """Where a limit was met and no first token has come since."""
-=======
         self.gone: dict[str, set[str]] = {}
         """The models that each provider said are gone, since it last answered."""
->>>>>>> main
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -193,13 +190,10 @@ class Health:
         """
         now = self.clock()
         with self.lock:
-<<<<<<< HEAD
             self.doubts.cleared(place[:2], place.provider)
             self.limited.discard(place)
             self.finding.pop(place, None)
-=======
             self.gone.pop(place.provider, None)
->>>>>>> main
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False

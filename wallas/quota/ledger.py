@@ -20,13 +20,10 @@ from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKe
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
 
-<<<<<<< HEAD
 GUESS_SECONDS = 300.0
 """For how long after a refusal that named no limit its guessed one is kept to, while others can be asked."""
-=======
 LOOK_SECONDS = 0.25
 """For how long it is known how free a seat is; whether a call fits is always looked at."""
->>>>>>> main
 
 REFUND_MARGIN = 1.0
 """Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""

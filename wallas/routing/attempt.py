@@ -141,14 +141,10 @@ class Attempt:
         read = max((usage.input or 0) - (usage.cache_read or 0), 0)
         desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
-<<<<<<< HEAD
-        met = self.candidate
-        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
-=======
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
-        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
->>>>>>> main
+        met = self.candidate
+        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

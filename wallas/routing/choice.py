@@ -13,13 +13,8 @@ from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
-<<<<<<< HEAD
-from wallas.routing.candidates import Selection, Terms, preferred
-from wallas.routing.difficulty import SPARING, level
-=======
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
-from wallas.routing.difficulty import level
->>>>>>> main
+from wallas.routing.difficulty import SPARING, level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
@@ -145,7 +140,6 @@ class Chooser:
             dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
-<<<<<<< HEAD
     def select(
         self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
     ) -> Selection:
@@ -153,20 +147,13 @@ class Chooser:
 
         ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
         """
-        groups = self._able_of_n(choice.groups, request) if (request.n or 1) > 1 else choice.groups
-        bonus = self.sessions.bonus(choice.session, needs.tokens)
-        session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full, patient=patient)
-=======
-    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
-        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
         groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full or wishes != NONE)
+        whole = full or wishes != NONE
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=whole, patient=patient)
         if wishes != NONE:
             selection = self._wished(selection, request, choice, full=full)
->>>>>>> main
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}
@@ -288,21 +275,18 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
-<<<<<<< HEAD
-        ranked = self.selector.best(name, request, wanted, level=hard)
         sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
         sparing = SPARING[hard] if hard >= 0 else 1.0
-        group = Group(ranked, roomy=profile.roomy, sticky=sticky, sparing=sparing)
-        return [Group(self.selector.best("auxiliary", request, wanted)), group] if kind else [group]
-=======
         groups = [
             Group(
-                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+                self.selector.best(name, request, wanted | own, level=hard),
+                roomy=profile.roomy,
+                sticky=sticky,
+                sparing=sparing,
             )
             for own in fewer(needs.native)
         ]
         return [Group(self.selector.best("auxiliary", request, wanted)), *groups] if kind else groups
->>>>>>> main
 
     def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""

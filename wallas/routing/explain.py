@@ -7,13 +7,8 @@ from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
-<<<<<<< HEAD
-from wallas.routing.router import Router
-from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
-=======
 from wallas.routing.router import Router, refuse
-from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
->>>>>>> main
+from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
 from wallas.routing.wishes import losses
 from wallas.types.chat import ChatRequest

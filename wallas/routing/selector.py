@@ -345,7 +345,7 @@ class _Walk:
             self._choose(group, self._rest(group))
 
     def _along(self, group: Group, rows: Sequence[Ranked], found: list[Found], best: list[float]) -> None:
-        slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least
+        slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least * group.sparing
         for row in rows:
             if len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
                 break
@@ -388,15 +388,10 @@ class _Walk:
             return
         if group.moves:
             parts = self._own(model, parts, group)
-<<<<<<< HEAD
+        before, have = len(self.excluded), len(found)
         for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
             if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
                 candidate = candidate._replace(parts=candidate.parts._replace(session=0.0))
-            found.append(candidate)
-            insort(best, candidate.parts.total)
-=======
-        before, have = len(self.excluded), len(found)
-        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
             total = candidate.parts.total
             found.append((total, len(found), candidate))
             insort(best, total)
@@ -404,7 +399,6 @@ class _Walk:
             self.out.add(key)
             back = min((row.seconds for row in self.excluded[before:] if row.seconds is not None), default=math.inf)
             self.out_until = min(self.out_until, self.now + back)
->>>>>>> main
 
     def _own(self, model: Model, parts: Parts, group: Group) -> Parts:
         """Return a model's cost with what this request alone knows of it."""
@@ -415,7 +409,6 @@ class _Walk:
         return parts
 
 
-<<<<<<< HEAD
 def why_doubted(doubt: Doubted) -> str:
     """Return the reason for passing over who failed so often in a row."""
     return f"doubtful: failed {doubt.run} times in a row"
@@ -426,11 +419,5 @@ def _by_failures(row: Excluded) -> tuple[bool, bool]:
     return not row.guess, row.reason.startswith("resting")
 
 
-def _cost(candidate: Candidate) -> float:
-    return candidate.parts.total
-
-
-=======
->>>>>>> main
 def _total(row: Ranked) -> float:
     return row.total

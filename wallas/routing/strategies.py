@@ -94,7 +94,7 @@ class Parts(NamedTuple):
     @property
     def speed(self) -> float:
         """Return the tokens a second that are expected; 0 where nothing is."""
-        return USUAL_OUTPUT / self.generation if self.generation else 0.0
+        return FELT_OUTPUT / self.generation if self.generation else 0.0
 
     @property
     def total(self) -> float:
