@@ -51,11 +51,12 @@ class Doubts:
             doubt.run += 1
             doubt.at = now
 
-    def cleared(self, *names: Hashable) -> None:
-        """Note an answer: the row is broken."""
-        if self.doubts:
-            for name in names:
-                self.doubts.pop(name, None)
+    def cleared(self, *names: Hashable, began: float) -> None:
+        """Note an answer: the row is broken, unless the call began before the last failure and so says nothing of it."""
+        for name in names if self.doubts else ():
+            doubt = self.doubts.get(name)
+            if doubt is not None and doubt.at <= began:
+                del self.doubts[name]
 
     def probing(self, *names: Hashable, now: float) -> None:
         """Note that a call is let through: until it has ended, or is late, no other is."""
