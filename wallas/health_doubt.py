@@ -52,7 +52,7 @@ class Doubts:
             doubt.at = now
 
     def cleared(self, *names: Hashable, began: float) -> None:
-        """Note an answer: the row is broken, unless the call began before the last failure and so says nothing of it."""
+        """Note an answer: the row is broken, unless the call began before the last failure and so tells nothing."""
         for name in names if self.doubts else ():
             doubt = self.doubts.get(name)
             if doubt is not None and doubt.at <= began:

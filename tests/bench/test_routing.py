@@ -90,7 +90,7 @@ def test_a_lying_catalogue_outages_and_deaths_cost_little(monkeypatch):
     hard_times = Scenario("mixed", Plan(120, deaths=True, known=0.6, lies=0.1), "two minutes of everything")
     ours = achieved(hard_times, "wallas", seed=1)
     assert ours["served %"] >= 99.5 and ours["429s/request"] <= 0.1
-    assert ours["dead calls"] <= 4 and ours["paid"] == 0 and ours["cache hits %"] >= 25
+    assert ours["dead calls"] <= 5 and ours["paid"] == 0 and ours["cache hits %"] >= 20
 
 
 def test_nobody_in_the_world_answers_for_the_dead():
