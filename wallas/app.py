@@ -36,6 +36,7 @@ BLUEPRINTS = (
     "transcription",
     "images",
     "judging",
+    "videos",
 )
 
 
