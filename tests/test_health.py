@@ -607,3 +607,17 @@ def test_models_that_are_gone_are_not_their_provider():
     health.succeeded(HERE)
     gone(health, "n")
     assert not left(health, Place("p", "other", "k"))
+
+
+def test_a_model_that_was_gone_rests_no_longer_once_its_list_has_it_again_and_that_is_stored():
+    _, health = healthy()
+    fail(health, FailureKind.MODEL_GONE)
+    health.drain()
+    health.returned(MODEL)
+    assert left(health) == 0
+    (told, _) = health.drain()
+    assert told == [(MODEL, LIFTED)]
+    fail(health, FailureKind.RATE_LIMIT)
+    health.returned(MODEL)
+    health.returned(HERE)
+    assert left(health) > 0

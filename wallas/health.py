@@ -42,6 +42,7 @@ FINDING_MOST = 30.0
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
+GONE = FailureKind.MODEL_GONE.name.lower()
 
 BLAMELESS = frozenset(
     {
@@ -335,6 +336,14 @@ class Health:
             rest = self.rests.get(place)
             if rest is not None and rest.breaker:
                 del self.rests[place]
+
+    def returned(self, place: Place) -> None:
+        """End the rest of a model that was said to be gone, for its provider's list has it again."""
+        with self.lock:
+            rest = self.rests.get(place)
+            if rest is not None and rest.reason == GONE:
+                del self.rests[place]
+                self._tell(place, LIFTED)
 
     def _shared(self, place: Place) -> Iterator[Place]:
         """Yield this place for every key of the account that its key belongs to."""
