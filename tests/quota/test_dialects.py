@@ -3,22 +3,17 @@
 import datetime
 import math
 import time
-from collections.abc import Iterator
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text
 
-from tests.fakes import FakeProvider, fake_providers, status
-from wallas.app import create_app
+from tests.fakes import FakeProvider, status
+from tests.quota.inside import inside
 from wallas.quota.clocks import next_midnight, next_month
-from wallas.routing.desk import RetryBudget
-from wallas.settings import load_settings
 from wallas.storage.engine import writing
 
-PREFIXES = {"gemini": "/v1beta", "cohere": "", "anthropic": "/v1"}
 NAMES = ("gemini", "groq", "openrouter", "mistral", "cohere", "openai", "nvidia", "cerebras", "anthropic")
 DAY_ID = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 MINUTE_ID = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
@@ -207,48 +202,11 @@ def dialects() -> list[Row]:
     ]
 
 
-class Gate(NamedTuple):
-    client: Any
-    service: Any
-    fakes: dict[str, FakeProvider]
-
-    def ask(self, model: str) -> Any:
-        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
-        wishes = {"X-Wallas-Wait": "0", "X-Wallas-Cost-Mode": "allow_paid"}
-        return self.client.post("/v1/chat/completions", json=body, headers=wishes)
-
-    def rows(self) -> dict[tuple[str, str], Any]:
-        told = self.client.get("/v1/quota").json["data"]
-        return {(row["provider"], row["window"]): row for row in told if row["model"] != "n"}
-
-
 @pytest.fixture
-def gate(tmp_path: Path):
+def gate(tmp_path):
     """Yield a whole gateway in this process whose providers, by their real names, are scripted ones."""
-    with fake_providers(len(NAMES)) as servers:
-        yield from _gate(tmp_path, dict(zip(NAMES, servers, strict=True)))
-
-
-def _gate(tmp_path: Path, fakes: dict[str, FakeProvider]) -> Iterator[Gate]:
-    tables = []
-    for name, fake in fakes.items():
-        ids = {"m": "free = true", "n": "free = true", "p": "free = false\nprice = { input = 1.0, output = 2.0 }"}
-        models = "".join(
-            f'[[providers.{name}.models]]\nid = "{id}"\n{who}\ncontext = 9000\n' for id, who in ids.items()
-        )
-        base = fake.url + PREFIXES.get(name, "/v1")
-        tables.append(f'[providers.{name}]\nbase_url = "{base}"\napi_key = "k-{name}"\ndiscover = false\n{models}')
-    (tmp_path / "wallas.toml").write_text("\n".join(tables))
-    environ = {
-        "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
-        "WALLAS_KEYLESS": "false",
-        "WALLAS_DATABASE_URL": f"sqlite:///{tmp_path / 'wallas.sqlite'}",
-    }
-    app = create_app(load_settings(environ, directory=tmp_path))
-    service = app.extensions["wallas"]
-    service.router.desk.budget = RetryBudget()
-    yield Gate(app.test_client(), service, fakes)
-    service.close()
+    with inside(tmp_path, NAMES) as one:
+        yield one
 
 
 def asked(fake: FakeProvider) -> int:
