@@ -9,6 +9,7 @@ from wallas.health import (
     ANY,
     BLAMELESS,
     FREE,
+    GONE_SECONDS,
     LIFTED,
     LONGEST_REST,
     PAID,
@@ -501,3 +502,28 @@ def test_an_earlier_runs_speed_is_remembered():
     _, health = healthy()
     health.remember(HERE, latency=3.0, ttft=1.0, speed=50.0)
     assert health.speed(HERE) == 50 and health.drain() == ([], [])
+
+
+def gone(health, model, message="This service has been shut down."):
+    fail(health, FailureKind.MODEL_GONE, place=Place("p", model, "k"), message=message)
+
+
+def test_a_provider_of_which_two_models_are_gone_without_a_word_of_models_rests_as_a_whole():
+    clock, health = healthy()
+    gone(health, "m")
+    gone(health, "m")
+    assert not left(health, Place("p", "other", "k"))
+    gone(health, "n")
+    assert left(health, Place("p", "other", "k")) == GONE_SECONDS
+    clock.now += GONE_SECONDS
+    assert not left(health, Place("p", "other", "k"))
+
+
+def test_models_that_are_gone_are_not_their_provider():
+    _, health = healthy()
+    gone(health, "m", "The model `m` has been decommissioned")
+    gone(health, "n", "The model `n` has been decommissioned")
+    gone(health, "o")
+    health.succeeded(HERE)
+    gone(health, "n")
+    assert not left(health, Place("p", "other", "k"))

@@ -29,8 +29,11 @@ BLUEPRINTS = (
     "usage",
     "files",
     "ocr",
+    "search",
     "speech",
     "transcription",
+    "images",
+    "judging",
 )
 
 

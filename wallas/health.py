@@ -30,6 +30,8 @@ BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
+GONE_MODELS = 2
+GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
 HALF_LIFE = 60.0
 PRIOR_SUCCESSES = 8.0
@@ -133,6 +135,8 @@ class Health:
         self.rests: dict[Place, Rest] = {}
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
+        self.gone: dict[str, set[str]] = {}
+        """The models that each provider said are gone, since it last answered."""
         self.opened: list[tuple[Place, Rest]] = []
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
@@ -167,6 +171,7 @@ class Health:
         """Count a whole answer; seconds to its first content and to its end, and its output tokens."""
         now = self.clock()
         with self.lock:
+            self.gone.pop(place.provider, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
@@ -209,6 +214,8 @@ class Health:
                 until = now + self._rest_seconds(where, circuit, error, now)
                 for one in self._shared(where) if scope is Scope.ACCOUNT else (where,):
                     self._rest(one, until, error.kind, breaker=False)
+            if error.kind is FailureKind.MODEL_GONE:
+                self._gone(place, error, now)
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
@@ -305,6 +312,14 @@ class Health:
             seconds = max(seconds, self._spread(min(BREAKER_REST * breaker.opened, BREAKER_MOST)))
         if seconds > 0:
             self._rest(where, now + seconds, error.kind, breaker=True)
+
+    def _gone(self, place: Place, error: ProviderError, now: float) -> None:
+        """Rest a provider of which nothing is there any more: two models in a row, and no word of any model."""
+        gone = self.gone.setdefault(place.provider, set())
+        if "model" not in error.message.lower():
+            gone.add(place.model)
+        if len(gone) >= GONE_MODELS:
+            self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:
         recent = [good for at, good in breaker.recent if now - at <= BREAKER_WINDOW]

@@ -176,6 +176,7 @@ def _request_row(record: Record, last: Hop | None) -> RequestRecord:
         reasoning_tokens=last.reasoning if last else None,
         estimated=last.estimated if last else False,
         cost=last.cost if last else None,
+        client_id=record.client or None,
     )
 
 
@@ -199,4 +200,5 @@ def _attempt_row(record: Record, hop: Hop, number: int) -> AttemptRecord:
         estimated=hop.estimated,
         cost=hop.cost,
         said_model=hop.said_model or None,
+        client_id=record.client or None,
     )

@@ -71,6 +71,8 @@ class RequestRow(Base):
     reasoning_tokens: Mapped[int | None] = mapped_column(BigInteger)
     estimated: Mapped[bool] = mapped_column(Boolean)
     cost: Mapped[float | None] = mapped_column(Float)
+    client_id: Mapped[str | None] = mapped_column(String(32))
+    """Who asked: an id made of the key that the client showed."""
 
     __table_args__ = (
         Index("requests_started_at", "started_at"),
@@ -104,6 +106,8 @@ class AttemptRow(Base):
     cost: Mapped[float | None] = mapped_column(Float)
     said_model: Mapped[str | None] = mapped_column(String(200))
     """The model that the answer names, where that is not the one that was asked."""
+    client_id: Mapped[str | None] = mapped_column(String(32))
+    """Who asked: an id made of the key that the client showed."""
 
     __table_args__ = (
         Index("attempts_started_at", "started_at"),

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -40,6 +41,9 @@ from wallas.storage.responses import delete_response
 from wallas.storage.usage import load_usage
 from wallas.storage.writer import Writer
 from wallas.transport import Transport
+
+if TYPE_CHECKING:
+    from wallas.integrations.search.engine import SearchEngine
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +154,13 @@ class Service:
         authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
         return Ledger(authority, spool=spool, never_rest=never_rest)
 
+    @cached_property
+    def search(self) -> "SearchEngine":
+        """Return what searches the web, made when it is first needed."""
+        from wallas.integrations.search.engine import SearchEngine
+
+        return SearchEngine(self.settings, transport=self.transport, health=self.health, ledger=self.quota.ledger)
+
     def quota_rows(self) -> Mapping[str, Any]:
         """Return how the windows of all usable providers stand, as all workers together know it."""
         from wallas.quota.rows import merged, rows
@@ -159,7 +170,8 @@ class Service:
             for key in self.providers[model.provider].keys if model.provider in self.providers else ():
                 ledger.seat(model, key)
         ledger.tick()
-        return {"data": rows(ledger, self.providers), "merged": merged(ledger)}
+        named = [*self.providers, *(self.search.providers() if "search" in self.__dict__ else ())]
+        return {"data": rows(ledger, named), "merged": merged(ledger)}
 
     def _jobs(self) -> list[Job]:
         if self.fleet is not None:

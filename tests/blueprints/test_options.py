@@ -9,9 +9,9 @@ SPOKEN = [DOORS[name] for name in ("chat", "responses", "messages", "generate", 
 doors = pytest.mark.parametrize("door", SPOKEN, ids=lambda door: door.name)
 
 BAD_HEADERS = {
-    "X-Willaku-Tier": ["", "nobody", "x" * 301, "a\tb", MODEL],
+    "X-Willaku-Tier": ["", "x" * 301, "a\tb", MODEL],
     "X-Willaku-Model": ["", "x" * 301],
-    "X-Wallas-Provider": ["", "nobody", "x" * 301],
+    "X-Wallas-Provider": ["", "x" * 301],
     "X-Wallas-Cost-Mode": ["", "free", "ALLOW_PAID", "allow_paid "],
     "X-Wallas-Hold": ["", "maybe", "PART", "part,turn"],
     "X-Wallas-Fallback": ["", "maybe", "2"],
@@ -20,9 +20,9 @@ BAD_HEADERS = {
     "X-Wallas-Timeout": ["", "0", "-1", "nan", "inf", "1e9", "ten", "3601"],
 }
 BAD_VALUES = {
-    "tier": [7, "", [], "nobody"],
+    "tier": [7, "", [], MODEL],
     "model": [7, "", {}],
-    "provider": [7, "nobody", []],
+    "provider": [7, []],
     "cost_mode": [True, "free", []],
     "hold": [7, "maybe", {}],
     "fallback": [7, "maybe", []],
@@ -108,21 +108,79 @@ OTHERS = [
     ("models", [7], "models[0]"),
     ("models", [""], "models[0]"),
     ("models", ["a"] * 33, "models"),
-    ("models", [{"model": 7}], "models[0]"),
+    ("models", [{"model": MODEL}], "models[0]"),
     ("fallbacks", "auto", "fallbacks"),
     ("fallbacks", [None], "fallbacks[0]"),
+    ("fallbacks", [{"model": 7}], "fallbacks[0].model"),
+    ("fallbacks", [{"model": MODEL, "api_key": "sk-x"}], "fallbacks[0]"),
+    ("fallbacks", [{"model": MODEL, "messages": []}], "fallbacks[0]"),
+    ("fallbacks", [{}], "fallbacks[0]"),
+    ("fallbacks", [{"a": ["b"], "c": ["d"]}], "fallbacks[0]"),
+    ("fallbacks", [{MODEL: [7]}], f"fallbacks[0].{MODEL}[0]"),
     ("provider", 7, "provider"),
     ("provider", "", "provider"),
-    ("provider", "nobody", "provider"),
     ("provider", [], "provider"),
     ("provider", {"order": "acme"}, "provider.order"),
     ("provider", {"only": [7]}, "provider.only[0]"),
-    ("provider", {"only": ["nobody"]}, "provider.only"),
     ("provider", {"ignore": {}}, "provider.ignore"),
     ("provider", {"data_collection": "maybe"}, "provider.data_collection"),
     ("provider", {"zdr": "maybe"}, "provider.zdr"),
     ("provider", {"allow_fallbacks": "maybe"}, "provider.allow_fallbacks"),
+    ("provider", {"require_parameters": "maybe"}, "provider.require_parameters"),
+    ("provider", {"sort": "beauty"}, "provider.sort"),
+    ("provider", {"sort": {"by": "beauty"}}, "provider.sort"),
+    ("provider", {"sort": {"by": "price", "partition": 7}}, "provider.sort.partition"),
+    ("provider", {"max_price": 1}, "provider.max_price"),
+    ("provider", {"max_price": {"prompt": -1}}, "provider.max_price.prompt"),
+    ("provider", {"max_price": {"prompt": True}}, "provider.max_price.prompt"),
+    ("provider", {"max_price": {"beauty": 1}}, "provider.max_price.beauty"),
+    ("provider", {"preferred_max_latency": "soon"}, "provider.preferred_max_latency"),
+    ("provider", {"preferred_max_latency": {"p51": 1}}, "provider.preferred_max_latency"),
+    ("provider", {"preferred_min_throughput": {}}, "provider.preferred_min_throughput"),
+    ("provider", {"only": ["acme"], "ignore": ["acme"]}, "provider.ignore"),
+    ("provider", {"order": ["acme"], "ignore": ["acme"]}, "provider.ignore"),
+    ("provider", {"order": ["other"], "only": ["acme"]}, "provider.order"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields", "param"),
+    [
+        ({"X-Willaku-Tier": "rapidoo"}, {}, "X-Willaku-Tier"),
+        ({"X-Wallas-Provider": "acmee"}, {}, "X-Wallas-Provider"),
+        ({}, {"wallas": {"tier": "rapidoo"}}, "wallas.tier"),
+        ({}, {"wallas": {"provider": "acmee"}}, "wallas.provider"),
+        ({}, {"provider": "acmee"}, "provider"),
+        ({}, {"provider": {"only": ["acmee"]}}, "provider.only"),
+        ({}, {"model": "rapidoo"}, "model"),
+    ],
+)
+@doors
+def test_an_unknown_profile_or_provider_is_not_found_and_the_nearest_names_are_told(gate, door, headers, fields, param):
+    if param == "model" and door is not CHAT:
+        return
+    told = gate.refuse(door, door.good(**fields), 404, headers=headers).told
+    assert "rapido" in told.message or "acme" in told.message
+    assert told.param in (param, None) and param.partition(".")[0] in told.message + (told.param or "")
+
+
+def test_a_provider_without_a_key_is_not_found_and_its_key_is_asked_for(gate):
+    assert "set a key" in gate.refuse(CHAT, CHAT.good(), 404, headers={"X-Wallas-Provider": "groq"}).told.message
+
+
+CONTRADICTIONS = [
+    ({"X-Wallas-Provider": "acme"}, {"provider": {"ignore": ["acme"]}}, ("X-Wallas-Provider", "provider.ignore")),
+    ({"X-Wallas-Provider": "acme"}, {"provider": {"only": ["acme2", "acme"], "ignore": ["acme2"]}}, ("only", "ignore")),
+    ({}, {"model": f"{MODEL}:nitro:floor"}, (":nitro", ":floor")),
+    ({}, {"model": f"{MODEL}:nitro", "provider": {"sort": "price"}}, ("provider.sort", ":nitro")),
+    ({}, {"provider": {"only": ["acme"], "order": ["other"]}}, ("provider.order", "provider.only")),
+]
+
+
+@pytest.mark.parametrize(("headers", "fields", "both"), CONTRADICTIONS)
+def test_of_two_constraints_that_contradict_each_other_both_are_named(gate, headers, fields, both):
+    message = gate.refuse(CHAT, CHAT.good(**fields), headers=headers).told.message
+    assert all(name in message for name in both)
 
 
 @pytest.mark.parametrize(("field", "value", "param"), OTHERS, ids=lambda value: str(value)[:30])
@@ -133,7 +191,7 @@ def test_a_bad_field_of_other_gateways_is_named(gate, field, value, param):
 def test_fields_of_other_gateways_are_obeyed(gate):
     said = {
         "models": ["nobody/x", MODEL],
-        "fallbacks": [{"model": MODEL}],
+        "fallbacks": [{"model": MODEL}, MODEL, {MODEL: [MODEL]}, {"*": [MODEL]}, {"other": ["nobody/x"]}],
         "provider": {"order": ["Acme"], "only": ["ACME"], "ignore": ["other"], "allow_fallbacks": False},
     }
     body = CHAT.good(**(said | {"models": [MODEL]}))
@@ -144,12 +202,18 @@ def test_fields_of_other_gateways_are_obeyed(gate):
 
 def test_what_of_openrouters_provider_object_is_not_obeyed_is_named(gate):
     answer = gate.ask(
-        CHAT, CHAT.good(provider={"only": ["acme"], "sort": "price", "max_price": {"prompt": 1}, "x": None})
+        CHAT, CHAT.good(provider={"only": ["acme"], "quantizations": ["fp8"], "sort": "price", "x": None})
     )
     assert answer.status_code == 200
-    assert "provider.sort" in answer.headers["X-Wallas-Dropped"]
-    assert "provider.max_price" in answer.headers["X-Wallas-Dropped"]
+    assert "provider.quantizations" in answer.headers["X-Wallas-Dropped"]
+    assert "provider.sort" not in answer.headers["X-Wallas-Dropped"]
     assert "provider.x" not in answer.headers["X-Wallas-Dropped"]
+
+
+def test_fallbacks_of_another_model_and_switches_without_effect_are_named_as_dropped(gate):
+    body = CHAT.good(fallbacks=[{"other": ["nobody/x"]}])
+    dropped = gate.ask(CHAT, body, headers={"X-Willaku-Web-Search": "true", "X-Wallas-Memory": "off"}).headers
+    assert dropped["X-Wallas-Dropped"] == "X-Willaku-Web-Search, fallbacks[0].other"
 
 
 def test_nobody_who_trains_is_asked_when_data_may_not_be_kept(gate):

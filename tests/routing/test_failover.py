@@ -25,7 +25,8 @@ from tests.routing.scenes import (
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, ask, candidate
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.health import Place
-from wallas.routing.attempts import CONTINUATIONS, MOST_ATTEMPTS
+from wallas.routing.attempts import CONTINUATIONS
+from wallas.routing.queue import MOST_ATTEMPTS, MOST_HOPS
 from wallas.types.chat import (
     Message,
     Output,
@@ -583,6 +584,21 @@ def test_there_are_at_most_four_attempts():
     scene.play()
     assert len(scene.outcomes) == MOST_ATTEMPTS and asked_of(many[MOST_ATTEMPTS]) == []
     assert scene.status == 529 and scene.error["type"] == "overloaded_error"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_who_turns_out_to_be_dead_takes_none_of_a_requests_attempts(status):
+    dead = [provider(f"p{number}", refusal(status)) for number in range(5)]
+    scene = Scene(ask(), *dead, provider("last", streamed(text())))
+    scene.play()
+    assert len(scene.outcomes) == 6 and scene.outcomes[-1] == "ok" and scene.words == TALE
+
+
+def test_there_is_an_end_to_meeting_the_dead():
+    dead = [provider(f"p{number}", refusal(404)) for number in range(MOST_HOPS + 2)]
+    scene = Scene(ask(), *dead)
+    scene.play()
+    assert scene.outcomes == ["model_gone"] * MOST_HOPS and scene.status == 529
 
 
 def test_the_last_one_is_asked_once_more_after_a_pause():

@@ -110,8 +110,10 @@ def test_a_profile_with_an_unknown_strategy_says_so(tmp_path, stations):
 def test_header_comes_before_body(here):
     assert planned(here, ask(model="auto"), tier="fast").profile == "rapido"
     assert chosen(planned(here, ask(model="auto"), model="groq/llama-3")) == ["groq/llama-3"]
-    with pytest.raises(BadRequest, match="no virtual model"):
-        planned(here, ask(model="auto"), tier="gpt-4o")
+    with pytest.raises(NotFound, match="no virtual model; near: rapido"):
+        planned(here, ask(model="auto"), tier="rapidoo")
+    with pytest.raises(BadRequest, match="no virtual one"):
+        planned(here, ask(model="auto"), tier="groq/llama-3")
 
 
 def test_a_list_of_models_is_tried_in_its_order_without_their_kin(here):
@@ -132,7 +134,7 @@ def test_providers_may_be_named_ordered_and_left_out(here):
     assert chosen(planned(here, ask(model="auto"), order=("gemini",)))[0] == "gemini/seer"
     only = planned(here, ask(model="auto"), only=frozenset({"cerebras"}))
     assert {name.split("/")[0] for name in chosen(only)} == {"cerebras"}
-    with pytest.raises(BadRequest, match="not configured"):
+    with pytest.raises(NotFound, match="not configured"):
         planned(here, ask(model="auto"), provider="nobody")
 
 

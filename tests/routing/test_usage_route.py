@@ -28,7 +28,8 @@ def used(tmp_path):
         a, b = two.providers
         for model in ("a/m", "b/m"):
             (a if model == "a/m" else b).will(usage(1000, 500), say("Good morning."))
-            assert two.post("/v1/chat/completions", HELLO | {"model": model}).status_code == 200
+            shown = {"Authorization": f"Bearer sk-of-{model}"}
+            assert two.post("/v1/chat/completions", HELLO | {"model": model}, headers=shown).status_code == 200
         a.will(status(500))
         b.will(pause(0.1), usage(2000, 100), say("Good evening."))
         assert two.post("/v1/chat/completions/fork", HELLO | {"max_parallel": 2}).status_code == 200
@@ -62,6 +63,17 @@ def test_it_adds_up_by_what_is_asked(used, query, keys):
     told = used.client.get(f"/v1/usage?{query}").json
     found = [{name: row[name] for name in ("day", "provider", "model") if name in row} for row in told["data"]]
     assert found == keys and sum(row["attempts"] for row in told["data"]) == 4
+
+
+def test_it_adds_up_by_client_and_tells_an_id_of_its_key_and_never_the_key(used):
+    answer = used.client.get("/v1/usage?by=client")
+    rows = {row["client"]: row for row in answer.json["data"]}
+    assert len(rows) == 3 and rows[None]["attempts"] == 2
+    known = [row for client, row in rows.items() if client]
+    assert all(row["requests"] == 1 and row["tokens"]["total"] == 1500 and row["saved"] > 0 for row in known)
+    assert all(len(client) == 12 for client in rows if client) and "sk-of" not in answer.text
+    total = answer.json["total"]
+    assert total["saved"] == pytest.approx(sum(row["saved"] for row in rows.values())) and total["requests"] == 3
 
 
 def test_a_model_that_nobody_sells_saves_nothing_that_is_known(tmp_path):

@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Response, request
@@ -20,6 +21,7 @@ from wallas.settings import Settings, is_loopback
 OUR_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 FOREIGN_SITES = ("cross-site", "same-site")
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_X_GOOG_API_KEY")
 OPEN_PATHS = ("/health", "/health/ready")
 OPEN_FOLDER = "/media/"
 """Where each address is a secret of its own, for programs that are given no key: `<img src=...>`."""
@@ -112,6 +114,21 @@ def credential(environ: Mapping[str, Any]) -> str | None:
     if len(shown) > 1:
         raise BadRequest("two different keys in one request", param="Authorization", code="invalid_value")
     return shown.pop() if shown else None
+
+
+def client_id(environ: Mapping[str, Any]) -> str:
+    """Return an id of whoever asks, made of the key that the request shows; "" where it shows none."""
+    for name in CREDENTIALS:
+        if (said := environ.get(name)) is not None:
+            return _id_of(said)
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _id_of(said: str) -> str:
+    scheme, _, token = said.partition(" ")
+    key = (token if scheme.lower() == "bearer" else said).strip()
+    return _digest(key.encode("utf-8", "replace")).hex()[:12] if key else ""
 
 
 def install(app: Flask, settings: Settings) -> None:

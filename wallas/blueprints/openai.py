@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
+from wallas.blueprints.drawing import drawn, draws
 from wallas.blueprints.embedding import openai_embeddings
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import respond
@@ -17,6 +18,8 @@ def chat_completions() -> Response:
     """Answer a conversation."""
     body = guarded_body(request)
     said = options(request.environ, body)
+    if draws(body):
+        return drawn(body, said)
     return respond(openai_chat.decode_request(body), said, codec=openai_chat)
 
 

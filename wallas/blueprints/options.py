@@ -6,8 +6,10 @@ Header before body before model suffix (surface 4). A bad value is a 400 that na
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wallas.blueprints.guard import client_id
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
+from wallas.routing.wishes import SORTS, Wishes, max_price_of, preferred_of
 
 HOLDS = ("part", "turn", "event", "off")
 COST_MODES = ("free_only", "allow_paid")
@@ -67,8 +69,25 @@ HEADERS = {field: "HTTP_" + header.upper().replace("-", "_") for field, (header,
 """The headers' names in a WSGI environ."""
 
 
-OBEYED = frozenset({"order", "only", "ignore", "data_collection", "zdr", "allow_fallbacks"})
+OBEYED = frozenset(
+    {
+        "order",
+        "only",
+        "ignore",
+        "data_collection",
+        "zdr",
+        "allow_fallbacks",
+        "require_parameters",
+        "sort",
+        "max_price",
+        "preferred_max_latency",
+        "preferred_min_throughput",
+    }
+)
 """What of OpenRouter's ``provider`` object is obeyed."""
+
+LATER = {"X-Willaku-Web-Search": "HTTP_X_WILLAKU_WEB_SEARCH", "X-Wallas-Memory": "HTTP_X_WALLAS_MEMORY"}
+"""Switches that are read and named as dropped while they have no effect yet: their environ names."""
 
 
 def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
@@ -85,7 +104,9 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
             spelled[field] = f"wallas.{field}"
             read[field] = reader(own[field], spelled[field])
     dropped = [f"wallas.{name}" for name in own or {} if name not in READERS]
-    models = _names(body.pop("models", None), "models") + _names(body.pop("fallbacks", None), "fallbacks")
+    dropped += [name for name, key in LATER.items() if key in environ and _switch(environ[key], name)]
+    models = _names(body.pop("models", None), "models")
+    models += _fallbacks(body.pop("fallbacks", None), body.get("model"), dropped)
     terms, unread = _provider_terms(body.pop("provider", None))
     if "provider" in terms and "provider" not in read:
         spelled["provider"] = "provider"
@@ -95,6 +116,7 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         dropped=(*dropped, *unread),
         spelled=spelled,
         owner=str(environ.get("wallas.owner", "")),
+        client=client_id(environ),
         file_engine=engine,
         **(terms | read),
     )
@@ -128,14 +150,40 @@ def _file_engine(body: dict[str, Any]) -> str | None:
 
 
 def _names(value: Any, name: str) -> tuple[str, ...]:
-    """Return a list of model names; LiteLLM's ``fallbacks`` may hold objects with a ``model``."""
+    """Return a list of names."""
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > 32:
         raise BadRequest(f"{name}: expected a list of model names", param=name)
-    found = []
+    return tuple(_text(item, f"{name}[{index}]") for index, item in enumerate(value))
+
+
+def _fallbacks(value: Any, model: Any, dropped: list[str]) -> tuple[str, ...]:
+    """Return the models of LiteLLM's ``fallbacks``: names, objects with a ``model``, or maps from a model to its own.
+
+    Maps of models that were not asked for are named as dropped; parameters of its own a fallback cannot have here.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > 32:
+        raise BadRequest("fallbacks: expected a list of model names", param="fallbacks")
+    found: list[str] = []
     for index, item in enumerate(value):
-        found.append(_text(item.get("model") if isinstance(item, dict) else item, f"{name}[{index}]"))
+        at = f"fallbacks[{index}]"
+        if not isinstance(item, dict):
+            found.append(_text(item, at))
+        elif "model" in item:
+            if own := sorted(item.keys() - {"model"}):
+                raise BadRequest(f"{at}.{own[0][:50]}: a fallback has no parameters of its own here", param=at)
+            found.append(_text(item["model"], f"{at}.model"))
+        elif len(item) != 1 or not all(isinstance(names, list) for names in item.values()):
+            raise BadRequest(f"{at}: expected a name, an object with a model, or a map to a list of names", param=at)
+        else:
+            ((name, names),) = item.items()
+            if name in ("*", model):
+                found += _names(names, f"{at}.{name[:50]}")
+            else:
+                dropped.append(f"{at}.{name[:50]}")
     return tuple(found)
 
 
@@ -158,7 +206,31 @@ def _provider_terms(said: Any) -> tuple[dict[str, Any], list[str]]:
         "only": frozenset(lists["only"]),
         "ignore": frozenset(lists["ignore"]),
         "private": collection == "deny" or _switch(said.get("zdr") or False, "provider.zdr"),
+        "wishes": _wishes(said),
     }
     if said.get("allow_fallbacks") is not None:
         terms["fallback"] = _switch(said["allow_fallbacks"], "provider.allow_fallbacks")
     return terms, [f"provider.{name}" for name, value in said.items() if name not in OBEYED and value is not None]
+
+
+def _wishes(said: dict[str, Any]) -> Wishes:
+    """Return what of the ``provider`` object orders candidates or leaves some out by what they are."""
+    sort, across = said.get("sort"), False
+    if isinstance(sort, dict):
+        partition = sort.get("partition") or "model"
+        if partition not in ("model", "none"):
+            raise BadRequest("provider.sort.partition: expected model or none", param="provider.sort.partition")
+        sort, across = sort.get("by"), partition == "none"
+    if sort is not None and sort not in SORTS:
+        raise BadRequest(f"provider.sort: expected one of {', '.join(SORTS)}", param="provider.sort")
+    latency, throughput = said.get("preferred_max_latency"), said.get("preferred_min_throughput")
+    return Wishes(
+        sort=sort,
+        across=across,
+        latency=None if latency is None else preferred_of(latency, "provider.preferred_max_latency", strictest=min),
+        throughput=(
+            None if throughput is None else preferred_of(throughput, "provider.preferred_min_throughput", strictest=max)
+        ),
+        max_price=() if said.get("max_price") is None else max_price_of(said["max_price"]),
+        require_parameters=_switch(said.get("require_parameters") or False, "provider.require_parameters"),
+    )

@@ -31,6 +31,7 @@ OPENAI_PATHS = (
     "/v1/videos",
     "/v1/moderations",
     "/v1/rerank",
+    "/v2/rerank",
 )
 """Paths that are OpenAI's alone, whatever headers come with them."""
 SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})

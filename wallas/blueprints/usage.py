@@ -18,13 +18,14 @@ bp = Blueprint("usage", __name__, url_prefix="/v1")
 DAYS_USUAL = 30
 DAYS_MOST = 366
 SECONDS = 86400.0
-BY = ("day", "provider", "model")
+BY = ("day", "provider", "model", "client")
+BY_USUAL = ("day", "provider", "model")
 COUNTS = ("requests", "failed", "attempts", "input", "output", "cached", "reasoning", "unpriced")
 
 
 @bp.get("/usage")
 def usage() -> Response:
-    """Tell requests, tokens, money and money saved of all workers, by day, provider and model."""
+    """Tell requests, tokens, money and money saved of all workers, by day, provider, model and client key."""
     days = number(request, "days", DAYS_USUAL)
     if not 1 <= days <= DAYS_MOST:
         raise BadRequest(f"days: expected 1 to {DAYS_MOST}", param="days")
@@ -52,7 +53,7 @@ def wanted(asked: Request) -> tuple[str, ...]:
     words = {word for value in asked.args.getlist("by") for word in value.split(",") if word}
     if unknown := words - set(BY):
         raise BadRequest(f"by: expected {', '.join(BY)}, not {min(unknown)[:50]!r}", param="by")
-    return tuple(word for word in BY if word in words or not words)
+    return tuple(word for word in BY if word in words) or BY_USUAL
 
 
 def added(used: Iterable[Any], by: tuple[str, ...], catalog: Catalog) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from wallas.routing.desk import Desk
 from wallas.routing.files import looked, readied
 from wallas.routing.loops import LOOP
 from wallas.routing.needs import Needs
-from wallas.routing.queue import Queue
+from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.tally import Tally
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 4
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
 
@@ -69,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
+    client: str = ""
     hold: str = "part"
     fallback: bool = True
     total: float = 600.0
@@ -128,6 +128,7 @@ class Attempts:
             asked=plan.asked,
             profile=plan.profile,
             stream=not self.plain,
+            client=plan.client,
         )
         self.first_head = Head(self)
         self.closing = Closing(self)
@@ -219,7 +220,7 @@ class Attempts:
     def _may_wait(self) -> bool:
         """Return whether waiting could help: nothing was shown, and nothing but limits stood in the way."""
         hops = len(self.record.hops)
-        if self.shown.started or self.empty or self.queue.waiting or hops >= MOST_ATTEMPTS:
+        if self.shown.started or self.empty or self.queue.waiting or spent(self.record.hops):
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.status == 429 for error in self.failures)
 
@@ -242,7 +243,7 @@ class Attempts:
         if self.repeating:
             self.repeating = False
             return self.queue.next()
-        if len(hops) >= MOST_ATTEMPTS or (hops and not self._may_go_on(mode)):
+        if spent(self.record.hops) or (hops and not self._may_go_on(mode)):
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
@@ -369,7 +370,7 @@ class Attempts:
             lessons = self.desk.learn(
                 candidate, error, request=self.request, known=attempt.lessons, needs=self.plan.needs
             )
-            if lessons is None or len(self.record.hops) >= MOST_ATTEMPTS:
+            if lessons is None or spent(self.record.hops):
                 return False
             self.lessons = lessons
         self.queue.again(candidate)

@@ -1,5 +1,6 @@
 """Who may answer a request and who may not, and what the caller allows."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -60,6 +61,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     private: bool = False
+    max_price: tuple[tuple[str, float], ...] = ()
+    """USD at most by what is paid for: ``prompt``, ``completion``, ``request``, ``image``."""
 
 
 class Selection(NamedTuple):
@@ -72,6 +75,24 @@ class Selection(NamedTuple):
 def gives_n(provider: Provider) -> bool:
     """Return whether a provider takes ``n``: its wire has it, and nothing says that it is refused there."""
     return provider.wire in N_WIRES and "n" not in provider.row.drops
+
+
+def too_dear(model: Model, ceilings: Iterable[tuple[str, float]]) -> str | None:
+    """Return why a model costs more than is wanted, None when it does not."""
+    if model.free:
+        return None
+    known = model.price
+    prices = {"prompt": known.input, "completion": known.output} if known else {}
+    for name, most in ceilings:
+        if name in ("request", "image"):
+            unit = known.unit if known is not None and known.per == name else None
+            if unit is not None and unit > most:
+                return f"costs {unit:g} USD a {name}, more than max_price.{name}"
+        elif (own := prices.get(name)) is None:
+            return f"price is not known, and max_price.{name} was asked for"
+        elif own > most:
+            return f"costs {own:g} USD a million tokens, more than max_price.{name}"
+    return None
 
 
 def is_shared(provider: Provider) -> bool:

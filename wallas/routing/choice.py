@@ -8,16 +8,19 @@ import msgspec
 
 from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
+from wallas.content.contents import Contents
 from wallas.errors import BadRequest, NotFound
 from wallas.providers.base import Provider
+from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
-from wallas.routing.candidates import Selection, Terms, gives_n, preferred
+from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
 from wallas.routing.difficulty import level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
-from wallas.routing.selector import Group, Ranking, Selector, Session
+from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILES, STRATEGIES
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES
+from wallas.routing.wishes import NONE, Wishes, contradictions, losses, nearest, ordered, sort_of, taking_all
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
@@ -44,8 +47,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ignore: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     private: bool = False
+    wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
+    client: str = ""
+    """An id of whoever asks, made of the key that was shown; "" where none was."""
     """Whose uploaded files may be named; "" where everybody is the same."""
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
@@ -65,6 +71,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     auxiliary: str | None
     hold: str
     needs: frozenset[str]
+    wishes: Wishes = Wishes()
+    asked: Sequence[Sequence[str]] = ()
+    """The names of the models that each asked name means, in order."""
+    wire: str = ""
+    contents: Contents | None = None
     dropped: tuple[str, ...] = ()
 
 
@@ -81,6 +92,7 @@ class Chooser:
         sessions: Sessions,
         discover: Callable[[str], bool],
         names: Callable[[], Names],
+        lessons_of: Callable[[Candidate], Lessons] = lambda candidate: Lessons(),
     ) -> None:
         """Choose among usable ``providers``; ``discover`` may make ``names`` return newer ones."""
         self.settings = settings
@@ -90,12 +102,25 @@ class Chooser:
         self.sessions = sessions
         self.discover = discover
         self.names = names
+        self.lessons_of = lessons_of
 
-    def choose(self, request: ChatRequest, options: Options, needs: Needs) -> Choice:
-        """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing."""
+    def choose(
+        self,
+        request: ChatRequest,
+        options: Options,
+        needs: Needs,
+        *,
+        wire: str = "",
+        contents: Contents | None = None,
+    ) -> Choice:
+        """Return what the caller's words mean; raise BadRequest or NotFound for those that mean nothing.
+
+        ``wire`` is the caller's, by which some parameters are told; ``contents`` are the request's files.
+        """
         asked = self.read(request.model, options)
         kind = auxiliary(request) if self.settings.auxiliary and asked[0].profile in PROFILES else None
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        sort_of(suffixes, options.wishes)
         profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
         return Choice(
             groups=[group for one in asked for group in self._groups(request, one, needs, kind, alone=len(asked) == 1)],
@@ -106,15 +131,21 @@ class Chooser:
             auxiliary=kind,
             hold=options.hold or (profiles[0].hold if profiles else "part"),
             needs=frozenset[str]().union(*(profile.needs for profile in profiles)),
+            wishes=options.wishes,
+            asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
+            wire=wire,
+            contents=contents,
             dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
     def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
         """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
-        groups = choice.groups
+        groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full)
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full or wishes != NONE)
+        if wishes != NONE:
+            selection = self._wished(selection, request, choice, full=full)
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}
@@ -126,6 +157,20 @@ class Chooser:
         if (request.n or 1) > 1 and choice.profile is not None:
             chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
         return Selection(chosen, selection.excluded)
+
+    def _wished(self, selection: Selection, request: ChatRequest, choice: Choice, *, full: bool) -> Selection:
+        """Return a selection in the order that the caller would like, without those that lack a parameter."""
+        wishes, found, left = choice.wishes, selection.candidates, list[Excluded]()
+        if wishes.reorders:
+            found = ordered(found, wishes, self.selector.health, asked=choice.asked)
+        if wishes.require_parameters:
+
+            def lost(candidate: Candidate) -> list[str]:
+                lessons = self.lessons_of(candidate)
+                return losses(candidate, request, wire=choice.wire, lessons=lessons, contents=choice.contents)[0]
+
+            found, left = taking_all(found, lost, most=None if full else ENOUGH)
+        return Selection(found, [*selection.excluded, *left])
 
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what the caller's model names mean, in order: header before body before the model field."""
@@ -142,7 +187,9 @@ class Chooser:
             asked = self._named(name)
             if asked.profile is not None:
                 return asked
-        raise BadRequest(f"{param}: {name[:100]!r} is no virtual model", param=param)
+            raise BadRequest(f"{param}: {name[:100]!r} is a model, and no virtual one", param=param)
+        near = nearest(name, [*PROFILES, *PROFILE_ALIASES, *self.settings.profiles])
+        raise NotFound(f"{param}: {name[:100]!r} is no virtual model{near}", param=param, code="model_not_found")
 
     def _named(self, name: str) -> Asked:
         """Return what a name means, after a look at the provider that may have it if nobody here knows it."""
@@ -156,15 +203,14 @@ class Chooser:
     def terms(self, asked: Sequence[Asked], options: Options) -> Terms:
         """Return what the caller allows, in the options and in the suffixes of the names."""
         suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
+        param = options.spelled.get("provider", "X-Wallas-Provider")
         if options.provider and options.provider not in self.providers:
-            param = options.spelled.get("provider", "X-Wallas-Provider")
-            raise BadRequest(f"{param}: {options.provider[:100]!r} is not configured here", param=param)
+            raise self._no_provider(param, options.provider)
         if options.only and self.providers.keys().isdisjoint(options.only):
-            raise BadRequest("provider.only: none of these is configured here", param="provider.only")
-        only = options.only | ({options.provider} if options.provider else frozenset())
-        if contradiction := only & options.ignore:
-            name = min(contradiction)
-            raise BadRequest(f"provider.only and provider.ignore both name {name[:100]!r}", param="provider.ignore")
+            raise self._no_provider("provider.only", *sorted(options.only))
+        named = (param, options.provider) if options.provider else None
+        contradictions(provider=named, only=options.only, ignore=options.ignore, order=options.order)
+        only = frozenset({options.provider}) if options.provider else options.only
         pays = options.cost_mode != "free_only" and "free" not in suffixes
         return Terms(
             allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
@@ -173,7 +219,18 @@ class Chooser:
             only=only,
             ignore=options.ignore,
             private=options.private or "private" in suffixes,
+            max_price=options.wishes.max_price,
         )
+
+    def _no_provider(self, param: str, *names: str) -> NotFound:
+        """Return the error for providers that nobody can ask here, with the nearest that one can."""
+        name = names[0]
+        known = sorted(self.providers)
+        hint = nearest(name, known)
+        if any(self.catalog.of(each) for each in names):
+            hint = "; set a key for it in instance/.env" + hint
+        told = ", ".join(repr(each[:100]) for each in names[:5])
+        return NotFound(f"{param}: {told} is not configured here{hint}", param=param, code="provider_not_found")
 
     def _groups(
         self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool

@@ -66,6 +66,7 @@ class Contest:
             profile=plan.profile,
             stream=self.streaming,
             operation=self.kind,
+            client=plan.client,
         )
         self.sheaf = Sheaf(desk.journal, self.record, branches=len(chosen))
         self.begun = self.booked = False

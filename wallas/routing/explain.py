@@ -3,8 +3,6 @@
 from typing import Any
 
 from wallas.content.contents import Contents
-from wallas.errors import GatewayError, ProviderError
-from wallas.routing.adapt import adapt
 from wallas.routing.candidates import Candidate, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
@@ -12,6 +10,7 @@ from wallas.routing.needs import Needs, needs_of
 from wallas.routing.router import Router, refuse
 from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
+from wallas.routing.wishes import losses
 from wallas.types.chat import ChatRequest
 
 TOLD = 50
@@ -24,13 +23,14 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
     contents = router.seen(request, options)
     needs = needs_of(request, contents)
-    choice = router.chooser.choose(request, options, needs)
+    choice = router.chooser.choose(request, options, needs, wire=wire, contents=contents)
     if contents is not None:
         refuse(contents)
     selection = router.chooser.select(request, choice, needs, full=True)
     told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
-        row["dropped"], converted = _fitted(router, request, candidate, wire, contents)
+        lessons = router.desk.lessons_of(candidate)
+        row["dropped"], converted = losses(candidate, request, wire=wire, lessons=lessons, contents=contents)
         if converted:
             row["converted"] = converted
     return {
@@ -77,29 +77,6 @@ def _files(contents: Contents) -> list[dict[str, Any]]:
             facts["unreadable"] = item.error.message
         rows.append({name: value for name, value in facts.items() if value is not None})
     return rows
-
-
-def _fitted(
-    router: Router, request: ChatRequest, candidate: Candidate, wire: str, contents: Contents | None
-) -> tuple[list[str], list[str]]:
-    """Return what a candidate's request would leave out, and what its files would become."""
-    provider = candidate.provider
-    fitted = adapt(
-        request,
-        model=candidate.model,
-        wire=provider.wire,
-        issuer=candidate.issuer,
-        asked_on=wire,
-        lessons=router.desk.lessons_of(candidate),
-        contents=contents,
-    )
-    body = getattr(provider, "body", None)
-    if body is not None:
-        try:
-            body(fitted.request, fitted.dropped)
-        except (ProviderError, GatewayError) as error:
-            fitted.dropped.append(f"refused: {error}")
-    return list(dict.fromkeys(fitted.dropped)), fitted.converted
 
 
 def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The order of the readings is the surface's (section 3); the first that fits wins
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.errors import NotFound
 from wallas.providers.registry import retired
-from wallas.routing.strategies import profile_name
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, profile_name
 from wallas.settings import ProfileSettings
 
 SUFFIXES = frozenset({"free", "nitro", "floor", "online", "private"})
@@ -171,7 +172,8 @@ class Names:
     def _unknown(self, name: str) -> NotFound:
         said = name[:100].encode("unicode_escape").decode()
         like = self.catalog.nearest(name[:100], LIKE_MOST)
-        near = [known for known in like if self._catalogued(known) or self._prefixed(known)][:NEAR_MOST]
+        near = get_close_matches(name[:100].lower(), [*PROFILES, *PROFILE_ALIASES, *self.profiles], n=2, cutoff=0.7)
+        near += [known for known in like if self._catalogued(known) or self._prefixed(known)][: NEAR_MOST - len(near)]
         hint = f"; near: {', '.join(near)}" if near else ""
         provider = name[:100].partition("/")[0]
         if provider not in self.usable and (ended := retired(name)):

@@ -15,11 +15,10 @@ from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.admission import Held, book_refusal, hear, held, reserve
-from wallas.routing.attempts import MOST_ATTEMPTS
 from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.line import Line
 from wallas.routing.needs import Needs
-from wallas.routing.queue import REMOVES
+from wallas.routing.queue import MOST_ATTEMPTS, REMOVES
 from wallas.routing.router import Options, Router
 from wallas.routing.selection import Chosen, Task, choose
 from wallas.routing.trail import Hop, Record, trail
@@ -223,5 +222,6 @@ def begin(
         profile=chosen.profile,
         stream=stream,
         operation=task.name,
+        client=options.client,
     )
     return Run(router, task, chosen, record, options=options)

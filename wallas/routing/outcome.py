@@ -73,7 +73,7 @@ def _nobody(excluded: list[Excluded], details: list[dict[str, object]]) -> Gatew
         )
     reasons = {row.reason for row in excluded}
     text = "; ".join(f"{row.model.key}: {row.reason}" for row in excluded[:8])
-    if all(reason.startswith(("cannot take", "context of")) for reason in reasons):
+    if all(reason.startswith(("cannot take", "context of", "does not take")) for reason in reasons):
         longest = all(reason.startswith("context of") for reason in reasons)
         code = "context_length_exceeded" if longest else "unsupported_value"
         return BadRequest(f"no model here can take this request ({text})", param="messages", code=code, details=details)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.candidates import Candidate
+from wallas.routing.trail import Hop
 
 Unlike = Callable[[Candidate, Candidate], bool]
 
@@ -50,6 +51,28 @@ REPEATABLE = frozenset(
     }
 )
 """After which failure the last candidate is asked once more, when nobody else is left and it named no time."""
+
+
+MOST_ATTEMPTS = 4
+MOST_HOPS = 8
+LEARNED = frozenset(
+    kind.name.lower()
+    for kind in (
+        FailureKind.MODEL_GONE,
+        FailureKind.CREDENTIAL,
+        FailureKind.FORBIDDEN_MODEL,
+        FailureKind.NO_QUOTA,
+        FailureKind.UNSUPPORTED,
+        FailureKind.CONTEXT_LENGTH,
+        FailureKind.TOO_LARGE,
+    )
+)
+"""Outcomes by which only the gateway learned that somebody was none to ask: none of a request's attempts."""
+
+
+def spent(hops: Sequence[Hop]) -> bool:
+    """Return whether a request has had its attempts."""
+    return len(hops) >= MOST_HOPS or sum(hop.outcome not in LEARNED for hop in hops) >= MOST_ATTEMPTS
 
 
 class Queue:

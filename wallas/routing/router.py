@@ -82,6 +82,7 @@ class Router:
             sessions=self.desk.sessions,
             discover=lambda name: self.discover(name),
             names=lambda: self.names,
+            lessons_of=self.desk.lessons_of,
         )
 
     def read(self, model: str, options: Options) -> list[Asked]:
@@ -147,7 +148,7 @@ class Router:
         if request.stream is isinstance(out, PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
-        choice = chooser.choose(request, options, needs)
+        choice = chooser.choose(request, options, needs, wire=codec.WIRE, contents=contents)
         if contents is not None:
             contents.trusted = frozenset(key for key in choice.terms.named if self._is_guess(key))
             if look is None:
@@ -169,6 +170,7 @@ class Router:
             profile=choice.profile,
             auxiliary=choice.auxiliary,
             session=choice.session,
+            client=options.client,
             hold=choice.hold,
             fallback=options.fallback,
             total=options.timeout or self.settings.request_timeout,

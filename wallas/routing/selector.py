@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from wallas.catalog.entries import Model
 from wallas.health import Health, Place
 from wallas.providers.base import Provider
-from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared
+from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared, too_dear
 from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Parts, Ranked, Strategy
@@ -242,6 +242,8 @@ class Selector:
             return f"cannot take: {lacks}, it said when asked"
         if not model.free and not terms.allow_paid and not (terms.may_pay and model.key in terms.named):
             return "costs money"
+        if terms.max_price and (dear := too_dear(model, terms.max_price)) is not None:
+            return dear
         if terms.private and model.trains_on_data is not False and provider != "ollama":
             return "may train on prompts"
         window = self.windows.get((provider, model.id)) or model.context

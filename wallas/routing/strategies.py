@@ -90,6 +90,11 @@ class Parts(NamedTuple):
     exploration: float = 0.0
 
     @property
+    def speed(self) -> float:
+        """Return the tokens a second that are expected; 0 where nothing is."""
+        return USUAL_OUTPUT / self.generation if self.generation else 0.0
+
+    @property
     def total(self) -> float:
         """Return the sum: what candidates are ranked by."""
         return sum(self)
@@ -138,7 +143,7 @@ def in_order(request: ChatRequest | None, models: Sequence[Model], health: Healt
 
 def by_price(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
     """Rank what costs least first; an unknown price comes last."""
-    return sorted((Ranked(_price(model), model, Parts()) for model in models), key=_by_total)
+    return sorted((Ranked(price_of(model), model, Parts()) for model in models), key=_by_total)
 
 
 def for_auxiliary(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
@@ -152,7 +157,8 @@ def _by_total(ranked: Ranked) -> tuple[float, str]:
     return ranked.total, ranked.model.key
 
 
-def _price(model: Model) -> float:
+def price_of(model: Model) -> float:
+    """Return what a million tokens in and out cost together; infinity where nobody knows."""
     known = model.price
     if model.free:
         return 0.0

@@ -55,6 +55,7 @@ class Record(msgspec.Struct, kw_only=True):
     profile: str | None
     stream: bool
     operation: str = "chat"
+    client: str = ""
     status: int = 0
     outcome: str = "open"
     ms: float = 0.0

@@ -35,6 +35,7 @@ class RequestRecord(NamedTuple):
     reasoning_tokens: int | None = None
     estimated: bool = False
     cost: float | None = None
+    client_id: str | None = None
 
 
 class AttemptRecord(NamedTuple):
@@ -58,6 +59,7 @@ class AttemptRecord(NamedTuple):
     estimated: bool = False
     cost: float | None = None
     said_model: str | None = None
+    client_id: str | None = None
 
 
 def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:

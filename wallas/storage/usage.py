@@ -15,7 +15,7 @@ class Used(NamedTuple):
     """What one model at one provider was used for on one day: ``day`` counts days since 1970 in UTC, ``cost`` is USD.
 
     ``requests`` are those it was the last to be asked for, ``attempts`` all it was asked, losers and failures too.
-    ``unpriced`` answers cost what nobody knows.
+    ``unpriced`` answers cost what nobody knows. ``client`` is the id of who asked, None where no key was shown.
     """
 
     day: int
@@ -30,23 +30,31 @@ class Used(NamedTuple):
     reasoning: int = 0
     cost: float = 0.0
     unpriced: int = 0
+    client: str | None = None
+
+
+class _Place(NamedTuple):
+    day: int
+    provider: str | None
+    model: str | None
+    client: str | None
 
 
 def load_usage(engine: Engine, *, since: float) -> list[Used]:
-    """Return what was used since an instant, by day, provider and model; one walk of each table's index by time."""
-    found: dict[tuple[int, str | None, str | None], Used] = {}
+    """Return what was used since an instant, by day, provider, model and client; one walk of each index by time."""
+    found: dict[_Place, Used] = {}
     with reading(engine) as connection:
         sqlite = connection.dialect.name == "sqlite"
         requests, attempts = table_of(RequestRow), table_of(AttemptRow)
         asked = _query(requests, [func.count(), _count(requests.c.outcome != "ok")], since=since, sqlite=sqlite)
-        for day, provider, model, count, failed in connection.execute(asked):
-            key = (int(day), provider, model)
-            found[key] = Used(*key, requests=int(count), failed=int(failed))
+        for day, *place, count, failed in connection.execute(asked):
+            key = _Place(int(day), *place)
+            found[key] = Used(*key[:3], requests=int(count), failed=int(failed), client=key.client)
         tried = _query(attempts, _sums(attempts), since=since, sqlite=sqlite)
-        for day, provider, model, count, *tokens, cost, unpriced in connection.execute(tried):
-            key = (int(day), provider, model)
+        for day, provider, model, client, count, *tokens, cost, unpriced in connection.execute(tried):
+            key = _Place(int(day), provider, model, client)
             read, written, cached, reasoning = (int(number or 0) for number in tokens)
-            found[key] = found.get(key, Used(*key))._replace(
+            found[key] = found.get(key, Used(*key[:3], client=client))._replace(
                 attempts=int(count),
                 input=read,
                 output=written,
@@ -55,16 +63,18 @@ def load_usage(engine: Engine, *, since: float) -> list[Used]:
                 cost=float(cost or 0.0),
                 unpriced=int(unpriced),
             )
-    return sorted(found.values(), key=lambda used: (used.day, used.provider or "", used.model or ""))
+    return [found[key] for key in sorted(found, key=lambda key: (key[0], *(word or "" for word in key[1:])))]
 
 
 def _query(table: Table, columns: list[ColumnElement[Any]], *, since: float, sqlite: bool) -> Select[Any]:
     days = table.c.started_at / DAY
     # SQLite's cast cuts the fraction off, PostgreSQL's rounds; SQLite has floor() only where it was built so
     day = cast(days if sqlite else func.floor(days), BigInteger).label("day")
-    place: list[ColumnElement[Any]] = [day, table.c.provider, table.c.model]
+    place: list[ColumnElement[Any]] = [day, table.c.provider, table.c.model, table.c.client_id]
     statement: Select[Any] = select(*place, *columns)
-    return statement.where(table.c.started_at >= since).group_by("day", table.c.provider, table.c.model)
+    return statement.where(table.c.started_at >= since).group_by(
+        "day", table.c.provider, table.c.model, table.c.client_id
+    )
 
 
 def _sums(table: Table) -> list[ColumnElement[Any]]:

@@ -1,0 +1,1 @@
+"""Other programs and services that are no models: web search."""

@@ -1,0 +1,1 @@
+"""Web search over several services: the first that answers, more where one is not enough, nothing invented."""
