@@ -134,6 +134,7 @@ def settings(folder: Path, upstream: Server, *, port: int) -> dict[str, str]:
         "WALLAS_CONFIG": str(config),
         "WALLAS_DATABASE_URL": f"sqlite:///{folder / 'wallas.sqlite'}",
         "WALLAS_THREADS": str(STREAMS_MOST),
+        "WALLAS_WORKER_CLASS": os.environ.get("WALLAS_WORKER_CLASS", ""),
         "WALLAS_KEYLESS": "off",
         "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
     }

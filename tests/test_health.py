@@ -504,6 +504,17 @@ def test_an_earlier_runs_speed_is_remembered():
     assert health.speed(HERE) == 50 and health.drain() == ([], [])
 
 
+def test_a_success_that_was_under_way_when_a_breaker_opened_does_not_end_its_rest():
+    clock = [100.0]
+    health = Health(clock=lambda: clock[0])
+    health.learn(Place("p", "m"), seconds=60, reason="breaker", breaker=True)
+    clock[0] += 1
+    health.succeeded(Place("p", "m", "k"), latency=2.0)
+    assert health.resting(Place("p", "m", "k"), free=False) is not None
+    health.succeeded(Place("p", "m", "k"), latency=0.5)
+    assert health.resting(Place("p", "m", "k"), free=False) is None
+
+
 def gone(health, model, message="This service has been shut down."):
     fail(health, FailureKind.MODEL_GONE, place=Place("p", model, "k"), message=message)
 

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from wallas.blueprints import guard
+from wallas.blueprints.direct import Direct, direct
 from wallas.blueprints.respond import on_fault, on_gateway_error, on_http_error
 from wallas.errors import GatewayError
 from wallas.service import Pace, Service
@@ -27,6 +28,7 @@ BLUEPRINTS = (
     "explain",
     "fork",
     "usage",
+    "convert",
     "files",
     "ocr",
     "search",
@@ -34,11 +36,24 @@ BLUEPRINTS = (
     "transcription",
     "images",
     "judging",
+    "videos",
 )
 
 
 class Gateway(Flask):
     """Flask without what costs time and is not used here: views that are coroutines, routes that depend on the host."""
+
+    direct: Direct | None = None
+    """What answers the busiest routes; None until the first request, and where only Flask may."""
+    ready = False
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request, without Flask where that is possible."""
+        if not self.ready:
+            self.direct, self.ready = direct(self), True
+        if self.direct is not None and (stream := self.direct.answer(environ, start_response)) is not None:
+            return stream
+        return super().wsgi_app(environ, start_response)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: none of ours is a coroutine."""

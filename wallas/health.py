@@ -133,6 +133,8 @@ class Health:
         self.never_rest = frozenset(never_rest)
         self.siblings = siblings or {}
         self.rests: dict[Place, Rest] = {}
+        self.since: dict[Place, float] = {}
+        """When the rests that are kept began here."""
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
         self.gone: dict[str, set[str]] = {}
@@ -179,7 +181,7 @@ class Health:
             breaker.recent.append((now, True))
             if ttft is not None:
                 self._first_token(breaker, ttft, now)
-            self._woken(place, now)
+            self._woken(place, now, began=now - (latency or 0.0))
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
@@ -359,7 +361,7 @@ class Health:
             rest = _longer(old, rest)
             if rest == old:
                 return
-        self.rests[place] = rest
+        self.rests[place], self.since[place] = rest, now
         if tell:
             self._tell(place, rest)
 
@@ -367,11 +369,14 @@ class Health:
         self.opened.append((place, rest))
         self.news()
 
-    def _woken(self, place: Place, now: float) -> None:
-        """End what a success disproves: the breaker's rest, and what is remembered of a key that was refused."""
+    def _woken(self, place: Place, now: float, *, began: float) -> None:
+        """End what a success disproves: the breaker's rest, and what is remembered of a key that was refused.
+
+        A call that was under way when the rest began says nothing about the time since.
+        """
         model, key = Place(place.provider, place.model), Place(place.provider, ANY, place.key)
         rest = self.rests.get(model)
-        if rest is not None and rest.breaker:
+        if rest is not None and rest.breaker and began >= self.since.get(model, began):
             del self.rests[model]
             self._tell(model, LIFTED)
         rest = self.rests.get(key)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def raise_file_limit() -> int:
 
 def worker_class(settings: Settings) -> str:
     """Return gunicorn's `worker_class`: our own where this system has epoll, unless the settings want gthread."""
-    if settings.worker_class == "gthread" or not hasattr(select, "epoll"):
+    if settings.worker_class == "gthread" or not (hasattr(select, "epoll") and find_spec("gunicorn_h1c")):
         return "gthread"
     return "wallas.server.Worker"
 

@@ -63,6 +63,7 @@ class Upkeep:
         self.unsaved: dict[str, Listing] = {}
         self.asked: dict[str, float] = {}
         self.asking = threading.Lock()
+        self.rereading = False
         self.since = 0.0
         self.applied: list[Finding] = []
         self.base = Catalog()
@@ -103,8 +104,9 @@ class Upkeep:
 
     def reread(self, provider: str) -> None:
         """Begin to read a provider's list again, for it refused a model; return at once."""
-        if time.monotonic() - self.asked.get(provider, -ASK_SECONDS) >= ASK_SECONDS:
-            threading.Thread(target=self._ask, args=(provider,), name="wallas-list", daemon=True).start()
+        if time.monotonic() - self.asked.get(provider, -ASK_SECONDS) >= ASK_SECONDS and not self.rereading:
+            self.rereading = True
+            threading.Thread(target=self._reread, args=(provider,), name="wallas-list", daemon=True).start()
 
     def take_in_lists(self) -> None:
         """Take up the lists that another worker has fetched meanwhile."""
@@ -131,6 +133,12 @@ class Upkeep:
         for finding in sorted(self.findings.current(), key=lambda finding: -finding.seen_at):
             found.setdefault(finding.provider, []).append(finding)
         return found
+
+    def _reread(self, provider: str) -> None:
+        try:
+            self._ask(provider)
+        finally:
+            self.rereading = False
 
     def _ask(self, provider: str) -> bool:
         with self.asking:

@@ -155,7 +155,10 @@ class Worker(Base):  # type: ignore[misc]
         providers, clients, accepts = self.providers, self.clients, False
         for descriptor, mask in self.poll.poll(waits, EVENTS):
             if (exchange := providers.get(descriptor)) is not None:
-                self._safely(exchange.client, exchange.advance)
+                try:
+                    exchange.advance()
+                except Exception:
+                    self._broke(exchange.client)
             elif (client := clients.get(descriptor)) is not None:
                 self._heard(client, mask)
             elif (call := self.special.get(descriptor)) is not None:
@@ -192,13 +195,16 @@ class Worker(Base):  # type: ignore[misc]
         try:
             call(*given)
         except Exception:
-            self.log.exception("a connection broke")
-            client.gone = True
-            with contextlib.suppress(Exception):
-                if client.state == PARKED and client.exchange is not None:
-                    client.exchange.leave()
-                    return
-            self._close(client)
+            self._broke(client)
+
+    def _broke(self, client: Client) -> None:
+        self.log.exception("a connection broke")
+        client.gone = True
+        with contextlib.suppress(Exception):
+            if client.state == PARKED and client.exchange is not None:
+                client.exchange.leave()
+                return
+        self._close(client)
 
     def _heard(self, client: Client, mask: int) -> None:
         """Take in what epoll tells of a client."""
@@ -391,7 +397,9 @@ class Worker(Base):  # type: ignore[misc]
                 self.post(client)
 
     def _set_alarm(self, exchange: Exchange, due: float) -> None:
-        if due < exchange.due or not exchange.due:
+        """Note when to look at a stream's clocks, if that is before the next sweep, which looks at all of them."""
+        exchange.hasty = due < self.swept + 2 * SWEEP_SECONDS
+        if due < self.swept + SWEEP_SECONDS and (due < exchange.due or not exchange.due):
             exchange.due = due
             heapq.heappush(self.alarms, (due, next(self.count), exchange))
             if due < self.wakes:
@@ -423,10 +431,9 @@ class Worker(Base):  # type: ignore[misc]
                 continue
             later = exchange.stream.alarm()
             if later > now:
-                exchange.due = later
-                heapq.heappush(alarms, (later, next(self.count), exchange))
+                self._set_alarm(exchange, later)
             elif exchange.paused:
-                self._set_alarm(exchange, now + SWEEP_SECONDS)
+                self._set_alarm(exchange, now + SWEEP_SECONDS / 2)
             elif now < later + GRACE_SECONDS and _readable(exchange.watched):
                 self._safely(client, exchange.advance)
             else:
@@ -505,8 +512,11 @@ class Worker(Base):  # type: ignore[misc]
                 self._safely(client, self._expire, client)
             elif client.state == WAITING and client.readable:
                 self.again.append(client)
-            elif self.stopping and client.state == PARKED and client.exchange is not None:
-                self._safely(client, client.exchange.tick, now)
+            elif client.state == PARKED and client.exchange is not None and client.exchange.stream is not None:
+                if self.stopping:
+                    self._safely(client, client.exchange.tick, now)
+                else:
+                    self._set_alarm(client.exchange, client.exchange.stream.alarm())
         if self.refused:
             self._accept_again()
 

@@ -139,7 +139,7 @@ def build(
         port=port,
         workers=variables.number("WALLAS_WORKERS", 1, low=1, high=128),
         threads=variables.number("WALLAS_THREADS", 64, low=2, high=4096),
-        worker_class=variables.text("WALLAS_WORKER_CLASS") or "gthread",
+        worker_class=variables.text("WALLAS_WORKER_CLASS") or "wallas",
         instance=instance,
         database_url=variables.text("WALLAS_DATABASE_URL") or f"sqlite:///{file}",
         proxy_api_key=proxy_key,

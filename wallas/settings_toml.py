@@ -32,6 +32,9 @@ Kind = Literal[
 ]  # fmt: skip
 
 
+State = Literal["working", "trial", "paid", "retired", "unverified"]
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: what it does not name is an error."""
 
@@ -92,7 +95,7 @@ class ModelTable(Table, frozen=True):
     free: bool | None = None
     quality: float | None = None
     trains_on_data: bool | None = None
-    status: Literal["working", "trial", "paid", "retired", "unverified"] | None = None
+    status: State | None = None
     retires_on: date | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
@@ -107,6 +110,8 @@ class ProviderTable(Table, frozen=True):
     api_keys: tuple[str, ...] = ()
     key_env: str | None = None
     free: bool | None = None
+    status: State | None = None
+    trains_on_data: bool | None = None
     discover: bool | None = None
     headers: dict[str, str] = {}
     timeouts: TimeoutTable | None = None
@@ -182,6 +187,8 @@ def provider(table: ProviderTable, where: str) -> ProviderSettings:
         keys=tuple(key for text in keys for key in key_list(text, f"{where} api_key")),
         key_env=table.key_env,
         free=table.free,
+        status=table.status,
+        trains_on_data=table.trains_on_data,
         discover=table.discover,
         headers=table.headers,
         timeouts=Timeouts(**timeouts) if timeouts else None,

@@ -193,6 +193,8 @@ class ProviderSettings:
     """Those of `api_key` and `api_keys`, then those of the variable that ``key_env`` names."""
     key_env: str | None = None
     free: bool | None = None
+    status: str | None = None
+    trains_on_data: bool | None = None
     discover: bool | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts | None = None
@@ -217,7 +219,7 @@ class Settings:
     port: int = 8001
     workers: int = 1
     threads: int = 64
-    worker_class: str = "gthread"
+    worker_class: str = "wallas"
     """``wallas``, the worker of our own, or ``gthread``."""
     instance: Path
     database_url: str = field(repr=False)

@@ -29,6 +29,7 @@ def run(
     model: str = "auto",
     known: bool = False,
     workers: int = 1,
+    settle: float = SETTLE_SECONDS,
 ) -> dict[str, Any]:
     """Return the figures of one run; the gateway's log and every answer are left in ``folder``."""
     true = world(seed, seconds)
@@ -41,7 +42,7 @@ def run(
     try:
         urls = {name: address(member.house, member.server.url) for name, member in fleet.members.items()}
         with Gateway(folder, true, said, urls, known=known, workers=workers) as gateway:
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(settle)
             fleet.begin()
             client = Client(gateway.port, fleet.clock)
             client.run(errands)

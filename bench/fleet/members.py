@@ -99,7 +99,7 @@ class Member:
         self.before = 0
 
     def die(self) -> None:
-        """Refuse connections from now on, or reset them; what is asked of a corpse is counted as it connects."""
+        """Reset every connection from now on; what is asked of a corpse is counted as it connects."""
         self.closed = True
         self.before = self.server.accepted
         self.server.door = "slam"
@@ -163,7 +163,7 @@ class Member:
             )
         cached = self._cached(kind, seen, text, key)
         read = tokens * (0.1 if cached else 1.0) / PREFILL
-        ttft = (kind.ttft * wait + read) * (8.0 if slow else 1.0)
+        ttft = (kind.ttft * wait + read) * (self.true.slowness if slow else 1.0)
         gap = PIECE / 4 / (kind.speed * pace) * (4.0 if slow else 1.0)
         if spec is None:
             return (pause(ttft), say("Hello.", size=PIECE))
@@ -305,7 +305,7 @@ class Fleet:
         """Start the clock, and what is to happen by it."""
         self.began = time.monotonic()
         for death in self.true.deaths:
-            if death.what == "provider" and death.how in ("refused", "reset"):
+            if death.what == "provider" and death.how == "reset":
                 timer = threading.Timer(death.start, self.members[death.house].die)
                 timer.daemon = True
                 timer.start()

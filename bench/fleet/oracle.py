@@ -51,7 +51,9 @@ def plan(true: World, errands: list[Errand], *, best: Callable[[Kind, float], fl
             spell = true.spell(house.name, at)
             if spell in ("500", "reset", "hang"):
                 continue
-            ttft = (kind.ttft * rng.lognormvariate(0, 0.35) + tokens / PREFILL) * (8.0 if spell == "slow" else 1.0)
+            ttft = (kind.ttft * rng.lognormvariate(0, 0.35) + tokens / PREFILL) * (
+                true.slowness if spell == "slow" else 1.0
+            )
             score = best(kind, ttft)
             if found is not None and score >= found[0]:
                 continue

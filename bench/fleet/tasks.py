@@ -14,6 +14,8 @@ PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
     "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+SHORT = 60.0
+"""A run shorter than so many seconds shall not end with the wait for its longest errand."""
 CACHED_FROM = 1024
 """Prompts shorter than so many tokens are not cached, as at most providers."""
 
@@ -166,7 +168,7 @@ def day(rng: random.Random, *, requests: int, seconds: float, model: str) -> lis
             errands.append(one)
             left -= 1
     while left > 0:
-        turns = min(rng.randint(1, 3), left)
+        turns = min(rng.randint(1, 3), left) if seconds >= SHORT else 1
         specs = [spec("agent", rng.choice((20, 40)), rng.randint(1, 3)) for _ in range(turns)]
         one = Errand(rng.uniform(0, seconds * 0.85), "agent", specs, rng.random() < 0.5, model, True, next(numbers))
         one.system = "You are an agent. Use the tools.\n" + filler(one.number, rng.choice((1200, 2500, 5000)))

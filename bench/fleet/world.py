@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bench.fleet.tasks import SHORT
+
 CHAT = frozenset({"chat"})
 TOOLS = CHAT | {"tools", "json_object", "json_schema"}
 SEES = TOOLS | {"vision"}
@@ -235,7 +237,10 @@ class Spell:
 
 @dataclass(frozen=True)
 class Death:
-    """What is gone for good from a moment on: a provider, a model of one, or one of its keys."""
+    """What is gone for good from a moment on: a provider, a model of one, or one of its keys.
+
+    A provider that is ``reset`` takes connections and resets them at once: refused ones could not be counted.
+    """
 
     what: str
     house: str
@@ -256,6 +261,8 @@ class World:
     deaths: tuple[Death, ...]
     cut: float
     empty: float
+    slowness: float
+    """How many times later a first token comes in a slow spell."""
 
     def spell(self, house: str, now: float) -> str | None:
         """Return how a provider fails now, None when it is well."""
@@ -278,6 +285,7 @@ class World:
 def world(seed: int, seconds: float) -> World:
     """Return the fleet of a seed: qualities, speeds and quotas a little moved, fates drawn."""
     rng = random.Random(seed)
+    slowness = 8.0 if seconds >= SHORT else 2.0
     built = tuple(_moved(house, rng) for house in houses())
     spells: list[Spell] = []
     for house in built:
@@ -288,14 +296,14 @@ def world(seed: int, seconds: float) -> World:
                 spells.append(Spell(house.name, start, start + rng.uniform(*lasts) * seconds / 300, way))
     dying = rng.choice(("azul", "cumbre"))
     deaths = (
-        Death("provider", dying, rng.uniform(0.2, 0.4) * seconds, how=rng.choice(("refused", "reset", "410"))),
+        Death("provider", dying, rng.uniform(0.2, 0.4) * seconds, how=rng.choice(("reset", "reset", "410"))),
         Death(
             "model", "groq", rng.uniform(0.1, 0.4) * seconds, rng.choice(("qwen/qwen3.8-27b", "openai/gpt-oss-120b"))
         ),
         Death("model", "openrouter", 0.0, "meta/llama-5-70b:free"),
         Death("key", "delta", rng.uniform(0.2, 0.5) * seconds, "0"),
     )
-    return World(seed, seconds, built, tuple(spells), deaths, cut=0.015, empty=0.004)
+    return World(seed, seconds, built, tuple(spells), deaths, cut=0.015, empty=0.004, slowness=slowness)
 
 
 def _moved(house: House, rng: random.Random) -> House:

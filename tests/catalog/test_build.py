@@ -265,3 +265,58 @@ def test_a_list_that_takes_a_chat_model_for_another_kind_is_put_right_by_the_use
     listed = listing("groq", Model(provider="groq", id="m", kind="embedding", source="groq", date=DAY))
     catalog = build(providers=table(ModelSettings(id="m", capabilities=("chat",))), listings=[listed], today=DAY)
     assert catalog.find("groq", "m").kind == "chat"
+
+
+def test_the_user_says_what_state_a_model_is_in_and_until_when():
+    table = ProviderSettings(
+        trains_on_data=False,
+        models=(
+            ModelSettings(id="openai/gpt-oss-120b", status="unverified"),
+            ModelSettings(id="old", retires_on="2026-11-20"),
+            ModelSettings(id="new", retires_on="2026-11-22", trains_on_data=True),
+            ModelSettings(id="groq/compound", status="working"),
+        ),
+    )
+    catalog = build(providers={"groq": table}, today=DAY)
+    states = {
+        name: catalog.find("groq", name).status for name in ("openai/gpt-oss-120b", "old", "new", "groq/compound")
+    }
+    assert list(states.values()) == ["unverified", "retired", "working", "working"]
+    assert (
+        "status" in catalog.find("groq", "groq/compound").fixed
+        and catalog.find("groq", "new").retires_on == "2026-11-22"
+    )
+    assert (catalog.find("groq", "old").trains_on_data, catalog.find("groq", "new").trains_on_data) == (False, True)
+
+
+def test_what_a_list_has_been_without_for_thirty_days_is_retired_and_kept():
+    gone = Model(provider="p", id="m", missing_since="2026-10-22")
+    early, late = (
+        build(listings=[listing("p", gone)], today=day).find("p", "m") for day in ("2026-11-20", "2026-11-21")
+    )
+    assert (early.status, late.status) == ("paid", "retired")
+    again = listing("p", Model(provider="p", id="x")).after(listing("p", gone))
+    assert {model.id: model.missing_since for model in again.models} == {"x": None, "m": "2026-10-22"}
+
+
+def test_each_fact_is_told_with_who_says_so_when_and_how_far_it_is_believed():
+    fresh = Model(
+        provider="groq",
+        id="openai/gpt-oss-120b",
+        context=65536,
+        source="groq model list",
+        guessed=frozenset({"free", "capabilities"}),
+    )
+    model = build(listings=[listing("groq", fresh)], today=DAY).find("groq", "openai/gpt-oss-120b")
+    facts = model.facts()
+    assert (facts["context"].source, facts["context"].date, facts["context"].confidence) == (
+        "groq model list",
+        DAY,
+        "high",
+    )
+    assert facts["max_output"].confidence == "medium" and facts["max_output"].source != "groq model list"
+    assert facts["quality"].source.startswith("family:") and facts["quality"].confidence == "low"
+    assert facts["limits"].source == model.limits.source and facts["limits"].date
+    assert all(origin.source for origin in facts.values())
+    for known in build(today=DAY).models:
+        assert all(origin.source and origin.date for origin in known.facts().values()), known.key

@@ -169,6 +169,14 @@ def test_an_engine_of_the_users_own_may_answer_in_any_name(findings, wall):
     assert not findings.answered(Model(provider="engine", id="m"), "k", "gpt-3.5-turbo", began_at=wall.now)
 
 
+def test_what_an_engine_of_the_users_own_lacks_is_known_by_its_list_which_is_read_again(findings, wall):
+    asked = []
+    findings.gone = asked.append
+    findings.refused("engine", "m", "k", gone(), began_at=wall.now)
+    findings.refused("p", "m", "k", gone(), began_at=wall.now)
+    assert asked == ["engine", "p"] and [finding.provider for finding in findings.current()] == ["p"]
+
+
 @pytest.mark.parametrize(
     "said, told",
     [

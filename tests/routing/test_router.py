@@ -229,3 +229,14 @@ def test_whoever_rests_is_left_out_of_the_plan(here):
     here.desk.health.failed(Place("groq", "llama-3", "k0"), ProviderError(FailureKind.RATE_LIMIT))
     plan = planned(here, ask(model="groq/llama-3"))
     assert chosen(plan) == [] and plan.excluded[0].reason == "resting: rate_limit"
+
+
+def test_a_model_that_was_named_is_asked_even_where_a_suffixs_ranking_would_leave_it_out(here):
+    assert chosen(planned(here, ask(model="tiny:nitro")))[0] == "cerebras/tiny"
+    assert chosen(planned(here, ask(model="cerebras/tiny:nitro"))) == ["cerebras/tiny"]
+
+
+def test_the_callers_order_reaches_beyond_the_best_few(tmp_path):
+    models = [model("groq", f"m{number}", quality=90) for number in range(30)] + [model("mistral", "last", quality=1)]
+    at = router(tmp_path, models, Station("groq"), Station("mistral"))
+    assert chosen(planned(at, ask(model="standard"), order=("mistral",)))[0] == "mistral/last"

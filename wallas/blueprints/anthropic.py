@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import guarded_body
+from wallas.blueprints.body import Asking, guarded_body
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
 from wallas.codecs import anthropic
 from wallas.errors import NotFound
 from wallas.routing.needs import MARGIN, needs_of
 from wallas.routing.router import Options
+from wallas.types.chat import ChatRequest
 
 bp = Blueprint("anthropic", __name__, url_prefix="/v1/messages")
 
@@ -18,16 +19,22 @@ bp = Blueprint("anthropic", __name__, url_prefix="/v1/messages")
 @bp.post("")
 def messages() -> Response:
     """Answer a conversation."""
-    body, said = _asked()
-    if betas := request.headers.get("anthropic-beta"):
+    chat, said = asked_message(request)
+    return respond(chat, said, codec=anthropic)
+
+
+def asked_message(asking: Asking) -> tuple[ChatRequest, Options]:
+    """Return what a request for a message says, and what is said beside it."""
+    body, said = _asked(asking)
+    if betas := asking.environ.get("HTTP_ANTHROPIC_BETA"):
         body.setdefault("betas", [flag.strip() for flag in betas.split(",") if flag.strip()])
-    return respond(anthropic.decode_request(body), said, codec=anthropic)
+    return anthropic.decode_request(body), said
 
 
 @bp.post("/count_tokens")
 def count_tokens() -> Response:
     """Estimate a conversation's tokens: never too low, so that a client does not overrun a window."""
-    body, said = _asked()
+    body, said = _asked(request)
     chat = anthropic.decode_count_request(body)
     router().read(chat.model, said)
     return json_response({"input_tokens": int(needs_of(chat).tokens * MARGIN) + 1})
@@ -39,6 +46,6 @@ def batches() -> Response:
     raise NotFound("message batches are not served here")
 
 
-def _asked() -> tuple[dict[str, Any], Options]:
-    body = guarded_body(request)
-    return body, options(request.environ, body)
+def _asked(asking: Asking) -> tuple[dict[str, Any], Options]:
+    body = guarded_body(asking)
+    return body, options(asking.environ, body)

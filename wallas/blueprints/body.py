@@ -4,10 +4,9 @@ import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from flask import Request
 
 from wallas.errors import BadRequest, GatewayError, TooLarge
 
@@ -24,7 +23,15 @@ SILENCE = 10.0
 _decode = msgspec.json.Decoder().decode
 
 
-def guarded_body(request: Request, *, most: int = BODY_BYTES, data: bytes | None = None) -> dict[str, Any]:
+class Asking(Protocol):
+    """A request, as far as reading its body is concerned: Flask's, or any other that has an environ."""
+
+    @property
+    def environ(self) -> dict[str, Any]:
+        """Return the WSGI environ."""
+
+
+def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None = None) -> dict[str, Any]:
     """Return the body's JSON object; raise a 4xx for anything else, whatever content type it claims."""
     data = raw_body(request, most=most) if data is None else data
     try:
@@ -41,7 +48,7 @@ def guarded_body(request: Request, *, most: int = BODY_BYTES, data: bytes | None
     return body
 
 
-def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILENCE) -> bytes:
+def raw_body(request: Asking, *, most: int = BODY_BYTES, silence: float = SILENCE) -> bytes:
     """Return the body's bytes; raise TooLarge before reading more than ``most``, 415 for a packed body.
 
     One that stops for ``silence`` seconds is a 408.
@@ -55,7 +62,7 @@ def raw_body(request: Request, *, most: int = BODY_BYTES, silence: float = SILEN
     return data
 
 
-def read_body(request: Request, read: Callable[[Any], T], *, most: int, silence: float = SILENCE) -> T:
+def read_body(request: Asking, read: Callable[[Any], T], *, most: int, silence: float = SILENCE) -> T:
     """Return what ``read`` makes of the body's stream; raise TooLarge for one that says more than ``most``.
 
     Whoever reads counts what chunks bring. A packed body is a 415, one that stops for ``silence`` seconds a 408.

@@ -28,6 +28,12 @@ OPEN_FOLDER = "/media/"
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
+HARDENED = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
+"""Headers of every answer."""
+HOOKS = frozenset({"install.<locals>.check", "install.<locals>.harden"})
+"""What ``install`` hangs on the app."""
+
+
 class Guard:
     """The rules of one gateway; ``check`` raises what the client is told."""
 
@@ -133,7 +139,7 @@ def _id_of(said: str) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Put the guard before every route, and the headers that browsers heed on every answer."""
-    guard = Guard(settings)
+    guard = app.extensions["guard"] = Guard(settings)
 
     @app.before_request
     def check() -> Response | None:
@@ -148,8 +154,8 @@ def install(app: Flask, settings: Settings) -> None:
         headers = response.headers
         if request.method == "OPTIONS" and response.status_code == 200:
             response.status_code = 204
-        headers.add("X-Content-Type-Options", "nosniff")
-        headers.add("Cross-Origin-Resource-Policy", "same-origin")
+        for name, value in HARDENED:
+            headers.add(name, value)
         if "Cache-Control" not in headers:
             headers.add("Cache-Control", "no-store")
         origin = request.environ.get("HTTP_ORIGIN")

@@ -2,13 +2,15 @@
 
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import guarded_body
+from wallas.blueprints.body import Asking, guarded_body
 from wallas.blueprints.drawing import drawn, draws
 from wallas.blueprints.embedding import openai_embeddings
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import respond
 from wallas.codecs import openai_chat, openai_completions
 from wallas.codecs.plain import PlainEncoder
+from wallas.routing.router import Options
+from wallas.types.chat import ChatRequest
 
 bp = Blueprint("openai", __name__, url_prefix="/v1")
 
@@ -21,6 +23,13 @@ def chat_completions() -> Response:
     if draws(body):
         return drawn(body, said)
     return respond(openai_chat.decode_request(body), said, codec=openai_chat)
+
+
+def asked_chat(asking: Asking) -> tuple[ChatRequest, Options] | None:
+    """Return what a chat request says, and what is said beside it; None where the answer is pictures."""
+    body = guarded_body(asking)
+    said = options(asking.environ, body)
+    return None if draws(body) else (openai_chat.decode_request(body), said)
 
 
 @bp.post("/completions")

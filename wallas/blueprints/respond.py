@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from flask import Request, Response, current_app, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from wallas import codecs
+from wallas.blueprints.body import Asking
 from wallas.codecs import Codec
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
@@ -62,7 +63,7 @@ def router() -> Router:
     return found
 
 
-def request_id(incoming: Request) -> str:
+def request_id(incoming: Asking) -> str:
     """Return the id that the client gave this request, if it is usable, else a new one."""
     said = incoming.environ.get("HTTP_X_REQUEST_ID", "")
     return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else fresh()
@@ -70,10 +71,16 @@ def request_id(incoming: Request) -> str:
 
 def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:
     """Answer a chat request on the codec's wire; ``out`` overrides the codec's own encoder."""
+    return StreamResponse(streamed(router(), request, chat, options, codec=codec, out=out))
+
+
+def streamed(
+    router: Router, asking: Asking, chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None
+) -> Stream:
+    """Return the stream that answers a chat request; raise what can be refused before its first byte."""
     if out is None:
         out = codec.Encoder(chat) if chat.stream else plain_encoder(codec, chat)
-    stream = router().chat(chat, options, codec=codec, out=out, request_id=request_id(request))
-    return StreamResponse(stream)
+    return router.chat(chat, options, codec=codec, out=out, request_id=request_id(asking))
 
 
 def plain_encoder(codec: Codec, chat: ChatRequest) -> PlainEncoder:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import guarded_body
+from wallas.blueprints.body import Asking, guarded_body
 from wallas.blueprints.gateway import service
 from wallas.blueprints.listing import number
 from wallas.blueprints.options import options
@@ -14,6 +14,7 @@ from wallas.codecs import openai_responses
 from wallas.errors import BadRequest, NotFound
 from wallas.routing.enrich import enrich
 from wallas.routing.needs import MARGIN, needs_of
+from wallas.routing.router import Options
 from wallas.types.chat import ChatRequest, ChatResponse
 
 bp = Blueprint("responses", __name__, url_prefix="/v1/responses")
@@ -22,13 +23,18 @@ bp = Blueprint("responses", __name__, url_prefix="/v1/responses")
 @bp.post("")
 def create() -> Response:
     """Answer; store the answer unless ``store`` is false."""
-    body = guarded_body(request)
+    chat, said = asked_response(request)
+    return respond(chat, said, codec=openai_responses)
+
+
+def asked_response(asking: Asking) -> tuple[ChatRequest, Options]:
+    """Return what a request for a response says, and what is said beside it."""
+    body = guarded_body(asking)
     store = body.get("store")
     if store is not None and not isinstance(store, bool):
         raise BadRequest("store: expected true or false", param="store")
-    said = msgspec.structs.replace(options(request.environ, body), store=store is not False)
-    chat = openai_responses.decode_request(body)
-    return respond(chat, said, codec=openai_responses)
+    said = msgspec.structs.replace(options(asking.environ, body), store=store is not False)
+    return openai_responses.decode_request(body), said
 
 
 @bp.post("/input_tokens")

@@ -254,6 +254,8 @@ def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, te
             changes["free"] = table.free
         if table.limits is not None and (explicit is None or explicit.limits is None):
             changes["limits"] = limits_of(table.limits)
+        if table.trains_on_data is not None and (explicit is None or explicit.trains_on_data is None):
+            changes["trains_on_data"] = table.trains_on_data
         models[key] = msgspec.structs.replace(model, **changes) if changes else model
 
 

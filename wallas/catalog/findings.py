@@ -92,7 +92,7 @@ class Findings:
     ) -> None:
         """Know nothing yet; ``addresses`` are the usable providers' base addresses.
 
-        Engines of the user's ``own`` answer in whatever name they like.
+        Engines of the user's ``own`` answer in whatever name they like, and what they lack is known by their list.
         """
         self.own = frozenset(own)
         self.addresses = {name: mark(url) for name, url in (addresses or {}).items()}
@@ -111,11 +111,13 @@ class Findings:
         kind = KINDS.get(error.kind)
         if kind is None:
             return
+        if kind == GONE:
+            self.gone(provider)
+            if provider in self.own:
+                return
         said = shown(error.message, model)
         whose = key if kind == MONEY else ANY
         self._note(provider, model, whose, kind, status=error.status, said=said, began_at=began_at)
-        if kind == GONE:
-            self.gone(provider)
 
     def answered(self, model: Model, key: str, said_model: str, *, began_at: float) -> bool:
         """Note an answer: what was found missing is there. Return whether another model than the asked one gave it."""

@@ -26,7 +26,7 @@ from wallas.providers.extras import (
     OLLAMA_EXTRAS,
     RESPONSES_EXTRAS,
 )
-from wallas.providers.row import OWN, Row
+from wallas.providers.row import OWN, PROGRAM, Row
 from wallas.providers.rows import MAIN
 from wallas.providers.rows_further import FURTHER
 from wallas.providers.rows_local import LOCAL
@@ -180,7 +180,13 @@ def changed(row: Row, table: ProviderSettings) -> Row:
         changes["keys"] = (table.key_env, *row.keys)
     if table.free is not None:
         changes["free_rule"] = "all" if table.free else "never"
-    return msgspec.structs.replace(row, **changes)
+    return msgspec.structs.replace(row, **changes, **facts_of(table))
+
+
+def facts_of(table: ProviderSettings) -> dict[str, Any]:
+    """Return what the user says of a provider itself."""
+    told = {"status": table.status, "trains_on_data": table.trains_on_data}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def own_row(name: str, table: ProviderSettings) -> Row:
@@ -200,6 +206,7 @@ def own_row(name: str, table: ProviderSettings) -> Row:
         free=free,
         free_rule="all" if table.free else "known",
         local=is_loopback(urlsplit(table.base_url).hostname or ""),
+        **facts_of(table),
     )
 
 
@@ -434,4 +441,4 @@ def _shown(row: Row, settings: Settings, provider: Provider | None) -> dict[str,
 def able(row: Row) -> frozenset[str]:
     """Return the capability words of what a provider's interface serves."""
     words = row.offers | row.operations | ({"embeddings"} if row.embed else frozenset())
-    return words | {"chat"} if row.chats else words
+    return words | {"chat"} if row.chats and row.wire != PROGRAM else words

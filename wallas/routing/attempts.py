@@ -323,10 +323,11 @@ class Attempts:
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""
-        self.closing.watch(event)
+        if self.closing.whole is not None:
+            self.closing.watch(event)
         self.tally.hear(event)
         data = self.out.encode(event)
-        if data:
+        if data and self.first_head.sent is None:
             self.first_head.open()
         return data
 

@@ -52,7 +52,7 @@ class Deadlines:
     def content(self) -> None:
         """Note that the provider said something that counts: the next is due within the gap."""
         if self.stream:
-            self._due(self.gap, self.stalled)
+            self.late_at, self.late = self.clock() + self.gap, self.stalled
 
     def linger(self) -> None:
         """Wait no longer than a moment for what may follow a whole answer."""

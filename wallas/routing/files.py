@@ -1,6 +1,7 @@
 """The steps of an answer that wait for files: the look before anyone is chosen, the conversion before one is asked."""
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,10 +41,10 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
         return True
     fitting = Fitting(contents, model=candidate.model, wire=candidate.provider.wire)
     missing = fitting.missing(attempts.request)
-    if not missing:
-        return True
     try:
-        yield from _waited(attempts, lambda job: ready(contents, missing, job), contents)
+        while missing:  # what was fetched now may turn out to be what has to be converted
+            yield from _waited(attempts, partial(ready, contents, missing), contents)
+            missing = fitting.missing(attempts.request)
     except Unreadable as error:
         item = next((item for item, form in missing if item.failed.get(form) is error), missing[0][0])
         title = f"{item.where} ({item.name})" if item.name else item.where
@@ -51,6 +52,7 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
         attempts.unreadable = BadRequest(told, param=item.where, code="unreadable_file")
         reason = f"cannot take {item.title}, which cannot be converted: {error.message}"
         attempts.excluded.append(Excluded(candidate.model, candidate.key, reason))
+        attempts.tried.add(candidate.place)
         attempts.desk.health.release(candidate.place)
         return False
     return True

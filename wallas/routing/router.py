@@ -100,7 +100,7 @@ class Router:
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
         enriched = enrich(request, self.memory)
-        contents = self.contents(enriched, options)
+        contents = self.contents(enriched, options, codec.WIRE)
         make = partial(self.plan, enriched, options, codec=codec, out=out, request_id=request_id, contents=contents)
         if contents is None or contents.glance():
             plan = make()
@@ -123,7 +123,7 @@ class Router:
     ) -> Stream:
         """Return the stream of a contest that ``held`` makes, for which everybody able is looked at."""
         enriched = enrich(request, self.memory)
-        contents = self.seen(enriched, options)
+        contents = self.seen(enriched, options, codec.WIRE)
         plan = self.plan(enriched, options, codec=codec, out=out, request_id=request_id, full=True, contents=contents)
         self.selector.advance()
         return Stream(held(plan, self.desk))
@@ -182,15 +182,15 @@ class Router:
             look=look,
         )
 
-    def contents(self, request: ChatRequest, options: Options) -> Contents | None:
+    def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if self.library is None:
             return None
-        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine)
+        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
 
-    def seen(self, request: ChatRequest, options: Options) -> Contents | None:
+    def seen(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request after a look at all of them. May block."""
-        contents = self.contents(request, options)
+        contents = self.contents(request, options, wire)
         if contents is not None and not contents.glance():
             contents.look()
         return contents

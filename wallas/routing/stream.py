@@ -83,24 +83,18 @@ class Stream:
         return (head[0], head[1] + self.extra_headers) if head else None
 
     def step(self) -> bytes:
-        """Advance to the next wait and return what the client gets now; a body whose time is over is not read on."""
-        body, deadlines = self.body, self.attempts.deadlines
-        if body is not None and body.failed is None and deadlines.overdue:
-            body.failed = deadlines.lateness(deadlines.clock())
-        out: list[bytes] = []
-        try:
-            while True:
-                move = next(self.moves)
-                if isinstance(move, bytes):
-                    out.append(move)
-                    continue
+        """Advance to the next wait and return what the client gets now."""
+        data = b""
+        for move in self.moves:
+            if isinstance(move, str):
                 self.want = move
                 break
-        except StopIteration:
+            data = data + move if data else move
+        else:
             self.want = END
-        if out:
+        if data:
             self.attempts.deadlines.sent()
-        return b"".join(out)
+        return data
 
     def alarm(self) -> float:
         """Return the monotonic time by which ``tick`` wants to be called."""
@@ -168,7 +162,7 @@ class Stream:
                 self.half_closed = True
             if watched is not None and (self.half_closed or self.probed_at is not None):
                 poll.modify(watched, 0)
-            if ready:
+            if ready and not deadlines.overdue:
                 return self.step()
             data = self.tick(deadlines.clock())
             if data or self.want is not READ or self.body is not body:
