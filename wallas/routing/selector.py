@@ -22,8 +22,8 @@ from wallas.types.chat import ChatRequest
 
 RANKED_SECONDS = 0.25
 RANKED_MOST = 1000
-ENOUGH = 6
-"""Candidates after which a walk may stop: half as many again as the attempts that one request may make."""
+ENOUGH = 8
+"""Candidates after which a walk may stop: twice the attempts that one request may make."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
