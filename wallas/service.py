@@ -139,6 +139,7 @@ class Service:
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.upkeep.discover,
             library=self.library,
+            search=lambda: self.search,
         )
         self.library.hooks = hooks(self.router, self.media)
         self.upkeep.take = self.router.reload

@@ -146,7 +146,6 @@ def test_privacy_is_asked_for_by_option_or_suffix(here):
 def test_suffixes_choose_by_speed_and_by_price(here):
     assert chosen(planned(here, ask(model="gpt-oss-120b:nitro")))[0] == "cerebras/gpt-oss-120b"
     assert chosen(planned(here, ask(model="gpt-oss-120b:floor")))[:1] == ["cerebras/gpt-oss-120b"]
-    assert planned(here, ask(model="auto:online")).dropped == (":online",)
 
 
 def test_only_able_models_are_asked_and_the_others_named(here):

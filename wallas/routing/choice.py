@@ -26,8 +26,6 @@ from wallas.types.chat import ChatRequest
 
 KIN = 6
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
-NO_EFFECT = frozenset({"online"})
-"""Suffixes that are read, and named as dropped: there is no web search here yet."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +48,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
+    """Whose uploaded files may be named; "" where everybody is the same."""
     client: str = ""
     """An id of whoever asks, made of the key that was shown; "" where none was."""
-    """Whose uploaded files may be named; "" where everybody is the same."""
+    web_search: bool | None = None
+    """Whether to search the web first; None: as the model's name, the tools and other fields say."""
+    web_results: int = 0
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
@@ -135,7 +136,6 @@ class Chooser:
             asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
             wire=wire,
             contents=contents,
-            dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
     def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:

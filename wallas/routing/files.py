@@ -1,4 +1,4 @@
-"""The steps of an answer that wait for files: the look before anyone is chosen, the conversion before one is asked."""
+"""The steps of an answer that wait: search and a look at files before anyone is chosen, conversion before a call."""
 
 from collections.abc import Callable, Generator
 from functools import partial
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wallas.content.contents import Contents
 from wallas.content.guarded import Unreadable
-from wallas.content.works import Job
+from wallas.content.works import Job, Works
 from wallas.errors import BadRequest, GatewayError
 from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.fitting import Fitting, ready
@@ -23,12 +22,16 @@ Waiting = Generator[bytes | Want, None, None]
 
 
 def looked(attempts: "Attempts") -> Waiting:
-    """Look at the request's files where that takes time, and decide only then who may answer."""
-    look, contents = attempts.plan.look, attempts.plan.contents
-    if look is None or contents is None:
+    """Search the web and look at the request's files where that takes time, and decide only then who may answer."""
+    look, contents, online = attempts.plan.look, attempts.plan.contents, attempts.plan.online
+    if look is None:
         return
-    yield from _waited(attempts, contents.look, contents)
+    if online is not None:
+        yield from _waited(attempts, online.run, online.works)
+    if contents is not None and not contents.glance():
+        yield from _waited(attempts, contents.look, contents.works)
     plan = attempts.plan = msgspec.structs.replace(look(), previous_id=attempts.plan.previous_id)
+    attempts.request = plan.request
     attempts.queue, attempts.excluded = Queue(plan.candidates), list(plan.excluded)
     attempts.tally, attempts.record.profile = Tally(plan.needs), plan.profile
     attempts.whole_turn = attempts.plain or plan.hold == "turn"
@@ -43,7 +46,7 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
     missing = fitting.missing(attempts.request)
     try:
         while missing:  # what was fetched now may turn out to be what has to be converted
-            yield from _waited(attempts, partial(ready, contents, missing), contents)
+            yield from _waited(attempts, partial(ready, contents, missing), contents.works)
             missing = fitting.missing(attempts.request)
     except Unreadable as error:
         item = next((item for item, form in missing if item.failed.get(form) is error), missing[0][0])
@@ -58,9 +61,9 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
     return True
 
 
-def _waited(attempts: "Attempts", action: Callable[[Job], object], contents: Contents) -> Waiting:
+def _waited(attempts: "Attempts", action: Callable[[Job], object], works: Works) -> Waiting:
     """Wait for something that content's own threads do; raise what it raises."""
-    job = attempts.body = contents.works.start(action)
+    job = attempts.body = works.start(action)
     try:
         while not job.done and job.failed is None:
             yield READ
