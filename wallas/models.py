@@ -170,6 +170,7 @@ class SessionRow(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     model: Mapped[str] = mapped_column(String(270))
     tokens: Mapped[int] = mapped_column(Integer)
+    key_id: Mapped[str] = mapped_column(String(32))
     updated_at: Mapped[float] = mapped_column(Float)
 
     __table_args__ = (Index("sessions_updated_at", "updated_at"),)

@@ -11,7 +11,7 @@ from wallas import demo, grace
 from wallas.catalog.findings import OTHER
 from wallas.content.fetch import Fetcher
 from wallas.content.library import Library
-from wallas.health import Health
+from wallas.health import Health, Place
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
 from wallas.media.store import Limits as MediaLimits
@@ -114,6 +114,7 @@ class Service:
         reads = settings.catalog and self.fleet is None
         public = PublicCatalogue(settings.catalog_url, self.engine, self.transport) if reads else None
         self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local, public=public)
+        self.upkeep.findings.back = lambda provider, model: self.health.returned(Place(provider, model))
         self.sharing = HealthSharing(
             self.health,
             self.engine,

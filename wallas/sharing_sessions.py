@@ -26,8 +26,9 @@ class SessionSharing:
         """Tell and take in once."""
         now, clock = time.time(), self.sessions.clock()
         for key, met in self.sessions.drain():
-            change = SessionChange(print_of(key), met.model[:270], met.tokens, now - (clock - met.at))
+            change = SessionChange(print_of(key), met.model[:270], met.tokens, met.key[:32], now - (clock - met.at))
             self.writer.put(save_sessions, change)
         for row in load_sessions(self.engine, since=self.since):
-            self.sessions.learn(row.id, row.model, row.tokens, seconds=max(now - row.updated_at, 0.0))
+            seconds = max(now - row.updated_at, 0.0)
+            self.sessions.learn(row.id, row.model, row.tokens, credential=row.key_id, seconds=seconds)
         self.since = now - OVERLAP_SECONDS

@@ -14,6 +14,7 @@ def upgrade() -> None:
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('model', sa.String(length=270), nullable=False),
     sa.Column('tokens', sa.Integer(), nullable=False),
+    sa.Column('key_id', sa.String(length=32), nullable=False),
     sa.Column('updated_at', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )

@@ -102,5 +102,6 @@ def stage(stage_all: Stage) -> Stage:
     router.desk.budget = RetryBudget()
     router.desk.health.rests.clear()
     router.desk.health.breakers.clear()
+    router.desk.health.doubts.doubts.clear()
     router.selector.rankings.clear()
     return stage_all

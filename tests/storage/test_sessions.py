@@ -43,11 +43,11 @@ def test_the_latest_word_holds_wherever_it_was_said(workers):
         one.clock.now += 5
     there.remember("k", "gemini/flash", 9000)
     talk()
-    assert here.bonus("k", 9000)[0] == there.bonus("k", 9000)[0] == "gemini/flash"
+    assert here.bonus("k", 9000).model == there.bonus("k", 9000).model == "gemini/flash"
     for one in (here, there):
         one.clock.now += 5
     here.remember("k", "groq/llama", 9000)
-    assert here.bonus("k", 9000)[0] == "groq/llama"
+    assert here.bonus("k", 9000).model == "groq/llama"
 
 
 def test_what_was_told_is_forgotten_after_ten_minutes(workers):

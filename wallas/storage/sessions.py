@@ -13,17 +13,19 @@ MOST = 5000
 
 
 class SessionChange(NamedTuple):
-    """A conversation's print, the model that gave its last answer, the tokens that model read, and when."""
+    """A conversation's print, who gave its last answer with which key, the tokens that model read, and when."""
 
     id: str
     model: str
     tokens: int
+    key_id: str
     updated_at: float
 
 
 SAVE = text("""
-INSERT INTO sessions (id, model, tokens, updated_at) VALUES (:id, :model, :tokens, :updated_at)
-ON CONFLICT (id) DO UPDATE SET model = excluded.model, tokens = excluded.tokens, updated_at = excluded.updated_at
+INSERT INTO sessions (id, model, tokens, key_id, updated_at) VALUES (:id, :model, :tokens, :key_id, :updated_at)
+ON CONFLICT (id) DO UPDATE SET
+    model = excluded.model, tokens = excluded.tokens, key_id = excluded.key_id, updated_at = excluded.updated_at
 WHERE excluded.updated_at >= sessions.updated_at
 """)
 
