@@ -92,7 +92,7 @@ class Attempt:
         )
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
-        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
+        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning, tokens=attempts.plan.needs.tokens)
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))

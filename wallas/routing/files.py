@@ -59,6 +59,7 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
 def _waited(attempts: "Attempts", action: Callable[[Job], object], contents: Contents) -> Waiting:
     """Wait for something that content's own threads do; raise what it raises."""
     job = attempts.body = contents.works.start(action)
+    attempts.deadlines.unbound()
     try:
         while not job.done and job.failed is None:
             yield READ
