@@ -49,7 +49,7 @@ def test_one_that_is_asked_again_comes_first():
         (FailureKind.MAX_TOKENS, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
         (FailureKind.TOO_LARGE, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
         (FailureKind.SEAL, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
-        (FailureKind.RATE_LIMIT, ["a/m@k2", "b/m@k1", "a/n@k1", "a/paid@k1"]),
+        (FailureKind.RATE_LIMIT, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
         (FailureKind.SERVER, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
         (FailureKind.TIMEOUT, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
     ],

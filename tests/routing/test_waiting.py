@@ -13,7 +13,7 @@ def waiting(clock, *scripts, wait, seconds=3.0, at=None):
     one = candidate(ScriptedProvider("one", "anthropic", *scripts))
     back = clock.now + seconds
 
-    def again():
+    def again(*, patient=True):
         if clock.now >= back:
             return Selection([one], [])
         return Selection([], [Excluded(one.model, one.key, "resting: rate_limit", back - clock.now)])
@@ -76,7 +76,7 @@ def test_a_limit_met_on_the_way_is_waited_for_too():
     at = desk(clock=clock, health=Health(clock=clock))
     one = candidate(ScriptedProvider("one", "anthropic", refusal(429, **{"retry-after": "2"}), streamed(text())))
 
-    def again():
+    def again(*, patient=True):
         rest = at.health.resting(one.place, free=True)
         if rest is None:
             return Selection([one], [])

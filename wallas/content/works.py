@@ -81,7 +81,8 @@ class Works:
         self.pool: ThreadPoolExecutor | None = None
         self.lock = threading.Lock()
         self.waiting = 0
-        self.children = threading.Semaphore(max(2, os.cpu_count() or 1))
+        self.children = threading.Semaphore(max(1, (os.cpu_count() or 2) - 1))
+        """One processor is left to answers."""
         self.made: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self.most = most
         self.bytes = 0

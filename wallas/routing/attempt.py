@@ -15,8 +15,10 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import LEAST, Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
+from wallas.routing.patience import patience
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
+from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
@@ -62,6 +64,7 @@ class Attempt:
         self.hop.after = (self.started - attempts.first_head.started) * 1000
         attempts.record.hops.append(self.hop)
         self.ttft: float | None = None
+        self.call = 0
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
 
@@ -93,6 +96,7 @@ class Attempt:
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning, tokens=attempts.plan.needs.tokens)
+        self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
@@ -100,6 +104,17 @@ class Attempt:
         heard = partial(hear, attempts.desk.ledger, self.reservation)
         self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
+
+    def _wait_for_it(self) -> None:
+        """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
+        attempts, candidate = self.attempts, self.candidate
+        expected = expected_first(candidate.model, attempts.desk.health)
+        if not attempts.plain:
+            tokens = attempts.plan.needs.tokens
+            self.call = attempts.desk.health.sent(candidate.place, tokens=tokens, prior=expected)
+        seconds = patience(attempts, candidate, mode=self.mode, expected=expected)
+        if seconds is not None:
+            attempts.deadlines.hurry(seconds)
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
@@ -114,7 +129,9 @@ class Attempt:
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
-        return self.join.feed(self.substance.feed(self.notices.feed(units)))
+        joined = self.join.feed(self.substance.feed(self.notices.feed(units)))
+        online = self.attempts.plan.online
+        return joined if online is None else online.cited(joined, self.attempts.shown)
 
     def _passes(self, event: PartDelta) -> bool:
         """Return whether plain words would pass every stage as they are, and note them there.
@@ -145,6 +162,7 @@ class Attempt:
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
+            self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
     def succeeded(self, ending: list[Finished]) -> None:
         """Book a whole answer."""
@@ -152,11 +170,14 @@ class Attempt:
         latency = self._end("ok")
         usage = self.attempts.tally.own(ending, self.hop)
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
-        desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
+        ttft = None if self.attempts.plain else self.ttft
+        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
-        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
+        met = self.candidate
+        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
@@ -193,5 +214,6 @@ class Attempt:
 
     def _end(self, outcome: str) -> float:
         latency = self.attempts.desk.clock() - self.started
+        self.attempts.desk.health.speeds.ended(self.call)
         self.hop.outcome, self.hop.ms = outcome, latency * 1000
         return latency

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import msgspec
@@ -14,20 +15,20 @@ from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
-from wallas.routing.difficulty import level
+from wallas.routing.difficulty import SPARING, level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES, Parts, Ranked, Strategy
 from wallas.routing.wishes import NONE, Wishes, contradictions, losses, nearest, ordered, sort_of, taking_all
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
+TOOL_LOOP = 3.0
+"""How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
-NO_EFFECT = frozenset({"online"})
-"""Suffixes that are read, and named as dropped: there is no web search here yet."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +51,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
+    """Whose uploaded files may be named; "" where everybody is the same."""
     client: str = ""
     """An id of whoever asks, made of the key that was shown; "" where none was."""
-    """Whose uploaded files may be named; "" where everybody is the same."""
+    web_search: bool | None = None
+    """Whether to search the web first; None: as the model's name, the tools and other fields say."""
+    web_results: int = 0
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
@@ -135,26 +139,35 @@ class Chooser:
             asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
             wire=wire,
             contents=contents,
-            dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
-    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
-        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
+    def select(
+        self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
+    ) -> Selection:
+        """Return who may answer, best first, and who may not and why.
+
+        ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
+        """
         groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full or wishes != NONE)
+        several = (request.n or 1) > 1 and choice.profile is not None
+        issuers = frozenset(
+            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
+        )
+        everybody = full or wishes != NONE or bool(choice.order) or several
+        pick = partial(self.selector.select, groups, needs, choice.terms, session=session, patient=patient)
+        selection = pick(full=everybody)
+        if issuers and not everybody and all(one.issuer not in issuers for one in selection.candidates):
+            selection = pick(full=True)
         if wishes != NONE:
             selection = self._wished(selection, request, choice, full=full)
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}
             selection.excluded.extend(self.selector.reasons(ranked, wanted, choice.terms))
-        issuers = frozenset(
-            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
-        )
         chosen = preferred(selection.candidates, order=choice.order, issuers=issuers)
-        if (request.n or 1) > 1 and choice.profile is not None:
+        if several:
             chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
         return Selection(chosen, selection.excluded)
 
@@ -249,14 +262,21 @@ class Chooser:
         strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         moves = "floor" not in asked.suffixes
         kept, ids = self.selector.kept, (tuple(map(id, asked.models)), asked.suffixes)
-        exact = kept(ids, lambda: self.selector.rank(strategy, request, asked.models))
+        exact = kept(ids, lambda: self._all_of(strategy, request, asked.models))
         if asked.exact:
             return [Group(exact, moves=moves)]
-        elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
+        elsewhere = kept((*ids, "same"), lambda: self._all_of(strategy, request, self._elsewhere(asked.models)))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
         kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
+
+    def _all_of(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Ranking:
+        """Return named models as a strategy ranks them; those that it would not take by itself come last."""
+        ranking = self.selector.rank(strategy, request, models)
+        left = [model for model in models if model.key not in ranking.by_key]
+        last = ranking.rows[-1].total if ranking.rows else 0.0
+        return Ranking([*ranking.rows, *(Ranked(last, model, Parts()) for model in left)]) if left else ranking
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
         """Return these models at the other providers that have them."""
@@ -267,9 +287,14 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
+        sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
+        sparing = SPARING[hard] if hard >= 0 else 1.0
         groups = [
             Group(
-                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+                self.selector.best(name, request, wanted | own, level=hard),
+                roomy=profile.roomy,
+                sticky=sticky,
+                sparing=sparing,
             )
             for own in fewer(needs.native)
         ]
