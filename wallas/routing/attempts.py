@@ -215,14 +215,16 @@ class Attempts:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
             left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
-            if soonest > left or not self.desk.room.enter():
+            came, line = self.deadlines.started, self.plan.client
+            turn = None if soonest > left else self.desk.room.enter(line, came=came)
+            if turn is None:
                 selection = again(patient=False)
                 back = [one for one in selection.candidates if one.place not in self.tried]
                 break
             try:
-                yield from self._pause(soonest)
+                yield from self._pause(soonest + turn)
             finally:
-                self.desk.room.leave()
+                self.desk.room.leave(line, came=came)
             selection = again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
         self.queue, self.excluded = Queue(back), selection.excluded
