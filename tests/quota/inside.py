@@ -36,6 +36,7 @@ class Gate(NamedTuple):
     def tell(self, clock: Callable[[], float]) -> None:
         """Let quota, health and choice go by this clock (epoch seconds) from now on, and share with nobody."""
         service = self.service
+        service.jobs.close()  # a new catalog would come with a selector that goes by the real clock
         service.sharing.close()
         service.health.clock = service.health.wall = service.router.selector.clock = clock
         service.router.desk.budget.clock = clock
