@@ -225,3 +225,18 @@ def test_nobody_who_trains_is_asked_when_data_may_not_be_kept(gate):
 @pytest.mark.parametrize("value", ["on", "true", "1", True, "off", "false", "0", False], ids=repr)
 def test_switches_are_read_in_all_their_spellings(gate, value):
     assert gate.ask(CHAT, CHAT.good(wallas={"fallback": value})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "named"),
+    [
+        ({"session_id": "s-1"}, {}, "s-1"),
+        ({}, {"X-Session-Affinity": "s-2"}, "s-2"),
+        ({}, {"X-Claude-Code-Session-Id": "s-3"}, "s-3"),
+        ({"session_id": "s-1"}, {"X-Session-Id": "s-4"}, "s-4"),
+    ],
+)
+def test_a_conversation_has_a_name_wherever_clients_put_it(body, headers, named):
+    environ = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
+    assert options.options(environ, body).session == named
+    assert "session_id" not in body

@@ -58,6 +58,7 @@ READERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "provider": ("X-Wallas-Provider", _text),
     "cost_mode": ("X-Wallas-Cost-Mode", _one_of(COST_MODES)),
     "hold": ("X-Wallas-Hold", _one_of(HOLDS)),
+    "hedge": ("X-Wallas-Hedge", _switch),
     "fallback": ("X-Wallas-Fallback", _switch),
     "timeout": ("X-Wallas-Timeout", _seconds),
     "wait": ("X-Wallas-Wait", _patience),
@@ -104,6 +105,8 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         elif own and own.get(field) is not None:
             spelled[field] = f"wallas.{field}"
             read[field] = reader(own[field], spelled[field])
+    if "session" not in read and (session := _session(environ, body)):
+        read["session"] = session
     dropped = [f"wallas.{name}" for name in own or {} if name not in READERS]
     dropped += [name for name, key in LATER.items() if key in environ and _switch(environ[key], name)]
     models = _names(body.pop("models", None), "models")
@@ -126,6 +129,19 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
 
 PDF_ENGINES = {"native": "native", "pdf-text": "text", "mistral-ocr": "ocr", "cloudflare-ai": "text"}
 """OpenRouter's ways to read a PDF, and what stands for them here."""
+
+
+SESSIONS = ("HTTP_X_SESSION_AFFINITY", "HTTP_X_CLAUDE_CODE_SESSION_ID")
+"""Headers by which some clients name a conversation (clients.md), as WSGI spells them."""
+
+
+def _session(environ: Mapping[str, Any], body: dict[str, Any]) -> str | None:
+    """Return the name that a client gives a conversation in other places; OpenRouter's ``session_id`` is taken out."""
+    own = body.pop("session_id", None)
+    if own is not None:
+        return _text(own, "session_id")
+    said = next((environ[name] for name in SESSIONS if environ.get(name)), None)
+    return str(said)[:TEXT_MOST] if said else None
 
 
 def _web_plugin(body: dict[str, Any]) -> dict[str, Any]:

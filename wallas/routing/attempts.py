@@ -72,6 +72,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     session: str = ""
     client: str = ""
     hold: str = "part"
+    hedge: bool = False
     fallback: bool = True
     total: float = 600.0
     wait: float = 0.0
@@ -92,6 +93,13 @@ def others_of(attempts: "Attempts") -> "Others":
     from wallas.routing.others import Others
 
     return Others(attempts)
+
+
+def hedged(*what: Any) -> Any:
+    """Return the race of two providers; loaded only where it is asked for."""
+    from wallas.routing.hedge import race
+
+    return race(*what)
 
 
 class Attempts:
@@ -188,7 +196,7 @@ class Attempts:
                         return
                     continue
                 except ProviderError as error:
-                    self._failed(candidate, error)
+                    self._failed(self.attempt.candidate if self.attempt else candidate, error)
                 if self.shown.mode(self.request) is Mode.OVER:
                     ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
                     yield from self.closing.finish(ending, candidate.model)
@@ -305,6 +313,8 @@ class Attempts:
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
         reading = attempt.send()
+        if self.plan.hedge:
+            candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
         yield from self._read(attempt, reading, ending)
         if self.others is not None:
@@ -320,7 +330,7 @@ class Attempts:
     def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[bytes | Want]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
         heard = 0
-        while not reading.done:
+        while reading.early or not reading.done:
             if reading.waits:
                 yield READ
             for event in attempt.feed(reading):

@@ -40,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     cost_mode: str | None = None
     hold: str | None = None
+    hedge: bool = False
     fallback: bool = True
     timeout: float | None = None
     wait: float | None = None

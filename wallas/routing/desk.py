@@ -28,6 +28,23 @@ LEAST_WINDOW = 2000
 """Tokens of a request from which a refusal as too long, without a number, tells of the window and not of a mistake."""
 
 
+HEDGED_SHARE = 0.1
+"""Of the requests that ask for it, at most so many get a second call (routing.md 1), and the first of them may."""
+
+
+class Hedges:
+    """Counts requests that may be hedged, and those that were."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.asked = 0
+        self.made = 0
+
+    def may(self) -> bool:
+        """Return whether one more second call keeps within the share."""
+        return self.made < 1.0 + HEDGED_SHARE * self.asked
+
+
 class RetryBudget:
     """Lets retries be a fifth of the requests and ten a second beside; what is unused expires after ten seconds."""
 
@@ -100,6 +117,7 @@ class Desk:
         self.room = WaitingRoom()
         self.ending = ending
         self.budget = RetryBudget(clock)
+        self.hedges = Hedges()
         self.local = Local(clock)
         self.lessons: dict[tuple[str, str], Lessons] = {}
         self.windows: dict[tuple[str, str], int] = {}

@@ -1,6 +1,6 @@
 """Reads one provider's answer: head, refusal or body, stream or whole, as events."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wallas import codecs
@@ -33,11 +33,13 @@ class Reading:
         self.decoder: StreamDecoder | None = None
         self.refusal: bytearray | None = None
         self.done = False
+        self.early: list[Event] = []
+        """Events that were read before anybody wanted them."""
 
     @property
     def waits(self) -> bool:
         """Return whether the next ``feed`` has to wait for the socket."""
-        return not self.body.ended and not self.body.pending()
+        return not (self.early or self.body.ended or self.body.pending())
 
     @property
     def complete(self) -> bool:
@@ -46,6 +48,18 @@ class Reading:
 
     def feed(self) -> Iterator[Event]:
         """Yield the events of one read; raise ProviderError for a refusal or a fault."""
+        if self.early:
+            early, self.early = self.early, []
+            yield from early
+        else:
+            yield from self._read()
+
+    def look(self) -> Sequence[Event]:
+        """Return the events so far, after one more read; ``feed`` gives them all later. Raises as ``feed`` does."""
+        self.early.extend(list(self._read()))
+        return self.early
+
+    def _read(self) -> Iterator[Event]:
         try:
             data = self.body.read()
         except ProviderError as error:

@@ -190,6 +190,7 @@ class Router:
             session=choice.session,
             client=options.client,
             hold=choice.hold,
+            hedge=options.hedge,
             fallback=options.fallback,
             total=options.timeout or self.settings.request_timeout,
             wait=patience if options.wait is None else options.wait,
