@@ -40,7 +40,7 @@ READS = 16
 """Reads of one connection in a row, before the others have their turn."""
 BODIES_BYTES = 16 * BUFFER_BYTES
 """Bodies under way in all; who comes beyond that waits until others are whole."""
-FEW_THREADS = 4
+FEW_THREADS = 1
 """Threads of the app that compute at once; those that wait for something do not count."""
 DIALS = 128
 """Threads for steps that may block, beside those of the app."""
