@@ -14,7 +14,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),
     frozenset({"blueprints"}),
-    frozenset({"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile"}),
+    frozenset(
+        {"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile", "videos"}
+    ),
     frozenset({"master", "cli", "wsgi", "__main__"}),
 )
 """From the lowest up. Inside a layer nobody knows a neighbour, unless `NEIGHBOURS` says so."""
@@ -34,11 +36,13 @@ The service checks and migrates the database as the master does; programs of thi
 guarded children.
 """
 
-TOP = frozenset({"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile"})
+TOP = frozenset(
+    {"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile", "videos"}
+)
 """Wires things together: these know each other."""
 
 FLASK_ONLY = frozenset({"blueprints", "app"})
-SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs", "refresh"})
+SQL_ONLY = frozenset({"models", "storage", "service", "sharing", "journal", "jobs", "videos", "refresh"})
 SANS_IO = frozenset({"codecs", "types"})
 
 

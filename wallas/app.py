@@ -28,6 +28,7 @@ BLUEPRINTS = (
     "explain",
     "fork",
     "usage",
+    "convert",
     "files",
     "ocr",
     "search",
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     "transcription",
     "images",
     "judging",
+    "videos",
 )
 
 

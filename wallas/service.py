@@ -28,6 +28,7 @@ from wallas.refresh_public import LOOK_SECONDS, PublicCatalogue
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.router import Router
+from wallas.service_files import hooks
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
@@ -41,6 +42,8 @@ from wallas.storage.responses import delete_response
 from wallas.storage.usage import load_usage
 from wallas.storage.writer import Writer
 from wallas.transport import Transport
+from wallas.videos import Pace as VideoPace
+from wallas.videos import Videos
 
 if TYPE_CHECKING:
     from wallas.integrations.search.engine import SearchEngine
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PRUNE_SECONDS = 3600.0
+ADOPT_SECONDS = 15.0
+FILM_SECONDS = 300.0
 PROBES_SECONDS = 3600.0
 """How often it is looked who has not been heard of for a day."""
 LATE_SECONDS = 1.0
@@ -72,6 +77,8 @@ class Pace(NamedTuple):
     lists: float = SELDOM_SECONDS
     lease: float = LEASE_SECONDS
     renew: float = RENEW_SECONDS
+    videos: VideoPace = VideoPace()
+    adopt: float = ADOPT_SECONDS
 
 
 class Service:
@@ -130,8 +137,19 @@ class Service:
             memory=Memory(conversation=self.journal.conversation, seals=self.journal.seals),
             discover=self.upkeep.discover,
             library=self.library,
+            search=lambda: self.search,
         )
+        self.library.hooks = hooks(self.router, self.media)
         self.upkeep.take = self.router.reload
+        self.films = Fetcher(
+            allowed=settings.fetch_hosts,
+            cafile=settings.ssl_cert_file,
+            seconds=FILM_SECONDS,
+            most=settings.file_megabytes * 1024 * 1024,
+        )
+        self.videos = Videos(
+            self.engine, media=self.media, router=lambda: self.router, fetch=self.films.fetch, pace=pace.videos
+        )
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
 
@@ -248,6 +266,8 @@ class Service:
     def close(self) -> None:
         """Stop what runs beside the requests, and commit what is still queued."""
         self.jobs.close()
+        self.videos.close()
+        self.films.close()
         self.sharing.close()
         self.quota.close()
         self.writer.close()

@@ -212,8 +212,8 @@ def test_what_of_openrouters_provider_object_is_not_obeyed_is_named(gate):
 
 def test_fallbacks_of_another_model_and_switches_without_effect_are_named_as_dropped(gate):
     body = CHAT.good(fallbacks=[{"other": ["nobody/x"]}])
-    dropped = gate.ask(CHAT, body, headers={"X-Willaku-Web-Search": "true", "X-Wallas-Memory": "off"}).headers
-    assert dropped["X-Wallas-Dropped"] == "X-Willaku-Web-Search, fallbacks[0].other"
+    dropped = gate.ask(CHAT, body, headers={"X-Wallas-Memory": "on"}).headers
+    assert dropped["X-Wallas-Dropped"] == "X-Wallas-Memory, fallbacks[0].other"
 
 
 def test_nobody_who_trains_is_asked_when_data_may_not_be_kept(gate):

@@ -43,6 +43,10 @@ class Gate:
         """Return all that the provider got last, as one text."""
         return msgspec.json.encode(self.provider.requests[-1].json).decode()
 
+    def got(self, text: str) -> bool:
+        """Return whether this was in what the provider got last; pytest explains no comparison of megabytes."""
+        return text in self.sent()
+
 
 Making = Callable[..., Gate]
 

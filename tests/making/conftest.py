@@ -13,7 +13,9 @@ from openai import OpenAI
 from tests.fakes import FakeProvider, Step, status
 from wallas.app import create_app
 from wallas.routing.desk import RetryBudget
+from wallas.service import Pace
 from wallas.settings import load_settings
+from wallas.videos import Pace as VideoPace
 
 KEYS = {
     "OPENAI": "/openai/v1",
@@ -40,6 +42,7 @@ id = "{id}"
 kind = "{kind}"
 quality = {quality}
 """
+QUICK = Pace(videos=VideoPace(first=0.02, longest=0.05, grace=0.3))
 KINDS = ("speech", "transcription", "image", "video", "rerank", "moderation")
 
 
@@ -83,7 +86,7 @@ def stage_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         environ = {"OLLAMA_UPSTREAM": "http://127.0.0.1:1", "WALLAS_KEYLESS": "0", "WALLAS_ALLOW_PAID": "1"}
         for name, path in KEYS.items():
             environ |= {f"{name}_API_KEY": f"sk-{name.lower()}", f"{name}_BASE_URL": provider.url + path}
-        app = create_app(load_settings(environ, directory=folder))
+        app = create_app(load_settings(environ, directory=folder), pace=QUICK)
         app.extensions["wallas"].jobs.close()
         yield Stage(app, provider)
         with suppress(Exception):

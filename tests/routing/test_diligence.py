@@ -142,10 +142,93 @@ def test_a_model_may_be_named(three):
         (TASK | {"criteria": []}, "criteria"),
         (TASK | {"max_parallel": -1}, "max_parallel"),
         (TASK | {"messages": []}, "messages"),
-        (TASK | {"judge": True}, "judge"),
+        (TASK | {"judge": True, "criteria": "velocidad"}, "judge"),
+        (TASK | {"judge": "yes"}, "judge"),
     ],
 )
 def test_a_wrong_field_is_named(three, body, param):
     answer = three.post(PATH, body)
     assert answer.status_code == 400 and answer.json["error"]["param"] == param
     assert not any(provider.requests for provider in three.providers)
+
+
+ARBITER = """
+[providers.arbiter]
+wire = "openai"
+base_url = "{url}/v1"
+api_key = "sk-arbiter"
+discover = false
+free = true
+[[providers.arbiter.models]]
+id = "umpire"
+quality = 1
+context = 100000
+capabilities = ["chat", "json_schema"]
+"""
+LONGER = BLUE + " Violet is scattered even more, but the sun sends less of it and our eyes see it less."
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Yield a gateway with two who answer, and a third whose model took no part."""
+    with FakeProvider() as arbiter, arena(tmp_path, count=2, more=ARBITER.format(url=arbiter.url)) as found:
+        found.providers[0].will(usage(9, 12), say(BLUE))
+        found.providers[1].will(usage(9, 30), say(LONGER))
+        yield found, arbiter
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_model_that_took_no_part_judges_blind_and_in_both_orders(judged, stream):
+    found, arbiter = judged
+    arbiter.will(say('{"A": 2, "B": 9}'))
+    arbiter.will(say('{"A": 8, "B": 3}'))
+    answer = found.post(PATH, TASK | {"judge": True, "max_parallel": 2, "stream": stream})
+    assert answer.status_code == 200
+    if stream:
+        told = events(answer.data)
+        assert "diligence.judge" in [name for name, _ in told]
+        body = next(value for name, value in told if name == "diligence.result")
+    else:
+        body = answer.json
+    asked = [request.json["messages"] for request in arbiter.requests]
+    assert len(asked) == 2 and all(
+        "json_schema" in str(request.json["response_format"]) for request in arbiter.requests
+    )
+    first, second = (messages[-1]["content"] for messages in asked)
+    assert sum("Answer A:\n" + LONGER in messages for messages in (first, second)) == 1
+    assert "a/m" not in first + second and "provider" not in first + second
+    assert body["judge"]["models"] == ["arbiter/umpire"] and body["judge"]["orders"] == 2
+    assert set(body["judge"]["marks"]) == {"a/m", "b/m"}
+    assert body["weights"]["judged"] == 0.6 and "judged" in body["rankings"][0]["parts"]
+    best = max(body["judge"]["marks"], key=body["judge"]["marks"].get)
+    assert body["winner"] == best
+    until = time.monotonic() + 5
+    while found.service.router.desk.ledger.open and time.monotonic() < until:
+        time.sleep(0.01)
+    assert found.service.router.desk.ledger.open == 0
+    attempts = found.rows("select provider, outcome from attempts")
+    assert sorted(row["provider"] for row in attempts) == ["a", "arbiter", "arbiter", "b"]
+
+
+def test_each_answers_mark_is_the_mean_of_both_orders(judged):
+    found, arbiter = judged
+    arbiter.will(say('{"A": 10, "B": 0}'))
+    arbiter.will(say('{"A": 10, "B": 0}'))  # a judge that always prefers the first place
+    body = found.post(PATH, TASK | {"judge": True, "max_parallel": 2}).json
+    assert body["judge"]["marks"] == {"a/m": 0.5, "b/m": 0.5}
+
+
+def test_without_a_verdict_what_was_measured_decides_and_it_is_said(judged):
+    found, arbiter = judged
+    for _ in range(6):
+        arbiter.will(status(500))
+    body = found.post(PATH, TASK | {"judge": True, "max_parallel": 2}).json
+    assert body["judge"] == {"error": "nobody gave a verdict"} and body["weights"] == {"substance": 0.7, "quality": 0.3}
+
+
+def test_where_nobody_is_left_to_judge_it_is_said(tmp_path):
+    with arena(tmp_path, count=2) as two:
+        for provider in two.providers:
+            provider.will(say(BLUE))
+        body = two.post(PATH, TASK | {"judge": True}).json
+        assert body["judge"]["error"] and len([row for row in body["rankings"] if row["rank"]]) == 2

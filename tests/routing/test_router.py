@@ -146,7 +146,6 @@ def test_privacy_is_asked_for_by_option_or_suffix(here):
 def test_suffixes_choose_by_speed_and_by_price(here):
     assert chosen(planned(here, ask(model="gpt-oss-120b:nitro")))[0] == "cerebras/gpt-oss-120b"
     assert chosen(planned(here, ask(model="gpt-oss-120b:floor")))[:1] == ["cerebras/gpt-oss-120b"]
-    assert planned(here, ask(model="auto:online")).dropped == (":online",)
 
 
 def test_only_able_models_are_asked_and_the_others_named(here):
@@ -229,3 +228,14 @@ def test_whoever_rests_is_left_out_of_the_plan(here):
     here.desk.health.failed(Place("groq", "llama-3", "k0"), ProviderError(FailureKind.RATE_LIMIT))
     plan = planned(here, ask(model="groq/llama-3"))
     assert chosen(plan) == [] and plan.excluded[0].reason == "resting: rate_limit"
+
+
+def test_a_model_that_was_named_is_asked_even_where_a_suffixs_ranking_would_leave_it_out(here):
+    assert chosen(planned(here, ask(model="tiny:nitro")))[0] == "cerebras/tiny"
+    assert chosen(planned(here, ask(model="cerebras/tiny:nitro"))) == ["cerebras/tiny"]
+
+
+def test_the_callers_order_reaches_beyond_the_best_few(tmp_path):
+    models = [model("groq", f"m{number}", quality=90) for number in range(30)] + [model("mistral", "last", quality=1)]
+    at = router(tmp_path, models, Station("groq"), Station("mistral"))
+    assert chosen(planned(at, ask(model="standard"), order=("mistral",)))[0] == "mistral/last"

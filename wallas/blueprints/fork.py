@@ -37,13 +37,14 @@ def compared() -> Response:
     """Rank several providers' answers to one task by quality, speed or cost."""
     body = guarded_body(request)
     most = width(body)
-    if flag(body, "judge"):
-        raise BadRequest("judge: no model judges yet; criteria calidad ranks by what can be measured", param="judge")
+    judge = flag(body, "judge")
     task, criterion = body.pop("task", None), body.pop("criteria", "calidad")
     if not isinstance(task, str) or not task.strip():
         raise BadRequest("task: expected a text", param="task")
     if not isinstance(criterion, str) or criterion not in CRITERIA:
         raise BadRequest(f"criteria: expected one of {', '.join(CRITERIA)}", param="criteria")
+    if judge and CRITERIA[criterion] != "calidad":
+        raise BadRequest(f"judge: what a model judges is quality, and criteria is {criterion}", param="judge")
     said = options(request.environ, body)
     if "messages" in body:
         raise BadRequest("messages: the task is the message", param="messages")
@@ -51,7 +52,7 @@ def compared() -> Response:
         {"model": "auto", **body, "messages": [{"role": "user", "content": task}]},
     )
     out = openai_chat.Encoder(chat) if chat.stream else plain_encoder(openai_chat, chat)
-    held = partial(Comparison, most=most, criterion=CRITERIA[criterion], task=task)
+    held = partial(Comparison, most=most, criterion=CRITERIA[criterion], task=task, judge=judge)
     return StreamResponse(
         router().contest(chat, said, codec=openai_chat, out=out, request_id=request_id(request), held=held)
     )

@@ -62,6 +62,7 @@ READERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "timeout": ("X-Wallas-Timeout", _seconds),
     "wait": ("X-Wallas-Wait", _patience),
     "session": ("X-Session-Id", _text),
+    "web_search": ("X-Willaku-Web-Search", _switch),
 }
 """Field of the ``wallas`` object: its header, and how its value is read."""
 
@@ -86,7 +87,7 @@ OBEYED = frozenset(
 )
 """What of OpenRouter's ``provider`` object is obeyed."""
 
-LATER = {"X-Willaku-Web-Search": "HTTP_X_WILLAKU_WEB_SEARCH", "X-Wallas-Memory": "HTTP_X_WALLAS_MEMORY"}
+LATER = {"X-Wallas-Memory": "HTTP_X_WALLAS_MEMORY"}
 """Switches that are read and named as dropped while they have no effect yet: their environ names."""
 
 
@@ -110,6 +111,7 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     terms, unread = _provider_terms(body.pop("provider", None))
     if "provider" in terms and "provider" not in read:
         spelled["provider"] = "provider"
+    read = _web_plugin(body) | read
     engine = _file_engine(body)
     return Options(
         models=models,
@@ -124,6 +126,23 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
 
 PDF_ENGINES = {"native": "native", "pdf-text": "text", "mistral-ocr": "ocr", "cloudflare-ai": "text"}
 """OpenRouter's ways to read a PDF, and what stands for them here."""
+
+
+def _web_plugin(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what OpenRouter's ``web`` plugin asks for, and take it out of the body."""
+    said = body.get("plugins")
+    if not isinstance(said, list):
+        return {}
+    found = [one for one in said if isinstance(one, dict) and one.get("id") == "web"]
+    if not found:
+        return {}
+    body["plugins"] = [one for one in said if one not in found]
+    if not body["plugins"]:
+        del body["plugins"]
+    most = found[0].get("max_results", 5)
+    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= 20:
+        raise BadRequest("plugins[].max_results: expected 1 to 20", param="plugins")
+    return {"web_search": True, "web_results": most} if found[0].get("enabled") is not False else {}
 
 
 def _file_engine(body: dict[str, Any]) -> str | None:

@@ -65,7 +65,7 @@ def decode_request(
         model=fields.model or "auto",
         prompt=prompt,
         n=fields.n or 1,
-        size=_size(fields.size),
+        size=size_of(fields.size),
         quality=None if fields.quality == "auto" else fields.quality,
         background=None if fields.background == "auto" else fields.background,
         style=fields.style,
@@ -83,7 +83,8 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 12 else value
 
 
-def _size(text: str | None) -> Size | None:
+def size_of(text: str | None) -> Size | None:
+    """Return a size that a client wrote, None for ``auto``; raise BadRequest for what is none."""
     if text is None or text == "auto":
         return None
     match = _SIZE.fullmatch(text)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from wallas.codecs import ANTHROPIC, GEMINI, OPENAI_RESPONSES
 from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError
 from wallas.content.guarded import Limits, Unreadable
 from wallas.content.hooks import Hooks
@@ -72,6 +73,8 @@ class Form(NamedTuple):
     parts: tuple[Part, ...]
     converter: str
     warnings: tuple[str, ...] = ()
+    text: str = ""
+    """The words alone, where the form is words."""
 
 
 class Item:
@@ -100,6 +103,10 @@ class Item:
         """Return how it is treated: by its bytes where they are known, else as its sender says."""
         return self.look.sort.kind if self.look is not None else self.media.kind
 
+    def hold(self, data: bytes) -> None:
+        """Take the file's bytes in."""
+        self.data, self.hash = data, _hash(data)
+
     def filled(self, **changes: Any) -> Media:
         """Return it as a part that holds its bytes, whatever it was given as."""
         media = self.media
@@ -117,11 +124,19 @@ def key_of(media: Media) -> str:
     return media.data or media.url or media.file_id or ""
 
 
-def files_of(messages: Iterable[Message]) -> Iterator[tuple[Media, str]]:
-    """Yield the files of a conversation, those in tool results too, and where they stand."""
-    for number, message in enumerate(messages):
+FIELDS = {GEMINI: ("contents", "parts"), OPENAI_RESPONSES: ("input", "content")}
+HOISTED = frozenset({ANTHROPIC, GEMINI, OPENAI_RESPONSES})
+"""Wires whose system message stands apart from the others."""
+
+
+def files_of(messages: Iterable[Message], wire: str = "") -> Iterator[tuple[Media, str]]:
+    """Yield the files of a conversation, those in tool results too, and where they stand in the client's words."""
+    outer, field = FIELDS.get(wire, ("messages", "content"))
+    number = -1
+    for message in messages:
+        number += message.role != "system" or wire not in HOISTED
         for index, part in enumerate(message.parts):
-            where = f"messages[{number}].content[{index}]"
+            where = f"{outer}[{number}].{field}[{index}]"
             match part:
                 case Media(data=None, url=None) if message.role == "assistant":
                     pass  # its provider's own memory of a sound it made
@@ -129,7 +144,7 @@ def files_of(messages: Iterable[Message]) -> Iterator[tuple[Media, str]]:
                     yield part, where
                 case ToolResult(parts=inner):
                     yield from (
-                        (one, f"{where}.content[{at}]") for at, one in enumerate(inner) if isinstance(one, Media)
+                        (one, f"{where}.{field}[{at}]") for at, one in enumerate(inner) if isinstance(one, Media)
                     )
                 case _:
                     pass
@@ -147,6 +162,7 @@ class Contents:
         hooks: Hooks,
         owner: str = "",
         engine: str | None = None,
+        wire: str = "",
     ) -> None:
         """Find the files; a document given as plain text, or an answer's own sound, is none.
 
@@ -160,7 +176,7 @@ class Contents:
         self.trusted: frozenset[str] = frozenset()
         """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
         self.items: dict[str, Item] = {}
-        for media, where in files_of(messages):
+        for media, where in files_of(messages, wire):
             key = key_of(media)
             if key and key not in self.items and not (media.text is not None and not media.data):
                 self.items[key] = Item(media, where)
@@ -251,8 +267,8 @@ class Contents:
             found = self.fetcher.fetch(item.media.url)
         except FetchError as error:
             raise Unreadable(str(error), code="not_fetched") from error
-        item.data, item.name, item.claimed = found.data, item.name or found.name, item.claimed or found.mime
-        item.hash = _hash(found.data)
+        item.name, item.claimed = item.name or found.name, item.claimed or found.mime
+        item.hold(found.data)
 
     def _find(self, item: Item) -> bool:
         if self.hooks.stored is None or item.media.file_id is None:
@@ -260,8 +276,8 @@ class Contents:
         kept = self.hooks.stored(item.media.file_id, owner=self.owner)
         if kept is None:
             return False
-        item.data, item.name, item.claimed = kept.data, item.name or kept.name, item.claimed or kept.mime
-        item.hash = _hash(kept.data)
+        item.name, item.claimed = item.name or kept.name, item.claimed or kept.mime
+        item.hold(kept.data)
         return True
 
     def _open(self, item: Item, job: Job | None) -> None:

@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Any
 
 from wallas.content.contents import Contents, Form, Item
-from wallas.content.forms import FILM_LIMITS, READERS, clock, quoted
+from wallas.content.forms import FILM_LIMITS, READERS, clock, quoted, worded
 from wallas.content.guarded import Result, Unreadable, run
 from wallas.content.works import Job
 from wallas.types.chat import Media, Part, Text
@@ -67,7 +67,7 @@ def told(contents: Contents, item: Item, job: Job) -> Form:
     seen = "Words in its pictures, with their times:\n" + "\n".join(lines) if lines else "No words are in its pictures."
     text = f"A video of {result.value['seconds']:.1f} seconds. {said}\n\n{seen}"
     lost = "only the words in its pictures were taken, not what they show"
-    return Form((quoted(item, text),), f"ffmpeg, ocr of {len(result.blobs)} pictures{by}", (*warnings, lost))
+    return worded(item, text, f"ffmpeg, ocr of {len(result.blobs)} pictures{by}", (*warnings, lost))
 
 
 def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, ...], str]:

@@ -1,7 +1,7 @@
 """Turns one file into the form that a candidate can take: words, pictures of pages, a smaller picture, a transcript."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from wallas.content.contents import Contents, Form, Item, Look
 from wallas.content.guarded import MEGABYTE, Limits, Unreadable, run
@@ -20,19 +20,30 @@ LONG_PAGE = 1568
 
 def make(contents: Contents, item: Item, form: str, job: Job) -> Form:
     """Return a file in a form of ``MAKERS`` (``image:2048:3000000`` names its limits too); raise Unreadable. Blocks."""
-    known = contents.works.known(("form", item.hash, item.name, form)) if item.hash else None
-    if isinstance(known, Form):
-        return known
     if item.error is not None and item.look is None:
         raise item.error
     word, _, limits = form.partition(":")
     contents.bring(item)
     if item.look is None:
         contents.look_at(item, job)
+    known = contents.works.known(("form", item.hash, item.name, form))
+    if isinstance(known, Form):
+        return known
     made = MAKERS[word](contents, item, limits, job)
     if item.hash:
         contents.works.keep(("form", item.hash, item.name, form), made, size=_size(made))
     return made
+
+
+def convert(contents: Contents, item: Item, job: Job) -> Form:
+    """Return a file in words, whatever it is, fetched or found first; raise Unreadable. Blocks."""
+    form = item.forms["text"] = make(contents, item, "text", job)
+    return form
+
+
+def worded(item: Item, text: str, converter: str, warnings: Iterable[str] = ()) -> Form:
+    """Return the form of a file that is words."""
+    return Form((quoted(item, text),), converter, tuple(warnings), text)
 
 
 def instant(item: Item, form: str) -> Form | None:
@@ -42,7 +53,7 @@ def instant(item: Item, form: str) -> Form | None:
     if form == "text" and item.error is None and item.look is not None and item.kind == "document":
         look = item.look
         if look.markdown is not None and not look.scanned:
-            return Form((quoted(item, look.markdown),), look.converter, look.warnings)
+            return worded(item, look.markdown, look.converter, look.warnings)
     return None
 
 
@@ -80,7 +91,7 @@ def _ocr(contents: Contents, item: Item, limits: str, job: Job) -> Form:
     if look is None or not look.numbers:
         return _text(contents, item, limits, job)
     pages = read_pages(contents, item, look.numbers, job)
-    return Form((quoted(item, joined(look, pages)),), _by(look, pages), unread(look.numbers, pages))
+    return worded(item, joined(look, pages), _by(look, pages), unread(look.numbers, pages))
 
 
 def _document(contents: Contents, item: Item, job: Job) -> Form:
@@ -88,9 +99,9 @@ def _document(contents: Contents, item: Item, job: Job) -> Form:
     if look is None or look.markdown is None:
         raise item.error or Unreadable("it could not be opened")
     if not look.scanned:
-        return Form((quoted(item, look.markdown),), look.converter, look.warnings)
+        return worded(item, look.markdown, look.converter, look.warnings)
     pages = read_pages(contents, item, look.scanned, job)
-    return Form((quoted(item, joined(look, pages)),), _by(look, pages), (*look.warnings, *unread(look.scanned, pages)))
+    return worded(item, joined(look, pages), _by(look, pages), (*look.warnings, *unread(look.scanned, pages)))
 
 
 def joined(look: Look, pages: Sequence[PageText], *, pictured: Sequence[int] = ()) -> str:
@@ -149,7 +160,7 @@ def _seen(contents: Contents, item: Item, job: Job) -> Form:
     if not parts:
         raise failures[0] if failures else Unreadable("there are no words in it, and no model here could describe it")
     warnings = [] if described is not None else ["only the words in the picture were taken, not what it shows"]
-    return Form((quoted(item, "\n\n".join(parts)),), " and ".join(makers), tuple(warnings))
+    return worded(item, "\n\n".join(parts), " and ".join(makers), warnings)
 
 
 def _heard(contents: Contents, item: Item, job: Job) -> Form:
@@ -164,7 +175,7 @@ def _heard(contents: Contents, item: Item, job: Job) -> Form:
     ]
     text = "\n".join(lines).strip() or "(nothing is said)"
     by = f"transcript ({transcript.engine})" if transcript.engine else "transcript"
-    return Form((quoted(item, f"What is said in it:\n{text}"),), by)
+    return worded(item, f"What is said in it:\n{text}", by)
 
 
 def clock(seconds: float) -> str:

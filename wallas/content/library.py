@@ -18,11 +18,21 @@ class Library:
         self.hooks = hooks or Hooks()
         self.works = works or Works()
 
-    def contents(self, messages: Sequence[Message], *, owner: str = "", engine: str | None = None) -> Contents | None:
+    def contents(
+        self, messages: Sequence[Message], *, owner: str = "", engine: str | None = None, wire: str = ""
+    ) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if next(files_of(messages), None) is None:
             return None
-        found = Contents(messages, works=self.works, fetcher=self.fetcher, hooks=self.hooks, owner=owner, engine=engine)
+        found = Contents(
+            messages,
+            works=self.works,
+            fetcher=self.fetcher,
+            hooks=self.hooks,
+            owner=owner,
+            engine=engine,
+            wire=wire,
+        )
         return found if found.items else None
 
     def close(self) -> None:

@@ -114,7 +114,9 @@ class Attempt:
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
-        return self.join.feed(self.substance.feed(self.notices.feed(units)))
+        joined = self.join.feed(self.substance.feed(self.notices.feed(units)))
+        online = self.attempts.plan.online
+        return joined if online is None else online.cited(joined, self.attempts.shown)
 
     def _passes(self, event: PartDelta) -> bool:
         """Return whether plain words would pass every stage as they are, and note them there.

@@ -43,6 +43,7 @@ from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
 
 if TYPE_CHECKING:
+    from wallas.routing.online import Online
     from wallas.routing.others import Others
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     contents: Contents | None = None
     """The request's files, None for words alone."""
     look: "Callable[[], Plan] | None" = None
-    """Returns the plan with candidates, once the files were looked at; None where they are known."""
+    """Returns the plan with candidates, once the web was searched and the files were looked at; None: no need."""
+    online: "Online | None" = None
+    """The search that goes before the answer."""
 
 
 def others_of(attempts: "Attempts") -> "Others":

@@ -97,6 +97,11 @@ class Sheaf:
         self.gather()
         self.journal.record(self.whole)
 
+    def join(self, branches: int) -> None:
+        """Wait for so many more branches."""
+        with self.lock:
+            self.left += branches
+
     def gather(self, *, before: bool = False) -> None:
         """Put the hops of the branches that have ended into the whole record, behind its own or ``before`` them."""
         with self.lock:

@@ -19,15 +19,13 @@ from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES
+from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES, Parts, Ranked, Strategy
 from wallas.routing.wishes import NONE, Wishes, contradictions, losses, nearest, ordered, sort_of, taking_all
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
-NO_EFFECT = frozenset({"online"})
-"""Suffixes that are read, and named as dropped: there is no web search here yet."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +48,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
+    """Whose uploaded files may be named; "" where everybody is the same."""
     client: str = ""
     """An id of whoever asks, made of the key that was shown; "" where none was."""
-    """Whose uploaded files may be named; "" where everybody is the same."""
+    web_search: bool | None = None
+    """Whether to search the web first; None: as the model's name, the tools and other fields say."""
+    web_results: int = 0
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
     dropped: tuple[str, ...] = ()
@@ -135,7 +136,6 @@ class Chooser:
             asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
             wire=wire,
             contents=contents,
-            dropped=tuple(f":{suffix}" for suffix in sorted(suffixes & NO_EFFECT)),
         )
 
     def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
@@ -143,18 +143,22 @@ class Chooser:
         groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=full or wishes != NONE)
+        several = (request.n or 1) > 1 and choice.profile is not None
+        issuers = frozenset(
+            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
+        )
+        everybody = full or wishes != NONE or bool(choice.order) or several
+        selection = self.selector.select(groups, needs, choice.terms, session=session, full=everybody)
+        if issuers and not everybody and all(one.issuer not in issuers for one in selection.candidates):
+            selection = self.selector.select(groups, needs, choice.terms, session=session, full=True)
         if wishes != NONE:
             selection = self._wished(selection, request, choice, full=full)
         if not selection.candidates or full:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
             ranked = {key for group in groups for key in group.ranking.by_key}
             selection.excluded.extend(self.selector.reasons(ranked, wanted, choice.terms))
-        issuers = frozenset(
-            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
-        )
         chosen = preferred(selection.candidates, order=choice.order, issuers=issuers)
-        if (request.n or 1) > 1 and choice.profile is not None:
+        if several:
             chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
         return Selection(chosen, selection.excluded)
 
@@ -249,14 +253,21 @@ class Chooser:
         strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
         moves = "floor" not in asked.suffixes
         kept, ids = self.selector.kept, (tuple(map(id, asked.models)), asked.suffixes)
-        exact = kept(ids, lambda: self.selector.rank(strategy, request, asked.models))
+        exact = kept(ids, lambda: self._all_of(strategy, request, asked.models))
         if asked.exact:
             return [Group(exact, moves=moves)]
-        elsewhere = kept((*ids, "same"), lambda: self.selector.rank(strategy, request, self._elsewhere(asked.models)))
+        elsewhere = kept((*ids, "same"), lambda: self._all_of(strategy, request, self._elsewhere(asked.models)))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
         kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
+
+    def _all_of(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Ranking:
+        """Return named models as a strategy ranks them; those that it would not take by itself come last."""
+        ranking = self.selector.rank(strategy, request, models)
+        left = [model for model in models if model.key not in ranking.by_key]
+        last = ranking.rows[-1].total if ranking.rows else 0.0
+        return Ranking([*ranking.rows, *(Ranked(last, model, Parts()) for model in left)]) if left else ranking
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
         """Return these models at the other providers that have them."""

@@ -57,6 +57,8 @@ class Contest:
         self.body: Any = Bell()
         self.bell: Bell = self.body
         self.branches = [Branch(candidate, number=number) for number, candidate in enumerate(chosen)]
+        self.judges: list[Branch] = []
+        """Who decides, beside those who answer."""
         self.told: set[int] = set()
         self.record = Record(
             id=plan.id,
@@ -79,6 +81,10 @@ class Contest:
     def enough(self) -> bool:
         """Return whether the rest need not be waited for; may set the deadline at which to ask again."""
         return False
+
+    def deciding(self) -> Iterator[bytes | Want]:
+        """Yield what it takes to decide once the answers are here."""
+        yield from ()
 
     def result(self, winner: Branch) -> dict[str, Any]:
         """Return the whole body of a plain answer."""
@@ -117,7 +123,7 @@ class Contest:
 
     def abandon(self) -> None:
         """Cut off all branches that still run and book the request; nobody is blamed."""
-        for branch in self.branches:
+        for branch in (*self.branches, *self.judges):
             if not branch.over:
                 branch.cut()
         self._book("cancelled", 499)
@@ -158,9 +164,10 @@ class Contest:
         for branch in self.branches:
             if not branch.over:
                 branch.cut()
-        ranked = self.ranked()
-        if not ranked:
+        if not self.whole():
             raise self._nobody()
+        yield from self.deciding()
+        ranked = self.ranked()
         winner = ranked[0][1]
         if self.streaming:
             yield self._news(last=True)
@@ -173,7 +180,11 @@ class Contest:
         """Send the branches off."""
         self.begun = True
         self.desk.budget.request()
-        for branch in self.branches:
+        self.send_off(self.branches)
+
+    def send_off(self, branches: Sequence[Branch]) -> None:
+        """Let branches ask, each in a thread of its own."""
+        for branch in branches:
             job = CREW.submit(branch.run, self.plan, self.desk, self.sheaf, self.bell.ring)
             job.add_done_callback(partial(self._left, branch))
 

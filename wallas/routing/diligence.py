@@ -7,7 +7,9 @@ from wallas.routing.attempts import Plan
 from wallas.routing.branch import Branch
 from wallas.routing.contest import Contest, row
 from wallas.routing.desk import Desk
+from wallas.routing.judge import JudgeBranch, judges_of, mean, told_of
 from wallas.routing.judging import FEW, Score, prior, substance
+from wallas.types.flow import READ, Want
 
 CRITERIA = {
     "calidad": "calidad",
@@ -22,6 +24,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "velocidad": {"first_token": 0.5, "speed": 0.5},
     "costo": {"money": 0.7, "quota": 0.3},
 }
+JUDGED = {"judged": 0.6, "substance": 0.25, "quality": 0.15}
+"""What counts for ``calidad`` where a model has judged."""
 """What each part counts for under each criterion."""
 QUOTA_HALF = 0.02
 """A call that takes this share of a day's limit has half of what is to be had for quota."""
@@ -32,11 +36,14 @@ class Comparison(Contest):
 
     kind = "diligence"
 
-    def __init__(self, plan: Plan, desk: Desk, *, most: int, criterion: str, task: str) -> None:
-        """Compare by a criterion of ``WEIGHTS``."""
+    def __init__(self, plan: Plan, desk: Desk, *, most: int, criterion: str, task: str, judge: bool = False) -> None:
+        """Compare by a criterion of ``WEIGHTS``; with ``judge`` a model that took no part marks the answers."""
         super().__init__(plan, desk, most=most)
         self.criterion = criterion
         self.task = task
+        self.judge = judge
+        self.marks: dict[int, float] = {}
+        self.verdict: dict[str, Any] | None = None
 
     def score(self, branch: Branch) -> Score:
         """Return what an answer is worth by the criterion, beside the others."""
@@ -44,8 +51,40 @@ class Comparison(Contest):
         worth, faults = substance(branch, others, self.plan.request)
         known = {"calidad": _quality, "velocidad": _speed, "costo": _cost}[self.criterion](branch, others)
         parts = {"substance": worth, **known}
-        total = sum(weight * parts[name] for name, weight in WEIGHTS[self.criterion].items())
+        if branch.number in self.marks:
+            parts["judged"] = self.marks[branch.number]
+        total = sum(weight * parts[name] for name, weight in self.weights.items())
         return Score(total=total, parts=parts, faults=faults)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return what each part counts for."""
+        return JUDGED if self.marks else WEIGHTS[self.criterion]
+
+    def deciding(self) -> Iterator[bytes | Want]:
+        """Yield the waits until a model has judged, if one shall; without a verdict what was measured decides."""
+        answers = self.whole()
+        if not self.judge or len(answers) < 2:
+            self.verdict = {"error": "there were not two answers to judge"} if self.judge else None
+            return
+        able = judges_of(self.plan.candidates, self.branches)
+        if not able:
+            self.verdict = {"error": "no model is left that did not take part"}
+            return
+        orders = (answers, answers[::-1])
+        first = len(self.branches)
+        judges = [JudgeBranch(able, one, task=self.task, number=first + at) for at, one in enumerate(orders)]
+        self.judges = list(judges)
+        self.sheaf.join(len(judges))
+        self.send_off(judges)
+        while not all(one.over for one in judges) and not self.deadlines.overdue:
+            yield READ
+            self.bell.quiet()
+        verdicts = [marks for one in judges if (marks := one.marks()) is not None]
+        self.marks = mean(verdicts) if verdicts else {}
+        self.verdict = told_of(judges, self.marks, answers) if verdicts else {"error": "nobody gave a verdict"}
+        if self.streaming:
+            yield self.event("judge", self.verdict)
 
     def result(self, winner: Branch) -> dict[str, Any]:
         """Return the rankings, best first, then those that failed."""
@@ -56,11 +95,11 @@ class Comparison(Contest):
             "object": "diligence.comparison",
             "criteria": self.criterion,
             "task": self.task,
-            "weights": WEIGHTS[self.criterion],
+            "weights": self.weights,
             "rankings": good + bad,
             "winner": winner.id,
             "elapsed_ms": round(self.elapsed * 1000, 1),
-        }
+        } | ({"judge": self.verdict} if self.judge else {})
 
     def ending(self, winner: Branch) -> Iterator[bytes]:
         """Yield the rankings as the last event."""

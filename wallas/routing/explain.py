@@ -21,7 +21,7 @@ FITTED = 5
 
 def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
-    contents = router.seen(request, options)
+    contents = router.seen(request, options, wire)
     needs = needs_of(request, contents)
     choice = router.chooser.choose(request, options, needs, wire=wire, contents=contents)
     if contents is not None:

@@ -87,7 +87,8 @@ class Fitting:
         if sort.kind == "image":
             long, most = LIMITS.get(self.model.provider, USUAL_LIMITS)
             large = item.look.size > most or (item.look.pixels is not None and max(item.look.pixels) > long)
-            return f"image:{min(long, REFIT)}:{most}" if large or sort.word not in known else None
+            if large or sort.word not in known:
+                return f"image:{min(long, REFIT)}:{most}"
         if sort.word in known:
             return None if item.media.url is None or self._reaches(item.media) else "raw"
         if sort.kind == "audio" and "wav" in known:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -83,8 +84,14 @@ def fetched(candidate: Candidate, line: Line, picture: Picture, fetch: Fetch) ->
 
 def content_of(candidate: Candidate, line: Line, url: str, fetch: Fetch) -> bytes:
     """Return what lies where a provider says: at its own address asked for directly, anywhere else safely."""
-    if origin(url) == origin(getattr(candidate.provider, "base_url", "")):
-        return line.reply(lambda: candidate.provider.get(url, key=candidate.key)).data  # type: ignore[attr-defined]
+    provider: Any = candidate.provider
+    if origin(url) == origin(provider.base_url):
+        reply = line.reply(lambda: provider.get(url, key=candidate.key), moved=True)
+        if reply.status < 300:
+            return reply.data
+        url = urljoin(url, reply.headers["location"])
+        if origin(url) == origin(provider.base_url):
+            return line.reply(lambda: provider.get(url, key=candidate.key)).data
     try:
         return fetch(url).data
     except FetchError as error:

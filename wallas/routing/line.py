@@ -8,6 +8,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider, Reply
 
 STALE = "stale"
+MOVED = frozenset({301, 302, 303, 307, 308})
 MOST_BYTES = 256 * 1024 * 1024
 """Of one answer: a video in base64 is the largest that anybody sends."""
 
@@ -35,8 +36,11 @@ class Line:
         """Return the seconds that are left."""
         return self.until - time.monotonic()
 
-    def reply(self, send: Callable[[], Any]) -> Reply:
-        """Return the whole answer to what ``send`` sends; see ``providers.base.Line.reply``."""
+    def reply(self, send: Callable[[], Any], *, moved: bool = False) -> Reply:
+        """Return the whole answer to what ``send`` sends; see ``providers.base.Line.reply``.
+
+        ``moved``: an answer that says where else to look is one too.
+        """
         try:
             reply = self._whole(send())
         except ProviderError as error:
@@ -44,6 +48,8 @@ class Line:
                 raise
             reply = self._whole(send())
         self.heard(reply.headers)
+        if moved and reply.status in MOVED and "location" in reply.headers:
+            return reply
         if not 200 <= reply.status < 300:
             self.refusal = reply
             raise self.provider.decode_error(reply.status, reply.headers, reply.data)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,10 +23,14 @@ from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import needs_of
+from wallas.routing.online_wish import wanted
 from wallas.routing.selector import Selector
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
+
+if TYPE_CHECKING:
+    from wallas.routing.online import Online, Search
 
 __all__ = ["Options", "Router"]
 
@@ -51,6 +56,7 @@ class Router:
         memory: Memory,
         discover: Callable[[str], bool] = lambda name: False,
         library: Library | None = None,
+        search: "Callable[[], Search] | None" = None,
     ) -> None:
         """Route among ``providers``, those that can be used.
 
@@ -58,6 +64,7 @@ class Router:
         ``library`` reads files; without it a file goes only to who takes it as it is.
         """
         self.library = library
+        self.search = search
         self.discover = discover
         self.settings = settings
         self.providers = dict(providers)
@@ -100,13 +107,15 @@ class Router:
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
         enriched = enrich(request, self.memory)
-        contents = self.contents(enriched, options)
-        make = partial(self.plan, enriched, options, codec=codec, out=out, request_id=request_id, contents=contents)
-        if contents is None or contents.glance():
-            plan = make()
+        contents, online = self.contents(enriched, options, codec.WIRE), self.online(enriched, options, codec)
+        make = partial(self.plan, options=options, codec=codec, out=out, request_id=request_id, contents=contents)
+        if online is None and (contents is None or contents.glance()):
+            plan = make(enriched)
         else:
             self.chooser.read(request.model, options)
-            plan = make(look=make)
+            plan = make(
+                enriched, online=online, look=lambda: make(online.request if online else enriched, online=online)
+            )
         plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
@@ -123,8 +132,14 @@ class Router:
     ) -> Stream:
         """Return the stream of a contest that ``held`` makes, for which everybody able is looked at."""
         enriched = enrich(request, self.memory)
-        contents = self.seen(enriched, options)
-        plan = self.plan(enriched, options, codec=codec, out=out, request_id=request_id, full=True, contents=contents)
+        online = self.online(enriched, options, codec)
+        if online is not None:
+            online.run()
+            enriched = online.request
+        contents = self.seen(enriched, options, codec.WIRE)
+        plan = self.plan(
+            enriched, options, codec=codec, out=out, request_id=request_id, full=True, contents=contents, online=online
+        )
         self.selector.advance()
         return Stream(held(plan, self.desk))
 
@@ -139,6 +154,7 @@ class Router:
         full: bool = False,
         contents: Contents | None = None,
         look: Callable[[], Plan] | None = None,
+        online: "Online | None" = None,
     ) -> Plan:
         """Return everything that is decided before the first attempt; ``full`` looks at everybody, not at the best.
 
@@ -177,20 +193,42 @@ class Router:
             wait=patience if options.wait is None else options.wait,
             keep_response=options.store,
             keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
-            dropped=(*options.dropped, *choice.dropped),
+            dropped=(*options.dropped, *choice.dropped, *(online.dropped if online else ())),
             contents=contents,
             look=look,
+            online=online,
         )
 
-    def contents(self, request: ChatRequest, options: Options) -> Contents | None:
+    def online(self, request: ChatRequest, options: Options, codec: Codec) -> "Online | None":
+        """Return the web search that a caller wants before the answer, not made yet; None for nearly everybody."""
+        most = wanted(request, options) if self.search is not None else 0
+        if not most:
+            return None
+        from wallas.routing.online import UNCITED, Online, query_of
+
+        query = query_of(request)
+        library, search = self.library, self.search
+        if not query or library is None or search is None:
+            return None
+        return Online(
+            request,
+            query,
+            search=search(),
+            fetcher=library.fetcher,
+            works=library.works,
+            most=most,
+            cites=codec.WIRE not in UNCITED,
+        )
+
+    def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if self.library is None:
             return None
-        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine)
+        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
 
-    def seen(self, request: ChatRequest, options: Options) -> Contents | None:
+    def seen(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request after a look at all of them. May block."""
-        contents = self.contents(request, options)
+        contents = self.contents(request, options, wire)
         if contents is not None and not contents.glance():
             contents.look()
         return contents

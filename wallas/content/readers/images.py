@@ -1,5 +1,6 @@
 """Pictures by Pillow: measured before they are decoded, turned upright, made small enough, in a format models take."""
 
+import contextlib
 import io
 from typing import Any
 
@@ -8,6 +9,8 @@ from wallas.content.guarded import MEGABYTE, Tell, Unreadable
 PIXELS = 24_000_000
 LARGEST = 120_000_000
 """Pixels of a JPEG that may be decoded at a fraction of its size; of any other format 24 million is the most."""
+QUICK = (b"\x89PNG", b"\xff\xd8", b"GIF8")
+"""Beginnings of files that need no plugins."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "MPO", "JPEG2000", "PPM", "AVIF", "HEIF", "PSD", "DIB")
 
 
@@ -15,17 +18,16 @@ def opened(data: bytes) -> Any:
     """Return a picture, not yet decoded; raise Unreadable for what is none and for one with too many pixels."""
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        import pillow_heif
+    Image.preinit()
+    if not data.startswith(QUICK):
+        Image.init()
+        with contextlib.suppress(ImportError):
+            import pillow_heif
 
-        pillow_heif.register_heif_opener()
-    except ImportError:
-        pass
+            pillow_heif.register_heif_opener()
     Image.MAX_IMAGE_PIXELS = LARGEST
     try:
-        picture = Image.open(
-            io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN or name != "HEIF"]
-        )
+        picture = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
     except UnidentifiedImageError as error:
         raise Unreadable("it is damaged, or no picture that is known here", code="broken") from error
     except Image.DecompressionBombError as error:

@@ -1,0 +1,47 @@
+"""Says whether a caller wants the web searched before the answer; costs next to nothing where nobody does."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wallas import codecs
+from wallas.types.chat import ChatRequest, Opaque, Tool
+
+if TYPE_CHECKING:
+    from wallas.routing.choice import Options
+
+RESULTS = 5
+SUFFIX = ":online"
+OPTIONS = "web_search_options"
+SERVER_TOOLS = re.compile(r"(web_search|google_?search)", re.IGNORECASE)
+
+
+def wanted(request: ChatRequest, options: "Options") -> int:
+    """Return how many results a caller wants before the answer, 0 for no search; cheap for those who ask for none."""
+    if options.web_search is not None:
+        return (options.web_results or RESULTS) if options.web_search else 0
+    names = (request.model, options.model or "", options.tier or "", *options.models)
+    if any(SUFFIX in name for name in names) or own_options(request):
+        return RESULTS
+    if any(isinstance(tool, Opaque) for tool in request.tools) and _server_tool_alone(request.tools):
+        return RESULTS
+    return 0
+
+
+def own_options(request: ChatRequest) -> bool:
+    """Return whether OpenAI's ``web_search_options`` are there."""
+    return isinstance(request.extra.get(codecs.OPENAI_CHAT, {}).get(OPTIONS), dict)
+
+
+def _server_tool_alone(tools: Sequence[Any]) -> bool:
+    """Return whether a search tool of the server's is offered and no tool of the caller's.
+
+    Agents offer it beside their own tools with every turn, and mean that the model may ask for it.
+    """
+    if any(isinstance(tool, Tool) for tool in tools):
+        return False
+    return any(isinstance(tool, Opaque) and SERVER_TOOLS.search(_tool_name(tool.data)) for tool in tools)
+
+
+def _tool_name(data: Any) -> str:
+    return " ".join([str(data.get("type", "")), *map(str, data)]) if isinstance(data, dict) else ""
