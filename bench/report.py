@@ -6,7 +6,7 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
 GOALS = {"plain": 150.0, "full": 120.0, "s50": 18.0, "s200": 18.0, "s1000": 18.0}
-"""CPU microseconds for a plain request and for a streamed chunk that are aimed at; docs/performance.md tells how far."""
+"""CPU microseconds aimed at for a plain request and for a streamed chunk; how far it is: docs/performance.md."""
 
 
 OF = {

@@ -32,8 +32,9 @@ from wallas.server_pool import PATIENCE, Pool
 SWEEP_SECONDS = 1.0
 STOP_LINGER = 2.0
 """What a stopping worker waits for on idle connections: a request may be on its way already."""
-GRACE_SECONDS = 1.0
-"""How much later than a deadline what has come already is still read first: it may be what was waited for."""
+GRACE_SECONDS = 5.0
+"""How much later than a deadline what keeps coming is still read: it may become what was waited for."""
+GRACE_STEP = 0.003
 EVENTS = 256
 ACCEPTS = 64
 READS = 16
@@ -440,8 +441,9 @@ class Worker(Base):  # type: ignore[misc]
                 self._set_alarm(exchange, later)
             elif exchange.paused:
                 self._set_alarm(exchange, now + SWEEP_SECONDS / 2)
-            elif now < later + GRACE_SECONDS and _readable(exchange.watched):
-                self._safely(client, exchange.advance)
+            elif exchange.moved and now < later + GRACE_SECONDS:
+                exchange.moved = False
+                self._set_alarm(exchange, now + GRACE_STEP)
             else:
                 self._safely(client, exchange.tick, now)
 
@@ -566,12 +568,3 @@ class Worker(Base):  # type: ignore[misc]
     def _signalled(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.PIPE[0], 4096)
-
-
-def _readable(descriptor: int) -> bool:
-    """Return whether there is something to read."""
-    if descriptor < 0:
-        return False
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
