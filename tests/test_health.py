@@ -430,7 +430,76 @@ def test_a_worse_first_token_is_believed_at_once_and_a_better_one_slowly():
     before = health.first_token("p", "m", 1.0)
     clock.now += 600
     assert health.first_token("p", "m", 1.0) < before
-    assert health.first_token("p", "m", 1.0) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_is_usual_outlasts_the_prior():
+    clock, health = healthy()
+    for _ in range(40):
+        health.succeeded(HERE, ttft=0.3)
+    clock.now += 3600
+    assert health.first_token("p", "m", 1.0) == pytest.approx(0.3)
+
+
+def test_a_long_prompts_first_token_says_less_of_a_short_ones():
+    _, health = healthy()
+    health.succeeded(HERE, ttft=3.0, read=16_000)
+    assert health.first_token("p", "m", 1.0) == pytest.approx(1.0)
+
+
+def test_an_answer_that_came_whole_tells_its_first_token_by_the_known_speed():
+    _, health = healthy()
+    health.succeeded(HERE, latency=9.0, tokens=100)
+    assert health.first_token("p", "m", 1.0) == 1.0
+    health.succeeded(HERE, ttft=1.0, latency=2.0, tokens=100)
+    health.succeeded(HERE, latency=6.0, tokens=100)
+    assert health.first_token("p", "m", 1.0) == pytest.approx(5.0)
+
+
+def test_who_waits_already_is_expected_to_wait_on():
+    clock, health = healthy()
+    call = health.sent(HERE, prior=1.0)
+    clock.now += 4
+    assert health.first_token("p", "m", 1.0) == pytest.approx(4)
+    assert health.first_token("p", "other", 1.0) == 1.0
+    clock.now += 1
+    assert health.first_token("p", "other", 1.0) == pytest.approx(5), "nothing has come from this provider since"
+    health.spoke(HERE, call)
+    assert health.first_token("p", "m", 1.0) == health.first_token("p", "other", 1.0) == 1.0
+
+
+def test_two_failures_in_a_row_make_a_model_and_its_silent_provider_doubtful():
+    clock, health = healthy()
+    fail(health, FailureKind.SERVER)
+    assert health.doubted("p", "m") is None
+    fail(health, FailureKind.SERVER)
+    assert health.doubted("p", "m") == (45.0, 2) and health.doubted("p", "other") == (45.0, 2)
+    assert not health.rests and health.doubted("q", "m") is None
+    clock.now += 45
+    assert health.doubted("p", "m") is None
+    fail(health, FailureKind.SERVER)
+    assert health.doubted("p", "m") == (180.0, 3)
+    health.succeeded(Place("p", "other", "k"))
+    assert health.doubted("p", "other") is None and health.doubted("p", "m") == (180.0, 3)
+    health.succeeded(HERE)
+    assert health.doubted("p", "m") is None
+
+
+def test_one_call_finds_out_whether_doubt_is_still_right():
+    clock, health = healthy()
+    fail(health, FailureKind.CONNECT, 2)
+    clock.now += 46
+    assert health.claim(HERE) and health.doubted("p", "m").seconds == 45
+
+
+def test_one_call_at_a_time_finds_out_whether_a_limit_is_over():
+    clock, health = healthy()
+    fail(health, FailureKind.RATE_LIMIT)
+    clock.now += left(health) + 0.1
+    assert health.resting(HERE, free=True) is None and health.claim(HERE)
+    assert health.resting(HERE, free=True).reason == "rate_limit"
+    call = health.sent(HERE)
+    health.spoke(HERE, call)
+    assert health.resting(HERE, free=True) is None
 
 
 def test_speed_and_latency_are_averages_of_whole_answers():
@@ -538,3 +607,17 @@ def test_models_that_are_gone_are_not_their_provider():
     health.succeeded(HERE)
     gone(health, "n")
     assert not left(health, Place("p", "other", "k"))
+
+
+def test_a_model_that_was_gone_rests_no_longer_once_its_list_has_it_again_and_that_is_stored():
+    _, health = healthy()
+    fail(health, FailureKind.MODEL_GONE)
+    health.drain()
+    health.returned(MODEL)
+    assert left(health) == 0
+    (told, _) = health.drain()
+    assert told == [(MODEL, LIFTED)]
+    fail(health, FailureKind.RATE_LIMIT)
+    health.returned(MODEL)
+    health.returned(HERE)
+    assert left(health) > 0

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
+from wallas.health_doubt import Doubted, Doubts
+from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
 ANY = "*"
@@ -33,10 +35,14 @@ LIMIT_MOST = 300.0
 GONE_MODELS = 2
 GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
-HALF_LIFE = 60.0
+ODDS_HALF_LIFE = 600.0
+FINDING_SECONDS = 0.5
+FINDING_MOST = 30.0
+"""One call at a time finds out whether a limit without a stated end is over; the others look again so soon."""
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
+GONE = FailureKind.MODEL_GONE.name.lower()
 
 BLAMELESS = frozenset(
     {
@@ -102,9 +108,6 @@ class Breaker(msgspec.Struct):
     good: float = 0.0
     bad: float = 0.0
     at: float = 0.0
-    ttft: float | None = None
-    ttft_at: float = 0.0
-    speed: float | None = None
     probing: bool = False
 
 
@@ -137,6 +140,12 @@ class Health:
         """When the rests that are kept began here."""
         self.circuits: dict[Place, Circuit] = {}
         self.breakers: dict[Place, Breaker] = {}
+        self.speeds = Speeds()
+        self.doubts = Doubts()
+        self.finding: dict[Place, float] = {}
+        """Where one call finds out whether a limit is over, and since when."""
+        self.limited: set[Place] = set()
+        """Where a limit was met and no first token has come since."""
         self.gone: dict[str, set[str]] = {}
         """The models that each provider said are gone, since it last answered."""
         self.opened: list[tuple[Place, Rest]] = []
@@ -165,33 +174,45 @@ class Health:
             rest = self.rests.get(scope)  # type: ignore[call-overload]  # plain tuples are equal, and quicker to make
             if rest is not None and rest.until > now:
                 found = rest if found is None else _longer(found, rest)
+        if found is None and self.finding and now - self.finding.get(place, -FINDING_MOST) < FINDING_MOST:
+            return Rest(now + FINDING_SECONDS, "rate_limit", False)
         return found
 
     def succeeded(
-        self, place: Place, *, ttft: float | None = None, latency: float | None = None, tokens: int | None = None
+        self,
+        place: Place,
+        *,
+        ttft: float | None = None,
+        latency: float | None = None,
+        tokens: int | None = None,
+        read: int = 0,
     ) -> None:
-        """Count a whole answer; seconds to its first content and to its end, and its output tokens."""
+        """Count a whole answer; seconds to its first content (None: it came whole) and to its end, its output tokens.
+
+        ``read`` are the tokens of its prompt that no cache held.
+        """
         now = self.clock()
+        began = now - (latency or 0.0)
         with self.lock:
+            self.doubts.cleared(place[:2], place.provider, began=began)
+            self.limited.discard(place)
+            self.finding.pop(place, None)
             self.gone.pop(place.provider, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
-            if ttft is not None:
-                self._first_token(breaker, ttft, now)
-            self._woken(place, now, began=now - (latency or 0.0))
+            self._woken(place, now, began=began)
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
             circuit.changed = True
             circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
-            if tokens and latency is not None and latency - (ttft or 0) > 0.01:
-                speed = tokens / (latency - (ttft or 0))
-                circuit.speed = _average(circuit.speed, speed)
-                breaker.speed = _average(breaker.speed, speed)
+            whole = latency or ttft or 0.0
+            speed = self.speeds.answered(*place[:2], first=ttft, whole=whole, tokens=tokens or 0, read=read, now=now)
+            circuit.speed = _average(circuit.speed, speed)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -200,8 +221,11 @@ class Health:
         with self.lock:
             breaker = self._breaker(place, now)
             breaker.probing = False
+            self.finding.pop(place, None)
             if error.kind in BLAMELESS:
                 return
+            if error.kind is FailureKind.RATE_LIMIT:
+                self.limited.add(place)
             breaker.bad += SOFT.get(error.kind, 0.0)
             circuit = self._circuit(place)
             circuit.failures += 1
@@ -221,37 +245,55 @@ class Health:
 
     def claim(self, place: Place) -> bool:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
+        if place.provider in self.never_rest:
+            return True
         breaker = self.breakers.get(Place(place.provider, place.model))
-        if breaker is None or not breaker.opened or place.provider in self.never_rest:
-            return True
         with self.lock:
-            if breaker.probing:
-                return False
-            breaker.probing = True
-            return True
+            if breaker is not None and breaker.opened:
+                if breaker.probing:
+                    return False
+                breaker.probing = True
+            if place in self.limited:
+                self.finding[place] = self.clock()
+            self.doubts.probing(place[:2], place.provider, now=self.clock())
+        return True
 
     def release(self, place: Place) -> None:
         """Give a claim back without an outcome: the client left, or the fault was ours."""
         breaker = self.breakers.get(Place(place.provider, place.model))
         if breaker is not None:
             breaker.probing = False
+        self.finding.pop(place, None)
+
+    def doubted(self, provider: str, model: str) -> Doubted | None:
+        """Return for how long a model is better passed over, though nothing forbids to ask it; None if it is not."""
+        if not self.doubts.doubts or provider in self.never_rest:
+            return None
+        return self.doubts.doubted((provider, model), provider, now=self.clock())
+
+    def sent(self, place: Place, *, tokens: int = 0, prior: float = 1.0) -> int:
+        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``."""
+        with self.lock:
+            return self.speeds.sent(*place[:2], tokens=tokens, prior=prior, now=self.clock())
+
+    def spoke(self, place: Place, call: int) -> None:
+        """Note that a call's first token is here: no limit keeps others out any longer."""
+        self.speeds.spoke(call, self.clock())
+        self.limited.discard(place)
+        self.finding.pop(place, None)
 
     def probability(self, provider: str, model: str) -> float:
         """Return how likely the next call there succeeds: a prior of 8 to 1, and what the last minutes showed."""
         breaker = self.breakers.get(Place(provider, model))
         if breaker is None:
             return PRIOR_SUCCESSES / (PRIOR_SUCCESSES + PRIOR_FAILURES)
-        fade = _fade(self.clock() - breaker.at, 10 * HALF_LIFE)
+        fade = faded(self.clock() - breaker.at, ODDS_HALF_LIFE)
         good, bad = breaker.good * fade + PRIOR_SUCCESSES, breaker.bad * fade + PRIOR_FAILURES
         return good / (good + bad)
 
     def first_token(self, provider: str, model: str, prior: float) -> float:
         """Return the expected seconds to the first content: quick to learn of worse, slow to forget it."""
-        breaker = self.breakers.get(Place(provider, model))
-        if breaker is None or breaker.ttft is None:
-            return prior
-        fade = _fade(self.clock() - breaker.ttft_at, HALF_LIFE)
-        return prior + (breaker.ttft - prior) * fade
+        return self.speeds.first(provider, model, prior, self.clock())
 
     def speed(self, place: Place) -> float | None:
         """Return the observed output tokens per second, or None."""
@@ -260,8 +302,7 @@ class Health:
 
     def generation_speed(self, provider: str, model: str, prior: float) -> float:
         """Return the expected output tokens per second of a model, whichever key is used."""
-        breaker = self.breakers.get(Place(provider, model))
-        return prior if breaker is None or breaker.speed is None else breaker.speed
+        return self.speeds.speed(provider, model) or prior
 
     def idle(self, provider: str, model: str) -> float:
         """Return the seconds since a model was last heard of; infinite if it never was."""
@@ -296,6 +337,14 @@ class Health:
             if rest is not None and rest.breaker:
                 del self.rests[place]
 
+    def returned(self, place: Place) -> None:
+        """End the rest of a model that was said to be gone, for its provider's list has it again."""
+        with self.lock:
+            rest = self.rests.get(place)
+            if rest is not None and rest.reason == GONE:
+                del self.rests[place]
+                self._tell(place, LIFTED)
+
     def _shared(self, place: Place) -> Iterator[Place]:
         """Yield this place for every key of the account that its key belongs to."""
         for key in self.siblings.get((place.provider, place.key), (place.key,)):
@@ -304,6 +353,7 @@ class Health:
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
+        self.doubts.struck(place[:2], place.provider, now=now)
         breaker.recent.append((now, False))
         where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0
@@ -394,26 +444,15 @@ class Health:
         breaker = self.breakers.get(where)
         if breaker is None:
             breaker = self.breakers[where] = Breaker(at=now)
-        fade = _fade(now - breaker.at, 10 * HALF_LIFE)
+        fade = faded(now - breaker.at, ODDS_HALF_LIFE)
         breaker.good, breaker.bad, breaker.at = breaker.good * fade, breaker.bad * fade, now
         return breaker
-
-    def _first_token(self, breaker: Breaker, ttft: float, now: float) -> None:
-        known = breaker.ttft
-        if known is not None and ttft < known:
-            fade = _fade(now - breaker.ttft_at, HALF_LIFE)
-            ttft = max(ttft, ttft + (known - ttft) * fade * 0.7)
-        breaker.ttft, breaker.ttft_at = ttft, now
 
 
 def _longer(one: Rest, other: Rest) -> Rest:
     """Return the rest that both amount to: until the later end, for that one's reason."""
     longest = one if one.until >= other.until else other
     return longest._replace(breaker=one.breaker and other.breaker)
-
-
-def _fade(seconds: float, half_life: float) -> float:
-    return math.exp2(-max(seconds, 0.0) / half_life)
 
 
 def _average(old: float | None, new: float | None, weight: float = 0.2) -> float | None:

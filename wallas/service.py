@@ -11,7 +11,7 @@ from wallas import demo, grace
 from wallas.catalog.findings import OTHER
 from wallas.content.fetch import Fetcher
 from wallas.content.library import Library
-from wallas.health import Health
+from wallas.health import Health, Place
 from wallas.jobs import LEASE_SECONDS, RENEW_SECONDS, Job, Jobs
 from wallas.journal import DatabaseJournal, answering_database
 from wallas.media.store import Limits as MediaLimits
@@ -32,6 +32,7 @@ from wallas.service_files import hooks
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
+from wallas.sharing_sessions import SessionSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -113,14 +114,16 @@ class Service:
         reads = settings.catalog and self.fleet is None
         public = PublicCatalogue(settings.catalog_url, self.engine, self.transport) if reads else None
         self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local, public=public)
+        self.upkeep.findings.back = lambda provider, model: self.health.returned(Place(provider, model))
         self.sharing = HealthSharing(
             self.health,
             self.engine,
             self.writer,
-            beside=self.upkeep.share,
+            beside=self._share,
             seldom=self.upkeep.take_in_lists,
             seldom_seconds=pace.lists,
         )
+        self.sessions: SessionSharing | None = None
         self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
@@ -141,6 +144,7 @@ class Service:
         )
         self.library.hooks = hooks(self.router, self.media)
         self.upkeep.take = self.router.reload
+        self.sessions = SessionSharing(self.router.desk.sessions, self.engine, self.writer)
         self.films = Fetcher(
             allowed=settings.fetch_hosts,
             cafile=settings.ssl_cert_file,
@@ -152,6 +156,12 @@ class Service:
         )
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
+
+    def _share(self) -> None:
+        """Share what is shared beside health, at every tick."""
+        self.upkeep.share()
+        if self.sessions is not None:
+            self.sessions.step()
 
     def _database(self) -> Engine:
         self.settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)

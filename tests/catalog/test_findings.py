@@ -102,8 +102,10 @@ def test_a_model_comes_back_when_a_list_has_it_again_or_goes_on_naming_it_for_a_
     findings.listed("p", {M.id}, back=())
     findings.listed("other", {M.id}, back={M.id})
     assert now(findings).status == "retired"
+    returned = []
+    findings.back = lambda *place: returned.append(place)
     findings.listed("p", {M.id}, back={M.id})
-    assert now(findings).status == "working"
+    assert now(findings).status == "working" and returned == [("p", M.id)]
     for _ in range(2):
         refuse(findings, wall, gone())
     wall.now += SECOND_CHANCE + 1
@@ -200,6 +202,10 @@ def test_what_others_stored_is_taken_in_and_newer_knowledge_is_not_overwritten(f
     other.answered(M, "k", M.id, began_at=wall.now)
     other.take_in([seen])
     assert other.current() == []
+    returned = []
+    findings.back = lambda *place: returned.append(place)
+    findings.take_in(other.drain())
+    assert findings.current() == [] and returned == [("p", M.id)]
 
 
 def test_no_more_is_remembered_than_there_is_room_for(findings, wall):

@@ -17,6 +17,7 @@ from wallas.routing.candidates import Candidate
 from wallas.routing.desk import Desk
 from wallas.routing.needs import needs_of
 from wallas.routing.stream import Stream
+from wallas.routing.waiting import Pause
 from wallas.types.chat import (
     ChatRequest,
     ChatResponse,
@@ -222,7 +223,8 @@ class Scene:
 
     def step(self) -> bytes:
         """Return what one move of the server brings."""
-        if self.stream.want == "read" and getattr(self.stream.body, "silent", False):
+        body = self.stream.body
+        if self.stream.want == "read" and (isinstance(body, Pause) or getattr(body, "silent", False)):
             self.clock.now = max(self.clock.now, self.stream.alarm())
             return self.stream.tick(self.clock.now)
         return self.stream.step()

@@ -12,6 +12,7 @@ from wallas.health import Health, Place
 from wallas.quota.ledger import Ledger
 from wallas.routing.choice import Options
 from wallas.routing.desk import Desk
+from wallas.routing.difficulty import LEVELS
 from wallas.routing.explain import explain, profiles
 from wallas.routing.selector import EXPLORE_EVERY, Group, Room, Session
 from wallas.routing.strategies import PROFILES
@@ -160,5 +161,5 @@ def test_auxiliary_calls_go_to_small_models_with_room(tmp_path):
 
 def test_profiles_are_told_with_the_users_own():
     told = {row["id"]: row for row in profiles({"mine": {"models": ["a/*"], "strategy": "order"}})}
-    assert told["mine"]["own"] and told["auto"]["seconds_per_point"] == [0.03, 0.08, 0.16, 0.3]
+    assert told["mine"]["own"] and told["auto"]["seconds_per_point"] == list(LEVELS)
     assert told["agentico"]["hold"] == "turn" and told["agentico"]["session_factor"] == 2.0

@@ -9,10 +9,10 @@ from wallas.types.chat import Message, Text
 
 def test_a_long_beginning_is_worth_the_seconds_its_cache_saves():
     met = Sessions(Clock())
-    met.remember("s", "a/m", 8000)
-    assert met.bonus("s", 9000) == ("a/m", pytest.approx(2.0))
-    assert met.bonus("s", 4000) == ("a/m", pytest.approx(1.0))
-    assert met.bonus("s", 1_000_000) == ("a/m", pytest.approx(2.0))
+    met.remember("s", "a/m", 6000, credential="k1")
+    assert met.bonus("s", 9000) == ("a/m", pytest.approx(4.0), "k1")
+    assert met.bonus("s", 3000) == ("a/m", pytest.approx(2.0), "k1")
+    assert met.bonus("s", 1_000_000) == ("a/m", pytest.approx(4.0), "k1")
 
 
 def test_a_short_or_unknown_or_old_session_is_worth_nothing():

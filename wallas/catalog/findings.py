@@ -99,11 +99,10 @@ class Findings:
         self.wall = wall
         self.known: dict[tuple[str, str, str, str], Finding] = {}
         self.told: list[Finding] = []
-        self.news: Callable[[], object] = lambda: None
-        """Called when there is something to tell; must not wait."""
         self.gone: Callable[[str], object] = lambda provider: None
         """Called with the provider whose list should be read again; must not wait."""
-        self.version = 0
+        self.back: Callable[[str, str], object] = lambda provider, model: None
+        """Called with what was believed gone and is there again; must not wait."""
         self.lock = threading.Lock()
 
     def refused(self, provider: str, model: str, key: str, error: ProviderError, *, began_at: float) -> None:
@@ -148,14 +147,20 @@ class Findings:
                 continue
             if finding.model in returned or self.wall() - finding.seen_at > SECOND_CHANCE:
                 self._over(provider, finding.model, ANY, GONE)
+                self.back(provider, finding.model)
 
     def take_in(self, findings: Iterable[Finding]) -> None:
         """Learn what is stored: it is what all workers together know."""
+        back = []
         with self.lock:
             for finding in findings:
                 known = self.known.get(finding.place)
                 if known is None or (finding.seen_at, finding.times) > (known.seen_at, known.times):
                     self._keep(finding)
+                    if known is not None and known.times and not finding.times and finding.kind == GONE:
+                        back.append(finding)
+        for finding in back:
+            self.back(finding.provider, finding.model)
 
     def drain(self) -> list[Finding]:
         """Return what is new since the last call, each as a change: ``times`` is how often more."""
@@ -190,7 +195,6 @@ class Findings:
         with self.lock:
             self.told = [*self.told[-KNOWN_MOST:], finding]
             self._keep(after(self.known.get(finding.place), finding))
-        self.news()
 
     def _keep(self, finding: Finding) -> None:
         if self.known.get(finding.place) == finding:
@@ -198,7 +202,6 @@ class Findings:
         if finding.place not in self.known and len(self.known) >= KNOWN_MOST:
             del self.known[min(self.known, key=lambda place: self.known[place].seen_at)]
         self.known[finding.place] = finding
-        self.version += 1
 
 
 def judged(model: Model, findings: Iterable[Finding], keys: frozenset[str]) -> Model:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from wallas.content.guarded import Unreadable
 from wallas.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Job:
         return int(self.done)
 
     def tell(self, progress: dict[str, Any]) -> None:
-        """Note how far it is."""
+        """Note how far it is; raise Unreadable once nobody waits for it, so that whoever works on it stops."""
+        if self.gone:
+            raise Unreadable("nobody wants it any more", code="cancelled")
         self.progress = self.progress | progress
 
     def wanted(self) -> bool:
@@ -82,6 +85,7 @@ class Works:
         self.lock = threading.Lock()
         self.waiting = 0
         self.children = threading.Semaphore(max(2, os.cpu_count() or 1))
+        """Two at least, so that one slow file holds up nobody else's; they give way to answers."""
         self.made: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self.most = most
         self.bytes = 0

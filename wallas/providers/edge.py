@@ -1,5 +1,6 @@
 """Microsoft Edge's voices, by the ``edge-tts`` package: good, free, without a key, and without a promise."""
 
+import asyncio
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,16 @@ class Edge(Program):
             connect_timeout=CONNECT_SECONDS,
             receive_timeout=max(int(line.left()), 1),
         )
-        pieces: list[bytes] = []
+
+        async def sound() -> bytes:
+            pieces = [chunk["data"] async for chunk in communicate.stream() if chunk["type"] == "audio"]
+            return b"".join(pieces)
+
+        async def in_time() -> bytes:
+            return await asyncio.wait_for(sound(), max(line.left(), 0.1))
+
         try:
-            for chunk in communicate.stream_sync():
-                if chunk["type"] == "audio":
-                    pieces.append(chunk["data"])
-                if line.left() <= 0:
-                    raise ProviderError(FailureKind.TIMEOUT, "the sound did not come in time")
+            return asyncio.run(in_time())  # its own stream_sync waits for ever where the stream fails
         except faults.NoAudioReceived as error:
             raise ProviderError(FailureKind.EMPTY, "no sound came: perhaps there is no such voice") from error
         except faults.EdgeTTSException as error:
@@ -56,7 +60,6 @@ class Edge(Program):
             raise ProviderError(FailureKind.TIMEOUT, "the sound did not come in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ProviderError(FailureKind.CONNECT, str(error)[:200]) from error
-        return b"".join(pieces)
 
 
 def voice_for(request: SpeechRequest) -> str:

@@ -45,6 +45,7 @@ MAIN: tuple[Row, ...] = (
         embed_batch=100,
         accepts=GEMINI_EXTRAS,
         offers=SCHEMA | {"parallel_tools"},
+        operations=frozenset({"image_edit", "image_generation", "speech", "transcription", "video_generation"}),
     ),
     Row(
         name="groq",
@@ -70,6 +71,7 @@ MAIN: tuple[Row, ...] = (
                 "n",
             }
         ),
+        operations=frozenset({"speech", "transcription"}),
         accepts=GROQ_EXTRAS,
         efforts=(
             ("*gpt-oss*", ("low", "medium", "high")),
@@ -104,6 +106,9 @@ MAIN: tuple[Row, ...] = (
         quirks=("own_routing",),
         offers=TOOLS,
         makes={"image": "openrouter", "transcription": "openrouter", "video": "openrouter"},
+        operations=frozenset(
+            {"image_edit", "image_generation", "rerank", "speech", "transcription", "video_generation"}
+        ),
     ),
     Row(
         name="cerebras",
@@ -148,6 +153,7 @@ MAIN: tuple[Row, ...] = (
         reasoning_field="reasoning",
         embed=True,
         offers=SCHEMA,
+        operations=frozenset({"transcription"}),
     ),
     Row(
         name="pollinations",
@@ -169,6 +175,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         offers=SCHEMA,
         makes={"image": "pollinations", "video": "pollinations"},
+        operations=frozenset({"image_edit", "image_generation", "speech", "transcription", "video_generation"}),
     ),
     Row(
         name="ollama",
@@ -229,6 +236,7 @@ MAIN: tuple[Row, ...] = (
         renames={"max_completion_tokens": "max_tokens"},
         offers=frozenset({"json_object"}),
         makes={"image": "huggingface", "video": "huggingface", "transcription": "huggingface", "speech": ""},
+        operations=frozenset({"image_generation", "transcription", "video_generation"}),
     ),
     Row(
         name="cohere",
@@ -251,6 +259,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         accepts=COHERE_EXTRAS,
         offers=SCHEMA,
+        operations=frozenset({"rerank", "transcription"}),
     ),
     Row(
         name="mistral",
@@ -279,6 +288,7 @@ MAIN: tuple[Row, ...] = (
         offers=SCHEMA | {"parallel_tools", "prefill"},
         prefill=Prefill(how="prefix", evidence="mistralai 3.7.0: AssistantMessage.prefix", date="2026-11-21"),
         makes={"ocr": "mistral", "speech": "mistral"},
+        operations=frozenset({"moderation", "speech", "transcription"}),
     ),
     Row(
         name="nvidia",
@@ -304,6 +314,7 @@ MAIN: tuple[Row, ...] = (
         offers=TOOLS,
         first_token=60.0,
         makes={"image": "nvidia", "rerank": "nvidia", "speech": "", "transcription": ""},
+        operations=frozenset({"image_edit", "image_generation", "rerank"}),
     ),
     Row(
         name="openai",
@@ -324,6 +335,7 @@ MAIN: tuple[Row, ...] = (
         embed=True,
         embed_batch=2048,
         offers=SCHEMA | {"parallel_tools"},
+        operations=frozenset({"image_edit", "image_generation", "moderation", "speech", "transcription"}),
     ),
     Row(
         name="anthropic",

@@ -74,6 +74,7 @@ TABLE: dict[str, tuple[Line, ...]] = {
 OTHERS = (*_EXPLICIT, *_BY_TIME, *_PLAIN)
 
 KINDS_BY_TIME = ((90.0, "m"), (1.5 * HOUR, "h"), (1.5 * DAY, "d"))
+SLIDING_SECONDS = 65.0
 PERIODS = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
@@ -113,15 +114,19 @@ def _period(
     """Return whether a bare limit is a minute's, an hour's or a day's; None where nothing tells.
 
     A bucket that fills up steadily needs the part of its period that was used:
-    one of 10 000 used and 8.64 s to go is a day's.
+    one of 10 000 used and 8.64 s to go is a day's. Else what is full again
+    within a minute or so is taken for a minute's: a window that slides shows
+    the same figures as an hour's bucket that was hardly used, and nothing is
+    lost by finding out with the next answers.
     """
     stated = _WINDOW.search(headers.get("ratelimit-policy", ""))
     seconds = float(stated[1]) if stated else None
     if seconds is None and reset is not None:
         seconds = reset
         used = limit - remaining if limit is not None and remaining is not None else 0.0
-        if limit and used > 0 and reset * limit / used <= 1.5 * DAY:
-            seconds = max(reset * limit / used, reset)
+        whole = reset * limit / used if limit and used > 0 else 0.0
+        if whole <= 1.5 * DAY and (reset > SLIDING_SECONDS or whole > 0.8 * DAY):
+            seconds = max(whole, reset)
     if seconds is None:
         return None
     return next((letter for most, letter in KINDS_BY_TIME if seconds <= most), None)

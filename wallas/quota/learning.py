@@ -124,6 +124,8 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
     if isinstance(clock, Stated) or said.resets_in is None:
         return now + HOUR if refusal and is_long(said.kind) and said.resets_in is None else 0.0
     seconds = KINDS[said.kind].seconds or HOUR
+    if not refusal and seconds <= HOUR and said.limit and window.used + window.spent - window.told >= said.limit:
+        return 0.0  # our own uses explain it: each of them is free again in its time, not all at the end
     wait = min(said.resets_in, seconds)
     if not refusal and seconds > HOUR and said.limit:
         wait /= said.limit  # a bucket that fills up steadily: the header says when it is full
@@ -148,6 +150,7 @@ def _observe(ledger: Ledger, seat: Seat) -> None:
         window = ledger.window(window_key(seat, "rpm", "model"))
         window.learn(Limit(max(rate * max(ledger.workers, 1) * LEARNED_PART, 1.0), SOFT, now), now)
         window.observed = max(window.observed, float(rate))
+        ledger.guesses = True
 
 
 def _meet(ledger: Ledger, seat: Seat, error: ProviderError, said: list[Said]) -> None:

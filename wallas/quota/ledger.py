@@ -20,6 +20,8 @@ from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKe
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
 
+GUESS_SECONDS = 300.0
+"""For how long after a refusal that named no limit its guessed one is kept to, while others can be asked."""
 LOOK_SECONDS = 0.25
 """For how long it is known how free a seat is; whether a call fits is always looked at."""
 
@@ -102,6 +104,18 @@ class Ledger(Purse):
                 if at > now and now < window.canary_at and (found is None or at - now > found[1]):
                     found = (window, at - now)
         return found
+
+    def guessed(self, seat: Seat) -> float:
+        """Return for how many seconds a call had better not be made, by limits that were only guessed at of late."""
+        if not self.guesses:
+            return 0.0
+        now, longest = self.now(), 0.0
+        for window, index in seat.charges:
+            if window.soft and index == 0 and window.left < 1.0:
+                learned = window.learned
+                if learned is not None and now - learned.at < GUESS_SECONDS:
+                    longest = max(longest, window.back_at(1.0, now) - now)
+        return longest
 
     def headroom(self, seat: Seat) -> float:
         """Return how free the tightest window is to be spent, 0 to 1, as of a quarter of a second ago at most.

@@ -12,7 +12,7 @@ from wallas.quota.ledger import Ledger, Refusal, Reservation
 from wallas.quota.windows import WindowKey
 from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
-from wallas.routing.selector import AMPLE, Room
+from wallas.routing.selector import AMPLE, Room, why_doubted
 from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
 from wallas.settings import Key
@@ -41,6 +41,9 @@ class Rooms:
         cost = 0.0 if model.free else expected_cost(model, tokens, output)
         empty = self.ledger.available(seat, tokens, output, cost)
         if empty is None:
+            guessed = self.ledger.guessed(seat)
+            if guessed > 0:
+                return Room(guessed, 0.0, "rpm probably used up", guess=True)
             return Room(headroom=self.ledger.headroom(seat))
         window, seconds = empty
         return Room(seconds, 0.0, _why(window.key, seconds))
@@ -58,6 +61,12 @@ def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -
     if found is not None and found.seconds is not None and found.seconds > left:
         return found
     return Held(f"resting: {rest.reason}", left, rest.breaker and found is None)
+
+
+def doubtful(health: Health, model: Model) -> Held | None:
+    """Return why a model is better passed over though nothing forbids to ask it, None if it is not."""
+    doubt = health.doubted(model.provider, model.id)
+    return None if doubt is None else Held(why_doubted(doubt), doubt.seconds, breaker=True)
 
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:

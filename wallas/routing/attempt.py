@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
+from wallas.health_speed import PREFILL_SPEED
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing.adapt import Lessons, adapt
@@ -17,6 +18,7 @@ from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
+from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
+PATIENCE_LEAST = 8.0
+PATIENCE_TIMES = 4.0
+"""A first token is waited for so many seconds and so many times as long as expected, while others could answer."""
 
 
 class Attempt:
@@ -62,6 +67,7 @@ class Attempt:
         self.hop.after = (self.started - attempts.first_head.started) * 1000
         attempts.record.hops.append(self.hop)
         self.ttft: float | None = None
+        self.call = 0
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
 
@@ -93,6 +99,8 @@ class Attempt:
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
+        if not attempts.plain:
+            self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
@@ -100,6 +108,15 @@ class Attempt:
         heard = partial(hear, attempts.desk.ledger, self.reservation)
         self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
+
+    def _wait_for_it(self) -> None:
+        """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
+        attempts, model, tokens = self.attempts, self.candidate.model, self.attempts.plan.needs.tokens
+        health = attempts.desk.health
+        expected = expected_first(model, health)
+        self.call = health.sent(self.candidate.place, tokens=tokens, prior=expected)
+        if attempts.queue.waiting and self.mode is Mode.FRESH and "reasoning" not in model.capabilities:
+            attempts.deadlines.hurry(max(PATIENCE_LEAST, PATIENCE_TIMES * expected) + 2 * tokens / PREFILL_SPEED)
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
@@ -147,6 +164,7 @@ class Attempt:
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
+            self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
     def succeeded(self, ending: list[Finished]) -> None:
         """Book a whole answer."""
@@ -154,11 +172,14 @@ class Attempt:
         latency = self._end("ok")
         usage = self.attempts.tally.own(ending, self.hop)
         self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
-        desk.health.succeeded(self.candidate.place, ttft=self.ttft, latency=latency, tokens=usage.output)
+        ttft = None if self.attempts.plain else self.ttft
+        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
         desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
-        desk.sessions.remember(self.attempts.plan.session, self.candidate.model.key, usage.input or 0)
+        met = self.candidate
+        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
@@ -195,5 +216,6 @@ class Attempt:
 
     def _end(self, outcome: str) -> float:
         latency = self.attempts.desk.clock() - self.started
+        self.attempts.desk.health.speeds.ended(self.call)
         self.hop.outcome, self.hop.ms = outcome, latency * 1000
         return latency

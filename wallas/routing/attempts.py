@@ -8,7 +8,6 @@ step that may block. Nothing bound to a thread lives across a yield.
 import json
 import logging
 import math
-import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, 
 from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
-from wallas.routing.admission import Held, held
+from wallas.routing.admission import Held, doubtful, held
 from wallas.routing.attempt import Attempt
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.closing import Closing, Head
@@ -50,6 +49,7 @@ log = logging.getLogger(__name__)
 
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
+LEAST_WAIT = 0.05
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     answer_id: str
     created: int
     asked: str
-    again: Callable[[], Selection] | None = None
+    again: Callable[..., Selection] | None = None
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
@@ -191,8 +191,7 @@ class Attempts:
                     yield from self.closing.finish(ending, candidate.model)
                     return
                 if self.pause:
-                    yield BLOCK
-                    time.sleep(self.pause)
+                    yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
         if self.empty:
@@ -204,28 +203,36 @@ class Attempts:
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
-        if not self._may_wait() or self.plan.again is None:
+        again = self.plan.again
+        if again is None or not self._may_wait():
             return False
-        selection = self.plan.again()
+        selection = again()
         back = [one for one in selection.candidates if one.place not in self.tried]
-        if not back:
+        while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
-            soonest = min(times, default=math.inf)
+            soonest = max(min(times, default=math.inf), LEAST_WAIT)
             left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
-            if soonest > left or not self.desk.room.enter():
-                return False
-            yield from self._pause(soonest)
-            selection = self.plan.again()
+            came, line = self.deadlines.started, self.plan.client
+            turn = None if soonest > left else self.desk.room.enter(line, came=came)
+            if turn is None:
+                selection = again(patient=False)
+                back = [one for one in selection.candidates if one.place not in self.tried]
+                break
+            try:
+                yield from self._pause(soonest + turn)
+            finally:
+                self.desk.room.leave(line, came=came)
+            selection = again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
         self.queue, self.excluded = Queue(back), selection.excluded
         return bool(back)
 
     def _may_wait(self) -> bool:
-        """Return whether waiting could help: nothing was shown, and nothing but limits stood in the way."""
+        """Return whether waiting could help: nothing was shown, and somebody else may be asked."""
         hops = len(self.record.hops)
         if self.shown.started or self.empty or self.queue.waiting or spent(self.record.hops):
             return False
-        return (self.plan.fallback or not hops) and all(error.verdict.status == 429 for error in self.failures)
+        return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
     def _pause(self, seconds: float) -> Iterator[bytes | Want]:
         pause = self.body = Pause()
@@ -234,7 +241,6 @@ class Attempts:
             while pause.failed is None:
                 yield READ
         finally:
-            self.desk.room.leave()
             pause.abort()
             self.body = None
 
@@ -251,7 +257,10 @@ class Attempts:
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
             kept = self.kept_out(candidate)
-            if kept is not None and (not kept.breaker or self.queue.waiting):
+            last = not self.queue.waiting
+            if kept is None and not (last and not hops):
+                kept, last = doubtful(self.desk.health, candidate.model), False
+            if kept is not None and not (kept.breaker and last):
                 self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
                 return candidate
@@ -360,7 +369,7 @@ class Attempts:
                 self.queue.waiting.clear()
             self.empty = self.empty or [*attempt.held, attempt.substance.finish]
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
-            self.pause = PAUSE_SECONDS * (0.5 + random.random())
+            self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())
 
     def _repeats(self, candidate: Candidate, attempt: Attempt, error: ProviderError) -> bool:
         """Return whether the same candidate is asked again at once: the fault was the line's, or taught something."""

@@ -36,13 +36,17 @@ class Candidate(NamedTuple):
 
 
 class Excluded(NamedTuple):
-    """Somebody who may not answer now: why, and for how many more seconds (None: no end known)."""
+    """Somebody who may not answer now: why, and for how many more seconds (None: no end known).
+
+    A ``breaker``'s reason may be overridden where nobody else is left; a ``guess`` is no more than that.
+    """
 
     model: Model
     key: Key | None
     reason: str
     seconds: float | None = None
     breaker: bool = False
+    guess: bool = False
 
     def row(self) -> dict[str, object]:
         """Return this exclusion as the client is told of it."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import msgspec
@@ -14,7 +15,7 @@ from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
-from wallas.routing.difficulty import level
+from wallas.routing.difficulty import SPARING, level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
 from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
@@ -25,6 +26,8 @@ from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
+TOOL_LOOP = 3.0
+"""How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 
 
@@ -138,8 +141,13 @@ class Chooser:
             contents=contents,
         )
 
-    def select(self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False) -> Selection:
-        """Return who may answer, best first, and who may not and why; ``full`` looks at everybody."""
+    def select(
+        self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
+    ) -> Selection:
+        """Return who may answer, best first, and who may not and why.
+
+        ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
+        """
         groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = Session(*bonus) if bonus else None
@@ -148,9 +156,10 @@ class Chooser:
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
         )
         everybody = full or wishes != NONE or bool(choice.order) or several
-        selection = self.selector.select(groups, needs, choice.terms, session=session, full=everybody)
+        pick = partial(self.selector.select, groups, needs, choice.terms, session=session, patient=patient)
+        selection = pick(full=everybody)
         if issuers and not everybody and all(one.issuer not in issuers for one in selection.candidates):
-            selection = self.selector.select(groups, needs, choice.terms, session=session, full=True)
+            selection = pick(full=True)
         if wishes != NONE:
             selection = self._wished(selection, request, choice, full=full)
         if not selection.candidates or full:
@@ -278,9 +287,14 @@ class Chooser:
         profile = PROFILES[name]
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
+        sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
+        sparing = SPARING[hard] if hard >= 0 else 1.0
         groups = [
             Group(
-                self.selector.best(name, request, wanted | own, level=hard), roomy=profile.roomy, sticky=profile.sticky
+                self.selector.best(name, request, wanted | own, level=hard),
+                roomy=profile.roomy,
+                sticky=sticky,
+                sparing=sparing,
             )
             for own in fewer(needs.native)
         ]
@@ -294,6 +308,12 @@ class Chooser:
 
 
 def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:
-    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing."""
+    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing.
+
+    Who takes no PDF may still see its pages.
+    """
     for size in range(len(native), -1, -1):
-        yield from map(frozenset, combinations(sorted(native), size))
+        for own in map(frozenset, combinations(sorted(native), size)):
+            if "pdf" in native - own and "vision" not in own:
+                yield own | {"vision"}
+            yield own

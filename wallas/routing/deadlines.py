@@ -49,6 +49,11 @@ class Deadlines:
         self.stalled = (FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
         self._due(limit, (FailureKind.TIMEOUT, f"no answer within {limit:g} s"))
 
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than this for the first content of the attempt that has just begun."""
+        if self.clock() + seconds < self.late_at:
+            self._due(seconds, (FailureKind.TIMEOUT, f"no answer within {seconds:g} s"))
+
     def content(self) -> None:
         """Note that the provider said something that counts: the next is due within the gap."""
         if self.stream:

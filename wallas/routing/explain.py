@@ -8,7 +8,7 @@ from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
 from wallas.routing.router import Router, refuse
-from wallas.routing.strategies import PROFILES, USUAL_OUTPUT, Profile
+from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
 from wallas.routing.wishes import losses
 from wallas.types.chat import ChatRequest
@@ -58,7 +58,7 @@ def _candidate(place: int, candidate: Candidate, needs: Needs) -> dict[str, Any]
         "key": candidate.key.id,
         "score": round(parts.total, 4),
         "parts": {name: round(value, 4) for name, value in parts._asdict().items() if value},
-        "expected_seconds": round(parts.first_token + parts.generation + parts.wait, 3),
+        "expected_seconds": round(parts.first_token + parts.generation * output / FELT_OUTPUT + parts.wait, 3),
         "expected_tokens": {"input": needs.tokens, "output": output},
         "expected_cost": price(model, needs.tokens, output),
         "free": model.free,

@@ -77,7 +77,9 @@ class Router:
         self.catalog = catalog
         usable = frozenset(self.providers)
         self.names = Names(catalog, usable=usable, aliases=self.settings.aliases, profiles=self.settings.profiles)
-        self.selector = Selector(catalog.models, self.providers, self.desk.health, quota=self.desk.quota)
+        self.selector = Selector(
+            catalog.models, self.providers, self.desk.health, quota=self.desk.quota, clock=self.desk.clock
+        )
         self.selector.windows = self.desk.windows
         self.selector.inabilities = self.desk.inabilities
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from wallas.catalog.entries import Model
 from wallas.health import Health, Place
+from wallas.health_doubt import Doubted
 from wallas.providers.base import Provider
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared, too_dear
 from wallas.routing.inability import Inabilities
@@ -24,6 +25,8 @@ RANKED_SECONDS = 0.25
 RANKED_MOST = 1000
 ENOUGH = 8
 """Candidates after which a walk may stop: twice the attempts that one request may make."""
+SOON = 5.0
+"""A limit that ends within this time is waited for, streaming or not."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
@@ -33,11 +36,15 @@ EXPLORE_SECONDS = 1.0
 
 
 class Room(NamedTuple):
-    """What a quota says of one more call: seconds until it fits (0: now, infinity: never), the free share, 0 to 1."""
+    """What a quota says of one more call: seconds until it fits (0: now, infinity: never), the free share, 0 to 1.
+
+    A ``guess`` is no more than that: the call may be made where nobody else can be asked.
+    """
 
     seconds: float = 0.0
     headroom: float = 1.0
     reason: str = ""
+    guess: bool = False
 
 
 AMPLE = Room()
@@ -101,13 +108,19 @@ class Group(NamedTuple):
     moves: bool = True
     roomy: float = 1.0
     sticky: float = 1.0
+    sparing: float = 1.0
+    """How much quotas that run low are spared."""
 
 
 class Session(NamedTuple):
-    """The model that has a conversation's beginning in its cache, and the seconds that saves."""
+    """The model that has a conversation's beginning in its cache, the seconds that saves, and the key it was met with.
+
+    Caches belong to accounts: with another key nothing is saved ("": any key).
+    """
 
     model: str
     seconds: float
+    key: str = ""
 
 
 class Selector:
@@ -168,17 +181,25 @@ class Selector:
         self.served += 1
 
     def select(
-        self, groups: Iterable[Group], needs: Needs, terms: Terms, *, session: Session | None = None, full: bool = False
+        self,
+        groups: Iterable[Group],
+        needs: Needs,
+        terms: Terms,
+        *,
+        session: Session | None = None,
+        full: bool = False,
+        patient: bool = True,
     ) -> Selection:
         """Return who of these groups, one after the other, may answer, with each key, and who may not.
 
-        Unless ``full``, a group's walk stops once no later model can be among the first.
+        Unless ``full``, a group's walk stops once no later model can be among
+        the first. Who is not ``patient`` waits for no limit that ends soon.
         """
         walk = _Walk(self, needs, terms, session=session, full=full)
         for group in groups:
             walk.through(group)
         if not walk.chosen:
-            walk.chosen.extend(self._panic(walk.excluded))
+            walk.chosen.extend(self._panic(walk.excluded, patient=patient))
         return Selection(walk.chosen, walk.excluded)
 
     def reasons(self, models: Container[str], needs: Needs, terms: Terms) -> list[Excluded]:
@@ -194,9 +215,12 @@ class Selector:
         parts = row.parts._replace(scarcity=row.parts.scarcity + SHARED_SECONDS)
         return Ranked(row.total + SHARED_SECONDS, row.model, parts)
 
-    def open(self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded]) -> Iterator[Candidate]:
+    def open(
+        self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded], *, sparing: float = 1.0
+    ) -> Iterator[Candidate]:
         """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
         provider = self.providers[model.provider]
+        doubt = self.health.doubted(model.provider, model.id)
         for key in self._keys(model):
             place = Place(model.provider, model.id, key.id)
             rest = self.health.resting(place, free=model.free)
@@ -209,10 +233,12 @@ class Selector:
                 room = self.quota.room(model, key, tokens=needs.tokens, output=needs.output)
                 if room.seconds > 0:
                     seconds = room.seconds if math.isfinite(room.seconds) else None
-                    excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds))
+                    excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
-                scarce = SCARCITY_SECONDS / max(room.headroom, 0.005)
-                own = parts._replace(scarcity=parts.scarcity + scarce)
+                own = parts.scarcer(SCARCITY_SECONDS * sparing / max(room.headroom, 0.005))
+            if doubt is not None:
+                excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
+                continue
             yield Candidate(model, provider, key, own)
 
     @property
@@ -220,12 +246,19 @@ class Selector:
         """Return whether this request may find out how models do that nobody has asked for long."""
         return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
 
-    def _panic(self, excluded: list[Excluded]) -> list[Candidate]:
-        """Return the first that rests only for its failures, when nobody else is left: better tried than refused."""
-        for row in excluded:
-            if row.breaker and row.key is not None:
-                return [Candidate(row.model, self.providers[row.model.provider], row.key)]
-        return []
+    def _panic(self, excluded: list[Excluded], *, patient: bool) -> list[Candidate]:
+        """Return the first that is out by a guess only, or for its failures, when nobody else is left.
+
+        That is better than a refusal; but where a limit ends soon, waiting for
+        that is better still, and then nobody is asked who has failed.
+        """
+        timed = (row.seconds for row in excluded if row.seconds is not None and not row.breaker)
+        soon = any(seconds <= SOON for seconds in timed)
+        if patient and soon:
+            return []
+        out = [row for row in excluded if row.breaker and row.key is not None and (not soon or row.guess)]
+        first = min(out, key=_by_failures, default=None)
+        return [Candidate(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
 
     def reason(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
         """Return why a model may not answer whatever its keys, None when it may."""
@@ -311,7 +344,7 @@ class _Walk:
             self._choose(group, self._rest(group))
 
     def _along(self, group: Group, rows: Sequence[Ranked], found: list[Found], best: list[float]) -> None:
-        slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least
+        slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least * group.sparing
         for row in rows:
             if len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
                 break
@@ -355,7 +388,9 @@ class _Walk:
         if group.moves:
             parts = self._own(model, parts, group)
         before, have = len(self.excluded), len(found)
-        for candidate in self.selector.open(model, parts, self.needs, self.excluded):
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
+            if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
+                candidate = candidate._replace(parts=candidate.parts._replace(session=0.0))
             total = candidate.parts.total
             found.append((total, len(found), candidate))
             insort(best, total)
@@ -371,6 +406,16 @@ class _Walk:
         if self.exploring and self.selector.health.idle(model.provider, model.id) > EXPLORE_IDLE:
             parts = parts._replace(exploration=-EXPLORE_SECONDS)
         return parts
+
+
+def why_doubted(doubt: Doubted) -> str:
+    """Return the reason for passing over who failed so often in a row."""
+    return f"doubtful: failed {doubt.run} times in a row"
+
+
+def _by_failures(row: Excluded) -> tuple[bool, bool]:
+    """Sort those who are out by a guess first, and those who are only doubted before those who rest."""
+    return not row.guess, row.reason.startswith("resting")
 
 
 def _total(row: Ranked) -> float:
