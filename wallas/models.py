@@ -162,6 +162,20 @@ class SealRow(Base):
     )
 
 
+class SessionRow(Base):
+    """Which model a conversation met last; ``id`` is a print of what names it, never the name or a word of it."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(270))
+    tokens: Mapped[int] = mapped_column(Integer)
+    key_id: Mapped[str] = mapped_column(String(32))
+    updated_at: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = (Index("sessions_updated_at", "updated_at"),)
+
+
 class LeaseRow(Base):
     """Who does, for all workers, what only one of them should do; over when it expires."""
 

@@ -32,6 +32,7 @@ from wallas.service_files import hooks
 from wallas.settings import Settings
 from wallas.sharing import SELDOM_SECONDS, HealthSharing
 from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
+from wallas.sharing_sessions import SessionSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
 from wallas.storage.engine import open_database
@@ -118,10 +119,11 @@ class Service:
             self.health,
             self.engine,
             self.writer,
-            beside=self.upkeep.share,
+            beside=self._share,
             seldom=self.upkeep.take_in_lists,
             seldom_seconds=pace.lists,
         )
+        self.sessions: SessionSharing | None = None
         self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
@@ -142,6 +144,7 @@ class Service:
         )
         self.library.hooks = hooks(self.router, self.media)
         self.upkeep.take = self.router.reload
+        self.sessions = SessionSharing(self.router.desk.sessions, self.engine, self.writer)
         self.films = Fetcher(
             allowed=settings.fetch_hosts,
             cafile=settings.ssl_cert_file,
@@ -153,6 +156,12 @@ class Service:
         )
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
+
+    def _share(self) -> None:
+        """Share what is shared beside health, at every tick."""
+        self.upkeep.share()
+        if self.sessions is not None:
+            self.sessions.step()
 
     def _database(self) -> Engine:
         self.settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)

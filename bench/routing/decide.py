@@ -48,7 +48,7 @@ class Silent(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Microseconds of CPU: one decision with its ranked list at hand (the median batch), and one list ranked."""
+    """Microseconds of CPU: one decision with its ranked list at hand (the best batch), and one list ranked."""
 
     decision: float
     ranking: float
@@ -164,7 +164,7 @@ def measured(at: Router, request: ChatRequest, options: Options) -> Figures:
         ranking = min(_timed(lambda: _again(at, decide), 1) for _ in range(5))
     finally:
         gc.enable()
-    decision = sorted(times)[BATCHES // 2]
+    decision = min(times)  # what other programs do to the caches is not this one's
     return Figures(decision, max(ranking - decision, 0.0))
 
 

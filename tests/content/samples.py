@@ -57,6 +57,24 @@ def scanned_pdf(pages: int = PARTS) -> bytes:
 
 
 @cache
+def illustrated_pdf() -> bytes:
+    """Return a PDF of words whose first and third page have a picture each, by reportlab."""
+    from reportlab.lib.styles import getSampleStyleSheet
+    from reportlab.platypus import Image, PageBreak, Paragraph, SimpleDocTemplate, Table
+
+    styles = getSampleStyleSheet()
+    flow = []
+    for page in range(1, PARTS + 1):
+        flow += [Paragraph(f"Chapter {page}", styles["Heading1"]), Table(rows(page))]
+        if page != 2:
+            flow.append(Image(io.BytesIO(page_picture(page, (400, 300))), 300, 225))
+        flow.append(PageBreak())
+    out = io.BytesIO()
+    SimpleDocTemplate(out).build(flow)
+    return out.getvalue()
+
+
+@cache
 def page_picture(page: int, size: tuple[int, int] = (827, 1169), form: str = "PNG") -> bytes:
     """Return one part's table as a picture."""
     from PIL import Image, ImageDraw

@@ -1,6 +1,8 @@
 """Each kind of file in each client protocol to each kind of model: what is in it reaches the model."""
 
+import shutil
 import struct
+import subprocess
 import wave
 from io import BytesIO
 
@@ -104,3 +106,44 @@ def test_a_sound_reaches_every_model(gateway, protocol, model):
         assert gate.got("[00:12] It is 7307 in Quito")
     else:
         assert "X-Wallas-Converted" not in answer.headers and gate.got("input_audio")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> bytes:
+    """Return a video of three colours, two seconds each, with a tone."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed; test.sh installs it")
+    path = tmp_path_factory.mktemp("film") / "x.mp4"
+    colours = [("-f", "lavfi", "-i", f"color={name}:s=160x120:d=2:r=10") for name in ("red", "blue", "green")]
+    words = [*(word for colour in colours for word in colour), "-f", "lavfi", "-i", "sine=440:d=6:r=8000"]
+    joined = ["-filter_complex", "[0][1][2]concat=n=3[v]", "-map", "[v]", "-map", "3", str(path)]
+    subprocess.run(["ffmpeg", "-loglevel", "error", *words, *joined], check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("protocol", ["openai", "gemini", "ollama"])
+@pytest.mark.parametrize("model", ["blind", "seeing", "native"])
+def test_a_video_reaches_every_model(gateway, film, protocol, model):
+    gate = gateway(model)
+    gate.library.hooks.read_pages, gate.library.hooks.transcribe = reading(), hearing
+    answer = ask(gate, protocol, model, "film.mp4", "video/mp4", film)
+    told = answer.headers.get("X-Wallas-Converted", "")
+    if model == "native":
+        assert told == "" and gate.got("data:video/mp4;base64,")
+        return
+    assert gate.got("[00:12] It is 7307 in Quito") and "and a transcript" in told
+    if model == "seeing":
+        assert gate.sent().count('"image_url"') >= 6 and gate.got("[Picture at 00:04 (4.0 s)]")
+    else:
+        assert gate.got("[00:00] | 7 | Quito | 7307 |") and not gate.got("image_url")
+
+
+def test_a_sound_of_a_kind_that_models_do_not_take_is_made_another(gateway, film):
+    gate = gateway("native")
+    sound = subprocess.run(
+        ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "sine=440:d=1", "-f", "flac", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    answer = ask(gate, "gemini", "native", "x.flac", "audio/flac", sound)
+    assert "flac to sound (ffmpeg, wav)" in answer.headers["X-Wallas-Converted"] and gate.got('"format":"wav"')

@@ -241,6 +241,43 @@ def test_auto_prefers_who_takes_it_natively_and_falls_back(gateway):
     assert answer.headers["X-Wallas-Model"] == "seeing"
 
 
+def test_a_pdf_with_pictures_goes_to_who_takes_it_then_to_who_sees_then_to_who_reads(gateway):
+    gate = gateway("blind", "seeing", "native")
+    body = openai("auto", "figures.pdf", "application/pdf", samples.illustrated_pdf()).body
+    told = gate.post("/v1/route/explain", body).get_json()
+    assert [row["model"] for row in told["candidates"]] == ["native", "seeing", "blind"]
+    answer = gate.post("/v1/chat/completions", body | {"model": "acme/blind"})
+    assert "pictures on page 1, 3 are not in the text" in answer.headers["X-Wallas-Converted"]
+    answer = gate.post("/v1/chat/completions", body | {"model": "acme/seeing"})
+    assert "2 pages as pictures" in answer.headers["X-Wallas-Converted"] and gate.got(ANSWER)
+    assert gate.sent().count('"image_url"') >= 2
+
+
+def test_pictures_in_tool_results_reach_a_model_that_sees(gateway):
+    gate = gateway("seeing")
+    source = {"type": "base64", "media_type": "image/png", "data": b64(samples.page_picture(1))}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "image", "source": source}]}
+    use = {"type": "tool_use", "id": "t1", "name": "shot", "input": {}}
+    turns = [("user", "Look"), ("assistant", [use]), ("user", [result])]
+    body = {
+        "model": "acme/seeing",
+        "max_tokens": 50,
+        "tools": [{"name": "shot", "input_schema": {"type": "object"}}],
+        "messages": [{"role": role, "content": content} for role, content in turns],
+    }
+    answer = gate.post("/v1/messages", body)
+    assert answer.status_code == 200 and gate.got(b64(samples.page_picture(1)))
+
+
+def test_a_part_that_is_not_installed_is_named_with_the_command():
+    from wallas.content.guarded import Unreadable
+    from wallas.content.opening import require
+
+    with pytest.raises(Unreadable, match=r"pip install 'wallas\[documents\]'") as caught:
+        require("no_such_package_here")
+    assert caught.value.code == "missing_extra"
+
+
 def test_explain_names_files_and_conversions_and_calls_nobody(gateway):
     gate = gateway("blind", "native")
     gate.library.hooks.read_pages = read = reading()

@@ -12,6 +12,8 @@ from openai import OpenAI
 
 from tests.fakes import FakeProvider, Step, status
 from wallas.app import create_app
+from wallas.quota.ledger import Ledger
+from wallas.routing.admission import Rooms
 from wallas.routing.desk import RetryBudget
 from wallas.service import Pace
 from wallas.settings import load_settings
@@ -100,8 +102,10 @@ def stage(stage_all: Stage) -> Stage:
     stage_all.provider.otherwise = lambda request: (status(500),)
     router = stage_all.service.router
     router.desk.budget = RetryBudget()
+    router.desk.ledger = Ledger()
+    router.desk.quota = Rooms(router.desk.ledger)
+    router.reload(router.catalog)
     router.desk.health.rests.clear()
     router.desk.health.breakers.clear()
     router.desk.health.doubts.doubts.clear()
-    router.selector.rankings.clear()
     return stage_all

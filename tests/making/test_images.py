@@ -129,8 +129,8 @@ def test_hugging_face_and_nvidia_draw_in_their_own_way(stage):
     assert stage.asked.json == {"inputs": "a red square", "parameters": {"width": 256, "height": 256}}
     artifact = {"base64": B64, "finishReason": "SUCCESS"}
     stage.on("/genai/black-forest-labs/flux.1-dev", {"artifacts": [artifact]})
-    answer = draw(stage, model="nvidia/black-forest-labs/flux.1-dev", size="512x512")
-    assert bytes_of(answer) == [RED] and answer.headers["x-wallas-dropped"] == "size>768x768"
+    answer = draw(stage, model="nvidia/black-forest-labs/flux.1-dev", size="512x512", quality="high", style="vivid")
+    assert bytes_of(answer) == [RED] and answer.headers["x-wallas-dropped"] == "quality, style, size>768x768"
     assert stage.asked.json["steps"] == 28 and stage.asked.json["mode"] == "base"
     stage.on("/genai/black-forest-labs/flux.1-dev", {"artifacts": [artifact | {"finishReason": "CONTENT_FILTERED"}]})
     with pytest.raises(BadRequestError):

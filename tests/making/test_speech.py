@@ -59,8 +59,9 @@ def test_openais_voices_are_read_as_each_providers_own(stage, model, path, voice
 
 def test_a_voice_that_nobody_has_is_named_as_dropped(stage):
     stage.on("/groq/v1/audio/speech", WAV, "audio/wav")
-    _, headers = say(stage, model="groq/canopylabs/orpheus-v1-english", voice="morgan")
-    assert stage.asked.json["voice"] == "hannah" and headers["x-wallas-dropped"] == "voice"
+    _, headers = say(stage, model="groq/canopylabs/orpheus-v1-english", voice="morgan", instructions="Sadly")
+    assert stage.asked.json["voice"] == "hannah" and "instructions" not in stage.asked.json
+    assert headers["x-wallas-dropped"] == "instructions, voice"
 
 
 def test_gemini_speaks_as_bare_samples(stage):

@@ -105,11 +105,10 @@ def told(line, provider, window, source):
     return row if row and row["source"] == source else None
 
 
-def test_two_workers_hammered_at_once_make_exactly_a_hundred_calls_of_a_hundred(tmp_path, whole_day):
-    url = f"sqlite:///{tmp_path / 'wallas.sqlite'}"
+def test_two_workers_hammered_at_once_make_exactly_a_hundred_calls_of_a_hundred(tmp_path, database, whole_day):
     with FakeProvider(otherwise=lambda request: (say("Hi."),)) as only:
         config = limited("one", only.url, 'rpd = 100, reset = "utc", scope = "account"')
-        with gateway(tmp_path, url, config, WALLAS_MAX_CONNECTIONS="64") as running:
+        with gateway(tmp_path, database, config, WALLAS_MAX_CONNECTIONS="64") as running:
             lines = running.lines(2) + running.lines(2) + running.lines(2)
 
             def hammer(line):

@@ -136,3 +136,34 @@ def test_vectors_of_another_length_than_the_first_are_refused(made):
     with pytest.raises(AllAttemptsFailed) as caught:
         embed(at, EmbedRequest(model="embed-v3", inputs=("a", "b")), Options(), request_id="r", wire="openai_chat")
     assert caught.value.status == 502
+
+
+def test_a_limit_that_ends_soon_is_waited_for(made):
+    at = made([painter("one")], Station("one"))
+    answers = iter([ProviderError(FailureKind.RATE_LIMIT, retry_after=0.05), None])
+
+    def ask(candidate, line):
+        if error := next(answers):
+            raise error
+        return "drawn"
+
+    with run(at, wait=0.5) as one:
+        assert one.answer(ask) == "drawn"
+    assert [hop.outcome for hop in at.desk.journal.records[0].hops] == ["rate_limit", "ok"]
+    at.desk.health.failed(Place("one", "paint", "k0"), ProviderError(FailureKind.RATE_LIMIT, retry_after=0.05))
+    with run(at, wait=0.5) as one:
+        assert one.answer(lambda candidate, line: "drawn") == "drawn"
+    at.desk.health.failed(Place("one", "paint", "k0"), ProviderError(FailureKind.RATE_LIMIT, retry_after=0.05))
+    with pytest.raises(AllAttemptsFailed) as caught, run(at, wait=0.0) as one:
+        one.answer(lambda candidate, line: "drawn")
+    assert caught.value.status == 429
+
+
+def test_what_could_be_installed_is_told_beside_whose_key_would_do(made):
+    speak = Task(name="speech", noun="speech", able=lambda one: "speech" in one.capabilities)
+    voices = [
+        model(name, "voice", kind="speech", capabilities=frozenset({"speech"})) for name in ("groq", "espeak", "own")
+    ]
+    at = made([*voices, model("one", "chatty")], Station("one"))
+    with pytest.raises(AllAttemptsFailed, match=r"key for one of groq, own in .*; or apt-get install espeak-ng"):
+        run(at, task=speak)

@@ -5,7 +5,7 @@ from tests.routing.scripted import ScriptedProvider, ask, candidate, desk, strea
 from wallas.errors import FailureKind
 from wallas.health import Health
 from wallas.routing.candidates import Excluded, Selection
-from wallas.routing.waiting import Pause, WaitingRoom
+from wallas.routing.waiting import TURN_SECONDS, Pause, WaitingRoom
 
 
 def waiting(clock, *scripts, wait, seconds=3.0, at=None):
@@ -85,3 +85,16 @@ def test_a_limit_met_on_the_way_is_waited_for_too():
     stream = stream_of(ask(), [one], wire="anthropic", at=at, wait=10.0, again=again)
     assert b"message_stop" in steps(stream, clock)
     assert [hop.outcome for hop in at.journal.records[0].hops] == [FailureKind.RATE_LIMIT.name.lower(), "ok"]
+
+
+def test_a_clients_requests_go_on_in_the_order_in_which_they_came_and_clients_do_not_stand_behind_each_other():
+    room = WaitingRoom()
+    assert room.enter("mine", came=5.0) == 0
+    assert room.enter("mine", came=7.0) == TURN_SECONDS
+    assert room.enter("mine", came=9.0) == 2 * TURN_SECONDS
+    assert room.enter("yours", came=8.0) == 0
+    room.leave("mine", came=5.0)
+    assert room.enter("mine", came=6.0) == 0  # it has waited before: its turn is by when it came
+    for client, came in (("mine", 6.0), ("mine", 7.0), ("mine", 9.0), ("yours", 8.0)):
+        room.leave(client, came=came)
+    assert room.taken == 0 and room.lines == {}

@@ -60,7 +60,7 @@ def limit(limits: Mapping[str, Any]) -> None:
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
-    os.nice(5)
+    os.nice(15)
     if sys.platform == "linux":
         _enclose()
 

@@ -175,6 +175,7 @@ class Contents:
         self.engine = engine
         self.trusted: frozenset[str] = frozenset()
         """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
+        self.fetches = 0
         self.items: dict[str, Item] = {}
         for media, where in files_of(messages, wire):
             key = key_of(media)
@@ -220,12 +221,11 @@ class Contents:
 
     def look(self, job: Job | None = None) -> None:
         """Look at everything that is left: fetch it, find it, open it. Blocks; for content's own threads."""
-        urls = sum(1 for item in self.items.values() if item.media.url and must_fetch(item))
         for item in self.items.values():
             if item.look is not None or item.error is not None or (job is not None and job.gone):
                 continue
             try:
-                if item.media.data is None and not self._bring(item, urls):
+                if item.media.data is None and not self._bring(item):
                     continue
                 self._open(item, job)
             except Unreadable as error:
@@ -250,19 +250,21 @@ class Contents:
         assert item.data is not None
         return item.data
 
-    def _bring(self, item: Item, urls: int) -> bool:
+    def _bring(self, item: Item) -> bool:
         """Get the bytes of what was given by address or id; return False for what only its provider can get."""
         if item.media.url is None:
             return self._find(item)
         if not must_fetch(item):
             return False
-        if urls > URLS_A_REQUEST:
-            raise Unreadable(f"at most {URLS_A_REQUEST} files of a request are fetched by URL", code="too_many_urls")
         self._fetch(item)
         return True
 
     def _fetch(self, item: Item) -> None:
         assert item.media.url is not None
+        self.fetches += 1
+        many = sum(must_fetch(one) for one in self.items.values())
+        if max(self.fetches, many) > URLS_A_REQUEST:
+            raise Unreadable(f"at most {URLS_A_REQUEST} files of a request are fetched by URL", code="too_many_urls")
         try:
             found = self.fetcher.fetch(item.media.url)
         except FetchError as error:

@@ -16,6 +16,8 @@ PAGE_PICTURES = 20
 PICTURE_LIMITS = Limits(seconds=20.0, cpu=15)
 FILM_LIMITS = Limits(seconds=120.0, cpu=120, memory=2048 * MEGABYTE)
 LONG_PAGE = 1568
+FIGURES = "pictures on page"
+"""How the warning begins that a PDF's text is not all of it."""
 
 
 def make(contents: Contents, item: Item, form: str, job: Job) -> Form:
@@ -197,11 +199,15 @@ def _pages(contents: Contents, item: Item, limits: str, job: Job) -> Form:
     with contents.works.children:
         options = {"pages": pictured, "long": LONG_PAGE}
         result = run(f"{READERS}.pdf:render", contents.bring(item), options, tell=job.tell, wanted=job.wanted)
-    parts: list[Part] = [quoted(item, joined(look, read, pictured=look.scanned[:PAGE_PICTURES]))]
+    shown = [number for number in pictured if number in look.scanned]
+    parts: list[Part] = [quoted(item, joined(look, read, pictured=shown))]
     for row, blob in zip(result.value, result.blobs, strict=True):
         parts.append(Text(text=f"[Picture of page {row['page']} of {item.name or 'the file'}]"))
         parts.append(Media(kind="image", mime=row["mime"], data=b64encode(blob).decode()))
-    return Form(tuple(parts), f"{look.converter}, {len(pictured)} pages as pictures", look.warnings)
+    warnings = tuple(
+        told for told in look.warnings if not told.startswith(FIGURES) or len(look.figures) > PAGE_PICTURES
+    )
+    return Form(tuple(parts), f"{look.converter}, {len(pictured)} pages as pictures", warnings)
 
 
 def _image(contents: Contents, item: Item, limits: str, job: Job) -> Form:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from wallas.content.guarded import Unreadable
 from wallas.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Job:
         """Do the action later; it gets this job, to tell its progress and to see whether it is still wanted."""
         self.action = action
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.error: Exception | None = None
         self.done = False
         self.gone = False
@@ -44,7 +46,9 @@ class Job:
         return int(self.done)
 
     def tell(self, progress: dict[str, Any]) -> None:
-        """Note how far it is."""
+        """Note how far it is; raise Unreadable once nobody waits for it, so that whoever works on it stops."""
+        if self.gone:
+            raise Unreadable("nobody wants it any more", code="cancelled")
         self.progress = self.progress | progress
 
     def wanted(self) -> bool:
@@ -68,6 +72,8 @@ class Job:
         self.gone = True
         with self.lock:
             if self.descriptor >= 0:
+                if self.let_go is not None:
+                    self.let_go()
                 os.close(self.descriptor)
                 self.descriptor = -1
 
@@ -82,6 +88,7 @@ class Works:
         self.lock = threading.Lock()
         self.waiting = 0
         self.children = threading.Semaphore(max(2, os.cpu_count() or 1))
+        """Two at least, so that one slow file holds up nobody else's; they give way to answers."""
         self.made: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self.most = most
         self.bytes = 0

@@ -150,6 +150,7 @@ def _observe(ledger: Ledger, seat: Seat) -> None:
         window = ledger.window(window_key(seat, "rpm", "model"))
         window.learn(Limit(max(rate * max(ledger.workers, 1) * LEARNED_PART, 1.0), SOFT, now), now)
         window.observed = max(window.observed, float(rate))
+        ledger.guesses = True
 
 
 def _meet(ledger: Ledger, seat: Seat, error: ProviderError, said: list[Said]) -> None:

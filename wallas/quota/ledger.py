@@ -107,6 +107,8 @@ class Ledger(Purse):
 
     def guessed(self, seat: Seat) -> float:
         """Return for how many seconds a call had better not be made, by limits that were only guessed at of late."""
+        if not self.guesses:
+            return 0.0
         now, longest = self.now(), 0.0
         for window, index in seat.charges:
             if window.soft and index == 0 and window.left < 1.0:

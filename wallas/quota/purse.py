@@ -45,6 +45,8 @@ class Purse:
         self.same: dict[tuple[str, str], str] = {}
         """(provider, account) that shares everything with another account, which is named."""
         self.seen: dict[WindowKey, View] = {}
+        self.guesses = False
+        """Whether any window's limit was ever only guessed at: most know of none."""
         self.since = 0.0
         self.version = 0
         self.workers = 1
@@ -155,6 +157,7 @@ class Purse:
         window.used, window.free, window.held, window.releases = grant.used, grant.free, grant.held, grant.releases
         window.learned = grant.learned
         window.soften(now)
+        self.guesses = self.guesses or window.soft
         window.rate, window.rated = grant.rate, grant.rated
         window.shut, window.canary_at = grant.shut, grant.canary_at
         window.passes += grant.canary
@@ -236,6 +239,7 @@ class Purse:
         """Take in how a window stands, without a share of it."""
         if view.learned is not None:
             window.learn(view.learned, self.now())
+            self.guesses = self.guesses or window.soft
         now = self.now()
         window.quiet = False
         if not window.stubborn:

@@ -308,6 +308,12 @@ class Chooser:
 
 
 def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:
-    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing."""
+    """Yield the sets of what a model may take as it is, all of it first, then ever less, at last nothing.
+
+    Who takes no PDF may still see its pages.
+    """
     for size in range(len(native), -1, -1):
-        yield from map(frozenset, combinations(sorted(native), size))
+        for own in map(frozenset, combinations(sorted(native), size)):
+            if "pdf" in native - own and "vision" not in own:
+                yield own | {"vision"}
+            yield own

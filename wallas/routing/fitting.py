@@ -68,7 +68,7 @@ class Fitting:
             return found
         if item.kind == "video" and "vision" in self.model.capabilities:
             return "frames"
-        pictured = item.look is not None and bool(item.look.scanned)
+        pictured = item.look is not None and bool(item.look.scanned or item.look.figures)
         return "pages" if pictured and "vision" in self.model.capabilities else "text"
 
     def _reaches(self, media: Media) -> bool:

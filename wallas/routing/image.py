@@ -54,6 +54,7 @@ def draw(run: Run, request: ImageRequest, fetch: Fetch) -> ImageAnswer:
             tokens=int(len(request.prompt) / BYTES_PER_TOKEN) + PICTURE_TOKENS * (1 + len(request.images)),
             usage=lambda one: one.usage,
         )
+        run.note_unheard(asked)
         if answer.size is not None:
             run.dropped.append(f"size>{answer.size}")
         answers.append(answer)

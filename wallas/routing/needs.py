@@ -59,7 +59,7 @@ def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
 def _file(item: Item, engine: str | None, wanted: set[str], native: set[str]) -> int:
     """Note what a file needs, or would rather have; return its weight in bytes of text.
 
-    A document with a text layer loses nothing by being read here; one of pictures does, and all else.
+    A document of words loses nothing by being read here; one with pictures does, and all else.
     """
     look, need = item.look, MEDIA_NEEDS[item.kind]
     if item.kind != "document":
@@ -69,7 +69,7 @@ def _file(item: Item, engine: str | None, wanted: set[str], native: set[str]) ->
     if look is None or look.sort.word == "pdf":
         if engine == "native":
             wanted.add(need)
-        elif look is None or look.markdown is None or look.scanned:
+        elif look is None or look.markdown is None or look.scanned or look.figures:
             native.add(need)
     if look is None:
         return int(TOKENS_PER_MEDIA * BYTES_PER_TOKEN)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from wallas.errors import FailureKind, GatewayError, ProviderError
+from wallas.providers.unheard import unheard
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
 from wallas.routing.admission import Held, book_refusal, hear, held, reserve
@@ -19,7 +20,7 @@ from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.line import Line
 from wallas.routing.needs import Needs
 from wallas.routing.queue import MOST_ATTEMPTS, REMOVES
-from wallas.routing.router import Options, Router
+from wallas.routing.router import WAIT_PLAIN, Options, Router
 from wallas.routing.selection import Chosen, Task, choose
 from wallas.routing.trail import Hop, Record, trail
 from wallas.types.chat import Usage
@@ -45,8 +46,19 @@ class Asking(Protocol[A_co]):
 class Run:
     """One request's way through its candidates; use it in a ``with``, whose end books the request."""
 
-    def __init__(self, router: Router, task: Task, chosen: Chosen, record: Record, *, options: Options) -> None:
-        """Try the chosen candidates, in their order."""
+    def __init__(
+        self,
+        router: Router,
+        task: Task,
+        chosen: Chosen,
+        record: Record,
+        *,
+        options: Options,
+        again: Callable[[], Chosen],
+    ) -> None:
+        """Try the chosen candidates, in their order; ``again`` chooses anew, for whoever was out a moment ago."""
+        self.again = again
+        self.patience = WAIT_PLAIN if options.wait is None else options.wait
         self.router = router
         self.desk = router.desk
         self.task = task
@@ -85,8 +97,15 @@ class Run:
 
         ``tokens`` is what the call is expected to use, ``usage`` reads what it did use.
         """
-        failed = len(self.failures)
         needs = Needs(frozenset(), tokens, 1)
+        while (found := self._through(ask, needs, usage)) is None:
+            if not self._waited():
+                raise self._nobody()
+        return found[0]
+
+    def _through(self, ask: Asking[A], needs: Needs, usage: Callable[[A], Usage | None]) -> tuple[A] | None:
+        """Return the answer of the first candidate that gives one, None when all that are left have failed."""
+        failed = len(self.failures)
         while (candidate := self._next(needs, first=failed == len(self.failures))) is not None:
             reservation = reserve(self.desk.ledger, candidate.model, candidate.key, needs)
             if isinstance(reservation, Held):
@@ -97,11 +116,33 @@ class Run:
             except ProviderError as error:
                 self._failed(candidate, error)
                 if not error.verdict.next_candidate:
-                    break
+                    return None
                 continue
             self.last = candidate
-            return answer
-        raise self._nobody()
+            return (answer,)
+        return None
+
+    def _waited(self) -> bool:
+        """Wait for the first who is out for a short time only; return whether there is somebody to be asked again."""
+        last = self.failures[-1] if self.failures else None
+        if (last is not None and not last.verdict.next_candidate) or len(self.failures) >= self.most:
+            return False
+        hops = [hop.retry_after for hop in self.record.hops if hop.outcome == "rate_limit"]
+        waits = [*(row.seconds for row in self.excluded), *hops]
+        soonest = min((seconds for seconds in waits if seconds is not None and seconds > 0), default=None)
+        if soonest is None or soonest > self.patience or time.monotonic() + soonest >= self.until:
+            return False
+        self.patience -= soonest
+        time.sleep(soonest)
+        chosen = self.again()
+        self.waiting = list(chosen.selection.candidates)
+        self.excluded = list(chosen.selection.excluded)
+        return bool(self.waiting)
+
+    def note_unheard(self, request: Any) -> None:
+        """Note what of a request (``wallas.types``) whoever answered last has no place for."""
+        if self.last is not None:
+            self.dropped += unheard(self.last.provider.row, request)
 
     def headers(self) -> dict[str, str]:
         """Return what is told of this request beside its answer (surface 4)."""
@@ -224,4 +265,5 @@ def begin(
         operation=task.name,
         client=options.client,
     )
-    return Run(router, task, chosen, record, options=options)
+    again = partial(choose, router, task, model, options)
+    return Run(router, task, chosen, record, options=options, again=again)

@@ -235,8 +235,7 @@ class Selector:
                     seconds = room.seconds if math.isfinite(room.seconds) else None
                     excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
-                scarce = SCARCITY_SECONDS * sparing / max(room.headroom, 0.005)
-                own = parts._replace(scarcity=parts.scarcity + scarce)
+                own = parts.scarcer(SCARCITY_SECONDS * sparing / max(room.headroom, 0.005))
             if doubt is not None:
                 excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
                 continue

@@ -15,6 +15,10 @@ PREFILL_SPEED = 1500.0
 """Tokens that are worth a second when a cache holds them; fewer than are read in one: they spare quota, too (bench)."""
 BONUS_MOST = 6.0
 LEAST_TOKENS = 512
+PASSING = ("fork:", "judge:")
+"""Keys that no conversation has."""
+TOLD_LATER = 0.5
+"""Seconds by which another worker's word has to be newer than one's own: clocks differ a little."""
 
 
 class Met(NamedTuple):
@@ -41,19 +45,47 @@ class Sessions:
         """Start without any."""
         self.clock = clock
         self.met: OrderedDict[str, Met] = OrderedDict()
+        self.heard: OrderedDict[str, Met] = OrderedDict()
+        """What other workers told, by print."""
+        self.news: dict[str, Met] = {}
         self.lock = threading.Lock()
 
     def remember(self, key: str, model: str, tokens: int, *, credential: str = "") -> None:
         """Note that a session's last answer came from a model, called with a credential ("": any)."""
         with self.lock:
-            self.met[key] = Met(model, tokens, self.clock(), credential)
+            met = self.met[key] = Met(model, tokens, self.clock(), credential)
             self.met.move_to_end(key)
+            if len(self.news) < SESSIONS_MOST and not key.startswith(PASSING):
+                self.news[key] = met
             if len(self.met) > SESSIONS_MOST:
                 self.met.popitem(last=False)
 
+    def drain(self) -> list[tuple[str, Met]]:
+        """Return what is new since the last time, for the other workers."""
+        with self.lock:
+            news, self.news = self.news, {}
+        return list(news.items())
+
+    def learn(self, id: str, model: str, tokens: int, *, credential: str, seconds: float) -> None:
+        """Take in what another worker told so many seconds after it happened; ``id`` is a ``print_of``."""
+        with self.lock:
+            known, at = self.heard.get(id), self.clock() - seconds
+            if known is None or at > known.at + 1e-3:
+                self.heard[id] = Met(model, tokens, at, credential)
+                self.heard.move_to_end(id)
+                if len(self.heard) > SESSIONS_MOST:
+                    self.heard.popitem(last=False)
+
+    def _latest(self, key: str) -> Met | None:
+        met = self.met.get(key)
+        told = self.heard.get(print_of(key)) if self.heard else None
+        if met is None or told is None:
+            return met or told
+        return told if told.at > met.at + TOLD_LATER else met
+
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""
-        met = self.met.get(key)
+        met = self._latest(key)
         if met is None or self.clock() - met.at > SESSION_SECONDS:
             return None
         shared = min(met.tokens, tokens)
@@ -76,3 +108,8 @@ def session_key(request: ChatRequest, named: str | None) -> str:
             break
     said = request.user or str((request.metadata or {}).get("user_id", ""))
     return hashlib.blake2b("\0".join([said, *parts]).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def print_of(key: str) -> str:
+    """Return a print of a conversation's key: what a caller names it by stays in this process."""
+    return hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -84,6 +84,7 @@ def _parts(run: Run, request: SpeechRequest, text: str) -> Iterator[Part]:
             tokens=int(min(len(text), most) / BYTES_PER_TOKEN),
             usage=lambda one: one.answer.usage,
         )
+        run.note_unheard(request)
         if part.answer.strange_voice:
             run.dropped.append("voice")
         yield part

@@ -101,6 +101,11 @@ class Parts(NamedTuple):
         """Return the sum: what candidates are ranked by."""
         return sum(self)
 
+    def scarcer(self, seconds: float) -> "Parts":
+        """Return them with so much more for scarcity; quicker than ``_replace``, and made for every candidate."""
+        first, generation, failure, quality, scarcity, *rest = self
+        return Parts(first, generation, failure, quality, scarcity + seconds, *rest)
+
 
 class Ranked(NamedTuple):
     """A model with what it costs, before the request's own terms; ``total`` is kept because it is sorted by often."""

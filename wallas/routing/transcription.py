@@ -52,6 +52,7 @@ def transcribe(run: Run, request: TranscribeRequest) -> Iterator[TranscribeAnswe
                 tokens=int(len(piece.data) * TOKENS_A_BYTE),
                 usage=lambda one: one.usage,
             )
+            run.note_unheard(request)
             before = f"{request.prompt or ''} {answer.text[-REMEMBERED:]}".strip()
             yield moved(answer, piece.at, piece.seconds)
     except listening.Unhearable as error:

@@ -40,6 +40,7 @@ def rerank(run: Run, request: RerankRequest) -> RerankAnswer:
     answer: RerankAnswer = run.answer(
         partial(_ask, request), tokens=int(words / BYTES_PER_TOKEN), usage=lambda one: one.usage
     )
+    run.note_unheard(request)
     return answer
 
 

@@ -45,6 +45,7 @@ def begin_film(run: Run, request: VideoRequest) -> tuple[VideoState, Candidate]:
         return state
 
     state = run.answer(ask)
+    run.note_unheard(request)
     assert run.last is not None
     return state, run.last
 

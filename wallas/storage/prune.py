@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, Table, delete, select
 
-from wallas.models import AttemptRow, FileRow, RequestRow, ResponseRow, SealRow, VideoRow
+from wallas.models import AttemptRow, FileRow, RequestRow, ResponseRow, SealRow, SessionRow, VideoRow
 from wallas.storage.engine import writing
 from wallas.storage.rows import table_of
 
@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     Rule(table_of(AttemptRow), "started_at", 30 * DAY),
     Rule(table_of(ResponseRow), "expires_at", 0),
     Rule(table_of(SealRow), "created_at", 30 * DAY),
+    Rule(table_of(SessionRow), "updated_at", 3600.0),
     Rule(table_of(FileRow), "expires_at", 0),
     Rule(table_of(VideoRow), "expires_at", 0),
 )

@@ -48,6 +48,8 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     if len(document) > PAGES and not options.get("pages"):
         warnings.append(f"only the first {PAGES} of {len(document)} pages were read")
     figures = [page["page"] for page in pages if page["figures"] and not page["scanned"]]
+    if figures:
+        warnings.append(f"pictures on page {_ranges(figures)} are not in the text")
     text = "\n\n".join(f"## Page {page['page']}\n\n{page['text']}" for page in pages)
     return reading(
         text,
@@ -59,6 +61,17 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
         scanned=[page["page"] for page in pages if page["scanned"]],
         figures=figures,
     )
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return numbers as people write them: ``1-3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _page(page: Any) -> dict[str, Any]:
