@@ -49,13 +49,18 @@ def test_one_that_is_asked_again_comes_first():
         (FailureKind.MAX_TOKENS, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
         (FailureKind.TOO_LARGE, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
         (FailureKind.SEAL, ["a/n@k1", "a/paid@k1", "b/m@k1"]),
-        (FailureKind.RATE_LIMIT, ["a/m@k2", "a/n@k1", "a/paid@k1", "b/m@k1"]),
+        (FailureKind.RATE_LIMIT, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
         (FailureKind.SERVER, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
         (FailureKind.TIMEOUT, ["b/m@k1", "a/m@k2", "a/n@k1", "a/paid@k1"]),
     ],
 )
 def test_each_failure_removes_or_demotes_whom_it_speaks_of(kind, left):
     assert after(kind, A2, AN, PAID, B) == left
+
+
+def test_a_limit_that_says_what_it_is_of_is_no_word_about_the_whole_account():
+    assert after(FailureKind.RATE_LIMIT, AN, B, retry_after=3.0) == ["a/n@k1", "b/m@k1"]
+    assert after(FailureKind.RATE_LIMIT, AN, B, limit=30) == ["a/n@k1", "b/m@k1"]
 
 
 def test_a_request_too_long_for_one_window_goes_to_larger_ones_only():

@@ -532,3 +532,26 @@ def test_refusals_and_thoughts_pass_through_a_stock_server_too():
     scene = Scene(ask(), provider("one", refusal(500)), provider("two", streamed(answer(thought(), Text(text=TALE)))))
     Server(scene).serve()
     assert scene.words == TALE
+
+
+def patient(scene, *, latency):
+    """Let the first of a scene have taken so long for its last whole answers."""
+    place = Place("one", "m", "k1")
+    scene.health.succeeded(place, latency=latency, tokens=50)
+    return scene
+
+
+@pytest.mark.parametrize(("latency", "limit"), [(1.0, 15), (5.0, 30)])
+def test_a_whole_answer_is_waited_for_by_how_long_they_take_there_while_another_stands_by(latency, limit):
+    scene = Scene(ask(stream=False), quick("one", Hanging()), quick("two", whole(text())))
+    start = patient(scene, latency=latency).clock.now
+    scene.play()
+    assert scene.outcomes == ["timeout", "ok"]
+    assert scene.clock.now - start == pytest.approx(limit, abs=0.5)
+
+
+def test_a_whole_answer_is_not_given_up_early_where_nobody_stands_by():
+    scene = Scene(ask(stream=False), quick("one", Hanging()))
+    start = patient(scene, latency=1.0).clock.now
+    scene.play()
+    assert scene.clock.now - start >= 120

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
-from wallas.health_speed import PREFILL_SPEED
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing.adapt import Lessons, adapt
@@ -16,6 +15,7 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import LEAST, Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
+from wallas.routing.patience import patience
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
 from wallas.routing.strategies import expected_first
@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 
 ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
-PATIENCE_LEAST = 8.0
-PATIENCE_TIMES = 4.0
-"""A first token is waited for so many seconds and so many times as long as expected, while others could answer."""
 
 
 class Attempt:
@@ -98,9 +95,8 @@ class Attempt:
         )
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
-        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning)
-        if not attempts.plain:
-            self._wait_for_it()
+        attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning, tokens=attempts.plan.needs.tokens)
+        self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
@@ -111,12 +107,14 @@ class Attempt:
 
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
-        attempts, model, tokens = self.attempts, self.candidate.model, self.attempts.plan.needs.tokens
-        health = attempts.desk.health
-        expected = expected_first(model, health)
-        self.call = health.sent(self.candidate.place, tokens=tokens, prior=expected)
-        if attempts.queue.waiting and self.mode is Mode.FRESH and "reasoning" not in model.capabilities:
-            attempts.deadlines.hurry(max(PATIENCE_LEAST, PATIENCE_TIMES * expected) + 2 * tokens / PREFILL_SPEED)
+        attempts, candidate = self.attempts, self.candidate
+        expected = expected_first(candidate.model, attempts.desk.health)
+        if not attempts.plain:
+            tokens = attempts.plan.needs.tokens
+            self.call = attempts.desk.health.sent(candidate.place, tokens=tokens, prior=expected)
+        seconds = patience(attempts, candidate, mode=self.mode, expected=expected)
+        if seconds is not None:
+            attempts.deadlines.hurry(seconds)
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""

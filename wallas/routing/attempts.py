@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from wallas.catalog.entries import Model
 from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import Place
+from wallas.health import BLAMELESS, Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
@@ -114,6 +115,8 @@ class Attempts:
         self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
+        """An answer without content: the client gets it if another asked has none either."""
+        self.empty_from: Model | None = None
         self.excluded = list(plan.excluded)
         self.last_name = ""
         self.repeating = False
@@ -194,10 +197,10 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty:
+        if self.empty and self.empty_from is not None:
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
-            yield from self.closing.finish([*before, *self.empty], self.plan.candidates[0].model)
+            yield from self.closing.finish([*before, *self.empty], self.empty_from)
             return
         yield self._error(self._final_error())
 
@@ -228,9 +231,12 @@ class Attempts:
         return bool(back)
 
     def _may_wait(self) -> bool:
-        """Return whether waiting could help: nothing was shown, and somebody else may be asked."""
+        """Return whether waiting could help: somebody else may be asked, and what was shown can be continued."""
         hops = len(self.record.hops)
-        if self.shown.started or self.empty or self.queue.waiting or spent(self.record.hops):
+        if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
+            return False
+        kinds = [error.kind for error in self.failures]
+        if kinds.count(FailureKind.EMPTY) > 1 or (kinds and BLAMELESS.issuperset(kinds)):
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
@@ -368,6 +374,7 @@ class Attempts:
             if self.empty:
                 self.queue.waiting.clear()
             self.empty = self.empty or [*attempt.held, attempt.substance.finish]
+            self.empty_from = self.empty_from or candidate.model
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
             self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())
 

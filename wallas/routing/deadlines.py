@@ -10,6 +10,8 @@ PING_SECONDS = 10.0
 LINGER_SECONDS = 1.0
 LAST_SECONDS = 2.0
 LEAST_FOR_CONTINUATION = 5.0
+SHORT_PROMPT, READING_SPEED = 8000, 4000.0
+"""Tokens that the limits are meant for, and how many a second of a longer prompt a slow provider reads."""
 NOTHING_DUE = (FailureKind.TIMEOUT, "the request ran out of time")
 NO_END = (FailureKind.STALLED, "no end of the body")
 OUT_OF_TIME = "out_of_time"
@@ -39,12 +41,13 @@ class Deadlines:
         self.gap = 0.0
         self.stalled = NOTHING_DUE
 
-    def attempt(self, timeouts: Timeouts, *, reasoning: bool) -> None:
-        """Start an attempt: its first content is due (a plain one's whole answer)."""
+    def attempt(self, timeouts: Timeouts, *, reasoning: bool, tokens: int = 0) -> None:
+        """Start an attempt: its first content is due (a plain one's whole answer), later for a long prompt."""
         if self.stream:
             limit = timeouts.first_token_reasoning if reasoning else timeouts.first_token
         else:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
+        limit += max(tokens - SHORT_PROMPT, 0) / READING_SPEED
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
         self.stalled = (FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
         self._due(limit, (FailureKind.TIMEOUT, f"no answer within {limit:g} s"))
@@ -58,6 +61,10 @@ class Deadlines:
         """Note that the provider said something that counts: the next is due within the gap."""
         if self.stream:
             self.late_at, self.late = self.clock() + self.gap, self.stalled
+
+    def unbound(self) -> None:
+        """Note that no attempt is under way: nothing is due but the whole request."""
+        self.late_at, self.late = self.end, NOTHING_DUE
 
     def linger(self) -> None:
         """Wait no longer than a moment for what may follow a whole answer."""

@@ -64,6 +64,7 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
 def _waited(attempts: "Attempts", action: Callable[[Job], object], works: Works) -> Waiting:
     """Wait for something that content's own threads do; raise what it raises."""
     job = attempts.body = works.start(action)
+    attempts.deadlines.unbound()
     try:
         while not job.done and job.failed is None:
             yield READ

@@ -21,6 +21,10 @@ def _other_provider(failed: Candidate, other: Candidate) -> bool:
     return other.model.provider != failed.model.provider
 
 
+def _other_account(failed: Candidate, other: Candidate) -> bool:
+    return other.model.provider != failed.model.provider or other.key.account != failed.key.account
+
+
 def _same_paid_key(failed: Candidate, other: Candidate) -> bool:
     return _other_key(failed, other) or other.model.free
 
@@ -99,6 +103,8 @@ class Queue:
             self.waiting = [other for other in self.waiting if unlike(candidate, other)]
         if error.verdict.strike:
             self.waiting.sort(key=lambda other: not _other_provider(candidate, other))
+        elif error.kind is FailureKind.RATE_LIMIT and (error.scope, error.retry_after, error.limit) == (None,) * 3:
+            self.waiting.sort(key=lambda other: not _other_account(candidate, other))
         timed = error.retry_after is not None and error.retry_after > 0
         if not self.waiting and error.kind in REPEATABLE and not timed and candidate not in self.repeated:
             self.repeated.add(candidate)
