@@ -25,9 +25,10 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as Base
 
 from wallas.server_client import BUSY, CLOSED, FLUSHING, LEAVING, PARKED, UNSENT_BYTES, WAITING, Client
-from wallas.server_exchange import Exchange, shut, talk_freely
+from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
+from wallas.server_request import talk_freely
 
 SWEEP_SECONDS = 1.0
 STOP_LINGER = 2.0
