@@ -157,3 +157,13 @@ def test_a_limit_that_ends_soon_is_waited_for(made):
     with pytest.raises(AllAttemptsFailed) as caught, run(at, wait=0.0) as one:
         one.answer(lambda candidate, line: "drawn")
     assert caught.value.status == 429
+
+
+def test_what_could_be_installed_is_told_beside_whose_key_would_do(made):
+    speak = Task(name="speech", noun="speech", able=lambda one: "speech" in one.capabilities)
+    voices = [
+        model(name, "voice", kind="speech", capabilities=frozenset({"speech"})) for name in ("groq", "espeak", "own")
+    ]
+    at = made([*voices, model("one", "chatty")], Station("one"))
+    with pytest.raises(AllAttemptsFailed, match=r"key for one of groq, own in .*; or apt-get install espeak-ng"):
+        run(at, task=speak)

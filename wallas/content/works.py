@@ -29,6 +29,7 @@ class Job:
         """Do the action later; it gets this job, to tell its progress and to see whether it is still wanted."""
         self.action = action
         self.failed: Exception | None = None
+        self.let_go: Callable[[], None] | None = None
         self.error: Exception | None = None
         self.done = False
         self.gone = False
@@ -71,6 +72,8 @@ class Job:
         self.gone = True
         with self.lock:
             if self.descriptor >= 0:
+                if self.let_go is not None:
+                    self.let_go()
                 os.close(self.descriptor)
                 self.descriptor = -1
 

@@ -129,8 +129,14 @@ def _parts(router: Router, model: Model) -> Parts:
 
 
 def _nobody(router: Router, task: Task) -> str:
-    """Return what a user is told who has nobody for a task: whose key would do."""
+    """Return what a user is told who has nobody for a task: whose key would do, or what could be installed."""
+    from wallas.providers.registry import BY_NAME
+
     known = [model for model in router.catalog.models if model.status != "retired" and task.able(model)]
     names = list(dict.fromkeys(model.provider for model in sorted(known, key=lambda model: not model.free)))
-    hint = f"; set a key for one of {', '.join(names[:6])} in instance/.env" if names else ""
-    return f"no {task.noun} model is configured here{hint}"
+    rows = {name: BY_NAME[name] for name in names if name in BY_NAME}
+    keyed = [name for name in names if not (name in rows and rows[name].needs)]
+    installs = [row.install for row in rows.values() if row.needs]
+    hints = [f"set a key for one of {', '.join(keyed[:6])} in instance/.env"] if keyed else []
+    hints += [f"or {install}" if hints else install for install in installs[:2]]
+    return f"no {task.noun} model is configured here" + (f"; {'; '.join(hints)}" if hints else "")
