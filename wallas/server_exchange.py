@@ -139,6 +139,7 @@ class Exchange:
         "hasty",
         "headers",
         "keep",
+        "moved",
         "opened",
         "outbox",
         "paused",
@@ -169,6 +170,8 @@ class Exchange:
         """The provider's descriptor that the loop waits for, -1 for none."""
         self.hasty = True
         """Whether its clocks are looked at behind every step, for something is due soon."""
+        self.moved = False
+        """Whether the provider has said something since its clocks were looked at."""
         self.due = 0.0
         """When the loop looks at the stream's clocks again."""
         self.began = time.monotonic()
@@ -207,6 +210,7 @@ class Exchange:
     def advance(self) -> None:
         """Make a step that does not block: the provider has something."""
         stream, client = self._stream(), self.client
+        self.moved = True
         data = stream.step()
         if stream.want is READ and self.chunked and self.watched >= 0 and not self.hasty and not client.out:
             if data:  # the usual piece of a stream, on the shortest way
