@@ -35,6 +35,8 @@ class Scenario(NamedTuple):
     compares: bool = False
     """Whether the direct call is measured too: what is added to its times is the gateway's."""
     warm: bool = False
+    floor: bool = True
+    """Whether the floor is measured too."""
 
 
 SCENARIOS = {
@@ -46,6 +48,16 @@ SCENARIOS = {
         "50 streams at once, 20 tokens a second each", 50, 9, rate=-0.5, tokens=100, gap=50_000, first=50_000
     ),
     "s200": Scenario("200 streams at once", 200, 12, rate=-1.5, tokens=100, gap=50_000, first=50_000),
+    "s1000": Scenario(
+        "1000 streams at once, 8 tokens a second each, which is more than the floor has threads for",
+        1000,
+        22,
+        rate=-5,
+        tokens=100,
+        gap=120_000,
+        first=100_000,
+        floor=False,
+    ),
 }
 
 

@@ -25,10 +25,10 @@ from wallas.settings import load_settings
 from wallas.transport import Body, Transport
 from wallas.transport_http import split_url
 
-CHUNK_CALLS = {"openai_chat": 117, "anthropic": 117, "gemini": 141, "ollama": 114}
+CHUNK_CALLS = {"openai_chat": 110, "anthropic": 110, "gemini": 134, "ollama": 107}
 """For one chunk from a provider of each wire to a client of the OpenAI chat wire, waiting for it included."""
-PLAIN_CALLS = 1440
-"""For one plain request from WSGI's environ to the last byte of the answer, Flask too; 50 of them guard its quality,
+PLAIN_CALLS = 1337
+"""For one plain request from WSGI's environ to the last byte of the answer; 50 of them guard its quality,
 90 count it in the ledger of quotas, 40 know its files, its client's key and the name of the model that answered."""
 MARGIN = 1.1
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-HALF_LIFE = 60.0
-WEIGHT = 0.15
+HALF_LIFE = 120.0
+WEIGHT = 0.3
 SPEED_WEIGHT = 0.2
 PREFILL_SPEED = 8000.0
 """Tokens a second that a provider reads without its cache (own estimate, 2026-11)."""

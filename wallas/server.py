@@ -25,21 +25,25 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as Base
 
 from wallas.server_client import BUSY, CLOSED, FLUSHING, LEAVING, PARKED, UNSENT_BYTES, WAITING, Client
-from wallas.server_exchange import Exchange, shut, talk_freely
+from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
-from wallas.server_pool import Pool
+from wallas.server_pool import PATIENCE, Pool
+from wallas.server_request import talk_freely
 
 SWEEP_SECONDS = 1.0
 STOP_LINGER = 2.0
 """What a stopping worker waits for on idle connections: a request may be on its way already."""
-GRACE_SECONDS = 1.0
-"""How much later than a deadline what has come already is still read first: it may be what was waited for."""
+GRACE_SECONDS = 5.0
+"""How much later than a deadline what keeps coming is still read: it may become what was waited for."""
+GRACE_STEP = 0.003
 EVENTS = 256
 ACCEPTS = 64
 READS = 16
 """Reads of one connection in a row, before the others have their turn."""
 BODIES_BYTES = 16 * BUFFER_BYTES
 """Bodies under way in all; who comes beyond that waits until others are whole."""
+FEW_THREADS = 1
+"""Threads of the app that compute at once; those that wait for something do not count."""
 DIALS = 128
 """Threads for steps that may block, beside those of the app."""
 
@@ -84,7 +88,7 @@ class Worker(Base):  # type: ignore[misc]
         """Connections that an app has for itself."""
         self.clock_text = (0, "")
         self.thread = threading.get_ident()
-        self.pool = Pool(self.cfg.threads, name="wallas-app")
+        self.pool = Pool(self.cfg.threads, name="wallas-app", few=FEW_THREADS)
         self.dials = Pool(DIALS, name="wallas-dial")
         self.blocking = threading.Semaphore(max(self.cfg.threads // 2, 1))
         """Leaves half of the app's threads free of steps that may block."""
@@ -152,6 +156,8 @@ class Worker(Base):  # type: ignore[misc]
         now = time.monotonic()
         self.wakes = min(self.swept + SWEEP_SECONDS, self.alarms[0][0] if self.alarms else now + SWEEP_SECONDS)
         waits = 0.0 if self.posted or self.again else max(self.wakes - now, 0.0)
+        if self.pool.calls:
+            waits = min(waits, PATIENCE)
         providers, clients, accepts = self.providers, self.clients, False
         for descriptor, mask in self.poll.poll(waits, EVENTS):
             if (exchange := providers.get(descriptor)) is not None:
@@ -168,6 +174,8 @@ class Worker(Base):  # type: ignore[misc]
         self._catch_up()
         now = time.monotonic()
         self._ring_alarms(now)
+        if self.pool.calls:
+            self.pool.press(now)
         if now >= self.swept + SWEEP_SECONDS:
             self._sweep(now)
         if accepts and self.accepting:
@@ -434,8 +442,9 @@ class Worker(Base):  # type: ignore[misc]
                 self._set_alarm(exchange, later)
             elif exchange.paused:
                 self._set_alarm(exchange, now + SWEEP_SECONDS / 2)
-            elif now < later + GRACE_SECONDS and _readable(exchange.watched):
-                self._safely(client, exchange.advance)
+            elif exchange.moved and now < later + GRACE_SECONDS:
+                exchange.moved = False
+                self._set_alarm(exchange, now + GRACE_STEP)
             else:
                 self._safely(client, exchange.tick, now)
 
@@ -501,6 +510,7 @@ class Worker(Base):  # type: ignore[misc]
         """Once a second: the heartbeat, and who has taken too long."""
         self.swept = now
         self.notify()
+        self.pool.press(now)
         if self.ppid != os.getppid():
             self.log.info("Parent changed, shutting down: %s", self)
             self.alive = False
@@ -559,12 +569,3 @@ class Worker(Base):  # type: ignore[misc]
     def _signalled(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.PIPE[0], 4096)
-
-
-def _readable(descriptor: int) -> bool:
-    """Return whether there is something to read."""
-    if descriptor < 0:
-        return False
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

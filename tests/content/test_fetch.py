@@ -267,3 +267,13 @@ def test_no_more_than_eight_are_fetched_at_once(web):
     for thread in threads:
         thread.join()
     assert peak[0] == 8
+
+
+def test_none_of_hundreds_of_urls_reaches_a_listener_inside(web):
+    hosts = [*INSIDE, *(f"[{ip}]" for ip in INSIDE6), *SPELLED]
+    ends = ["/", f":{web.port}/", f":{web.port}/a.png?b=c", f":{web.port}", f":{web.port}/..%2f#x", ":0/"]
+    urls = [f"{scheme}://{host}{end}" for scheme in ("http", "HTTP") for host in hosts for end in ends]
+    one = fetcher(web, ports=(web.port,))
+    for url in urls:
+        assert refusal(one, url) == REFUSED
+    assert len(urls) > 800 and web.connections == 0

@@ -13,6 +13,7 @@ from tests.content import samples
 from tests.content.bodies import PROTOCOLS, anthropic, openai
 from tests.content.conftest import b64, hearing, reading
 from tests.content.samples import ANSWER
+from tests.content.test_fetch import INSIDE, INSIDE6, SPELLED
 from tests.content.web import moved, page, serving
 from wallas.content.hooks import Description
 
@@ -355,6 +356,22 @@ def test_a_conversion_that_is_known_takes_no_time(gateway):
     assert min(overheads) < 5.0
 
 
+def test_a_file_is_read_once_whatever_it_is_called(gateway):
+    gate = gateway("blind")
+    asked = []
+
+    def counted(data, **said):
+        asked.append(said["pages"])
+        return reading()(data, **said)
+
+    gate.library.hooks.read_pages = counted
+    data = samples.scanned_pdf(2) + b"% another"
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        answer = gate.post("/v1/chat/completions", openai("acme/blind", name, "application/pdf", data).body)
+        assert f"{name}: pdf to text" in answer.headers["X-Wallas-Converted"] and gate.got(name)
+    assert asked == [(1, 2)]
+
+
 def test_the_sound_of_a_voice_note_is_written_down_in_words(gateway):
     from tests.content.test_matrix import tone
 
@@ -363,3 +380,36 @@ def test_the_sound_of_a_voice_note_is_written_down_in_words(gateway):
     sound = {"type": "input_audio", "input_audio": {"data": b64(tone(0.4)), "format": "wav"}}
     answer = gate.post("/v1/chat/completions", chat("blind", sound))
     assert answer.status_code == 200 and gate.got("It is 7307 in Quito")
+
+
+def test_a_fork_gives_each_candidate_the_form_that_it_can_take(gateway):
+    gate = gateway("blind", "native")
+    body = openai("auto", "towns.pdf", "application/pdf", samples.pdf()).body
+    body |= {"models": ["acme/blind", "acme/native"], "max_parallel": 2, "return_all": True}
+    answer = gate.post("/v1/chat/completions/fork", body)
+    assert answer.status_code == 200, answer.text
+    sent = {request.model: json.dumps(request.json) for request in gate.provider.requests}
+    assert all((ANSWER in text) is (model == "blind") for model, text in sent.items())
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "ollama", "responses"])
+def test_explain_reads_the_files_of_every_protocol(gateway, wire):
+    gate = gateway("blind")
+    body = PROTOCOLS[wire]("acme/blind", "towns.docx", "application/octet-stream", samples.docx()).body
+    told = gate.post(f"/v1/route/explain?wire={wire}", {"model": "acme/blind"} | body).get_json()
+    assert told["files"][0]["kind"] == "document" and "docx to text" in told["candidates"][0]["converted"][0]
+
+
+def test_no_way_into_the_gateway_reaches_a_listener_inside(gateway):
+    gate = gateway("blind")
+    gate.library.hooks.read_pages = reading()
+    with serving() as web:
+        for host in (*INSIDE, *(f"[{ip}]" for ip in INSIDE6), *SPELLED):
+            url = f"http://{host}:{web.port}/x.pdf"
+            document = {"type": "file_url", "file_url": {"url": url}}
+            for part in (picture(url), document):
+                answer = gate.post("/v1/chat/completions", chat("blind", part))
+                assert answer.status_code == 400
+            assert gate.post("/v1/files/convert", {"file": url}).status_code == 400
+            assert gate.post("/v1/ocr/process", {"image": url}).status_code == 400
+        assert web.connections == 0 and gate.provider.requests == []

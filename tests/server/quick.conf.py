@@ -2,7 +2,7 @@
 
 import os
 
-from wallas import server, server_client, server_exchange
+from wallas import server, server_client, server_request
 
 server.SWEEP_SECONDS = 0.05
 server.STOP_LINGER = 0.3
@@ -10,7 +10,7 @@ server_client.HEAD_SECONDS = 0.5
 server_client.BODY_SECONDS = 0.6
 server_client.SEND_SECONDS = 0.8
 server_client.LINGER_SECONDS = 0.5
-server_exchange.SILENCE = 0.6
+server_request.SILENCE = 0.6
 
 worker_class = "wallas.server.Worker"
 bind = [f"127.0.0.1:{os.environ['PORT']}", f"unix:{os.environ['FOLDER']}/socket"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from wallas.content.contents import Contents, Form, Item, Look
 from wallas.content.guarded import MEGABYTE, Limits, Unreadable, run
-from wallas.content.hooks import PageText
+from wallas.content.hooks import Description, PageText, Transcript
 from wallas.content.opening import require
 from wallas.content.works import Job
 from wallas.types.chat import Media, Part, Text
@@ -137,7 +137,12 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
     look = item.look
     language = look.language if look is not None else None
     mime = look.sort.mime if look is not None else item.claimed or ""
-    return read(contents.bring(item), mime=mime, pages=pages, language=language, tell=job.tell)
+    key = ("pages", item.hash, tuple(pages or ()))
+    known: Sequence[PageText] | None = contents.works.known(key)
+    if known is None:  # whatever the file is called, its pages are read once
+        known = read(contents.bring(item), mime=mime, pages=pages, language=language, tell=job.tell)
+        contents.works.keep(key, known, size=200 + sum(2 * len(page.text) for page in known))
+    return known
 
 
 def _seen(contents: Contents, item: Item, job: Job) -> Form:
@@ -155,7 +160,7 @@ def _seen(contents: Contents, item: Item, job: Job) -> Form:
             makers.append("ocr" + "".join(f" ({page.engine})" for page in pages[:1] if page.engine))
     except Unreadable as error:
         failures.append(error)
-    described = contents.hooks.describe(data, mime=mime, tell=job.tell) if contents.hooks.describe is not None else None
+    described = _described(contents, item, data, mime, job)
     if described is not None:
         parts.append(f"Description of the picture:\n{described.text}")
         makers.append(f"description ({described.engine})")
@@ -165,13 +170,27 @@ def _seen(contents: Contents, item: Item, job: Job) -> Form:
     return worded(item, "\n\n".join(parts), " and ".join(makers), warnings)
 
 
+def _described(contents: Contents, item: Item, data: bytes, mime: str, job: Job) -> Description | None:
+    if contents.hooks.describe is None:
+        return None
+    key = ("description", item.hash)
+    known: Description | None = contents.works.known(key)
+    if known is None and (known := contents.hooks.describe(data, mime=mime, tell=job.tell)) is not None:
+        contents.works.keep(key, known, size=200 + 2 * len(known.text))
+    return known
+
+
 def _heard(contents: Contents, item: Item, job: Job) -> Form:
     heard = contents.hooks.transcribe
     if heard is None:
         raise Unreadable("it is a sound, and nobody here writes down what is said", code="no_transcription")
     data = contents.bring(item)
     mime = item.look.sort.mime if item.look is not None else item.claimed or "audio/mpeg"
-    transcript = heard(data, mime=mime, name=item.name, tell=job.tell)
+    key = ("transcript", item.hash)
+    transcript: Transcript | None = contents.works.known(key)
+    if transcript is None:
+        transcript = heard(data, mime=mime, name=item.name, tell=job.tell)
+        contents.works.keep(key, transcript, size=200 + 4 * len(transcript.text))
     lines = [f"[{clock(start)}] {words.strip()}" for start, _, words in transcript.segments] or [
         transcript.text.strip()
     ]

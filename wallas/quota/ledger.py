@@ -125,6 +125,7 @@ class Ledger(Purse):
         now = self.now()
         if now - seat.looked >= LOOK_SECONDS or now < seat.looked:
             seat.looked = now
+            seat.soft = any(window.soft for window, _ in seat.charges)
             seat.headroom = min((roominess(window, now) for window, _ in seat.charges), default=1.0)
         return seat.headroom
 

@@ -137,6 +137,7 @@ class Seat:
         "looked",
         "model",
         "provider",
+        "soft",
         "tokens",
         "uses",
         "version",
@@ -151,6 +152,8 @@ class Seat:
         self.account = account
         self.limits = model.limits
         self.charges: tuple[Charge, ...] = ()
+        self.soft = False
+        """Whether one of its limits was only guessed at, when that was looked at."""
         self.headroom, self.looked = 1.0, -math.inf
         """How much of its tightest window is free to spend, and when that was looked at."""
         self.tokens = tokens

@@ -41,10 +41,10 @@ class Rooms:
         cost = 0.0 if model.free else expected_cost(model, tokens, output)
         empty = self.ledger.available(seat, tokens, output, cost)
         if empty is None:
-            guessed = self.ledger.guessed(seat)
-            if guessed > 0:
+            headroom = self.ledger.headroom(seat)
+            if seat.soft and (guessed := self.ledger.guessed(seat)) > 0:
                 return Room(guessed, 0.0, "rpm probably used up", guess=True)
-            return Room(headroom=self.ledger.headroom(seat))
+            return Room(headroom=headroom)
         window, seconds = empty
         return Room(seconds, 0.0, _why(window.key, seconds))
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from wallas.models import AttemptRow, RequestRow
 from wallas.storage.engine import reading
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import add_rows, table_of
 
 
 class RequestRecord(NamedTuple):
@@ -64,12 +64,12 @@ class AttemptRecord(NamedTuple):
 
 def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:
     """Store requests that have ended; hand them to `Writer.put`."""
-    connection.execute(insert(table_of(RequestRow)), fitted(table_of(RequestRow), rows))
+    add_rows(connection, table_of(RequestRow), rows)
 
 
 def add_attempts(connection: Connection, rows: Sequence[AttemptRecord]) -> None:
     """Store attempts that have ended; hand them to `Writer.put`."""
-    connection.execute(insert(table_of(AttemptRow)), fitted(table_of(AttemptRow), rows))
+    add_rows(connection, table_of(AttemptRow), rows)
 
 
 def answered_since(engine: Engine, since: float) -> set[tuple[str, str]]:
