@@ -3,6 +3,7 @@
 import pytest
 
 from tests.badinput.doors import DOORS, MODEL
+from wallas.blueprints import options
 
 CHAT = DOORS["chat"]
 SPOKEN = [DOORS[name] for name in ("chat", "responses", "messages", "generate", "ollama_chat", "ollama_generate")]
