@@ -105,8 +105,8 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         elif own and own.get(field) is not None:
             spelled[field] = f"wallas.{field}"
             read[field] = reader(own[field], spelled[field])
-    if "session" not in read and (session := _session(environ, body)):
-        read["session"] = session
+    if (session := _session(environ, body)) is not None:
+        read.setdefault("session", session)
     dropped = [f"wallas.{name}" for name in own or {} if name not in READERS]
     dropped += [name for name, key in LATER.items() if key in environ and _switch(environ[key], name)]
     models = _names(body.pop("models", None), "models")
