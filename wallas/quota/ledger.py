@@ -87,12 +87,14 @@ class Ledger(Purse):
         with self.lock:
             return self._seated(model, key)
 
-    def available(self, seat: Seat, tokens: int = 0, output: int = 0, cost: float = 0.0) -> tuple[Window, float] | None:
+    def available(
+        self, seat: Seat, tokens: int = 0, output: int = 0, cost: float = 0.0, *, now: float | None = None
+    ) -> tuple[Window, float] | None:
         """Return None if a call may be made now, else the window that refuses longest and for how many seconds.
 
         Infinity: the window never holds that much.
         """
-        now = self.now()
+        now = self.now() if now is None else now
         amounts = (1.0, seat.tokens.guess(tokens, output), cost)
         found: tuple[Window, float] | None = None
         for window, index in seat.charges:
@@ -117,12 +119,12 @@ class Ledger(Purse):
                     longest = max(longest, window.back_at(1.0, now) - now)
         return longest
 
-    def headroom(self, seat: Seat) -> float:
+    def headroom(self, seat: Seat, *, now: float | None = None) -> float:
         """Return how free the tightest window is to be spent, 0 to 1, as of a quarter of a second ago at most.
 
         That is the share that is left; of a window for hours it is 1 where that will outlast its reset (routing.md 2).
         """
-        now = self.now()
+        now = self.now() if now is None else now
         if now - seat.looked >= LOOK_SECONDS or now < seat.looked:
             seat.looked = now
             seat.soft = any(window.soft for window, _ in seat.charges)

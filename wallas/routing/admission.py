@@ -39,9 +39,10 @@ class Rooms:
         if not seat.charges:
             return AMPLE
         cost = 0.0 if model.free else expected_cost(model, tokens, output)
-        empty = self.ledger.available(seat, tokens, output, cost)
+        now = self.ledger.now()
+        empty = self.ledger.available(seat, tokens, output, cost, now=now)
         if empty is None:
-            headroom = self.ledger.headroom(seat)
+            headroom = self.ledger.headroom(seat, now=now)
             if seat.soft and (guessed := self.ledger.guessed(seat)) > 0:
                 return Room(guessed, 0.0, "rpm probably used up", guess=True)
             return Room(headroom=headroom)

@@ -22,7 +22,15 @@ class Candidate(NamedTuple):
     model: Model
     provider: Provider
     key: Key
-    parts: Parts = Parts()
+    base: Parts = Parts()
+    """What it costs, but for its quota."""
+    scarcity: float = 0.0
+    """What its quota adds, in seconds."""
+
+    @property
+    def parts(self) -> Parts:
+        """Return what it is expected to cost."""
+        return self.base.scarcer(self.scarcity) if self.scarcity else self.base
 
     @property
     def place(self) -> Place:

@@ -228,18 +228,18 @@ class Selector:
                 left = rest.until - self.health.clock()
                 excluded.append(Excluded(model, key, f"resting: {rest.reason}", left, rest.breaker))
                 continue
-            own = parts
+            scarce = 0.0
             if self.quota is not None:
                 room = self.quota.room(model, key, tokens=needs.tokens, output=needs.output)
                 if room.seconds > 0:
                     seconds = room.seconds if math.isfinite(room.seconds) else None
                     excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
-                own = parts.scarcer(SCARCITY_SECONDS * sparing / max(room.headroom, 0.005))
+                scarce = SCARCITY_SECONDS * sparing / max(room.headroom, 0.005)
             if doubt is not None:
                 excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
                 continue
-            yield Candidate(model, provider, key, own)
+            yield Candidate(model, provider, key, parts, scarce)
 
     @property
     def exploring(self) -> bool:
@@ -390,8 +390,9 @@ class _Walk:
         before, have = len(self.excluded), len(found)
         for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
             if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
-                candidate = candidate._replace(parts=candidate.parts._replace(session=0.0))
-            total = candidate.parts.total
+                candidate = candidate._replace(base=parts._replace(session=0.0))
+            own = row.total if candidate.base is row.parts else candidate.base.total
+            total = own + candidate.scarcity
             found.append((total, len(found), candidate))
             insort(best, total)
         if len(found) == have:
