@@ -23,8 +23,9 @@ from wallas.types.chat import ChatRequest
 
 RANKED_SECONDS = 0.25
 RANKED_MOST = 1000
-ENOUGH = 8
-"""Candidates after which a walk may stop: twice the attempts that one request may make."""
+ENOUGH = 6
+"""Candidates after which a walk may stop: more than the attempts that one request usually makes; when all of them
+failed, the request looks for others."""
 SOON = 5.0
 """A limit that ends within this time is waited for, streaming or not."""
 SHARED_SECONDS = 30.0
