@@ -88,7 +88,7 @@ run() {
 }
 closing=()
 # What runs without processes, or nearly so; the rest starts real servers and mostly waits for them.
-covering=(tests/codecs tests/routing tests/quota tests/clients tests/badinput/test_fields.py)
+covering=(tests/codecs tests/routing tests/quota tests/clients tests/making tests/integrations tests/content tests/blueprints tests/badinput/test_fields.py)
 
 ruff check . || failed=1
 ruff format --check -q . || failed=1

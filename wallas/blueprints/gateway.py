@@ -104,9 +104,18 @@ def stats() -> Response:
     """Tell what happened at every (provider, model), in all workers, since the database was made."""
     service().sharing.tell()
     service().writer.flush(1.0)
-    told = circuits(service().load_circuits(), now=time.time())
+    told = [_doubted(row) for row in circuits(service().load_circuits(), now=time.time())]
     others = service().answered_as()
     return json_response({"circuits": [row | others.get(row["key"], {}) for row in told]})
+
+
+def _doubted(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a circuit's row; who is passed over for failures in a row is told as open, as long as this worker does."""
+    provider, _, model = str(row["key"]).partition("/")
+    doubt = router().desk.health.doubted(provider, model)
+    if doubt is None or row["state"] == "open":
+        return row
+    return row | {"state": "open", "cooldown_seconds_remaining": round(doubt.seconds, 3)}
 
 
 def circuits(rows: Any, *, now: float) -> list[dict[str, Any]]:
