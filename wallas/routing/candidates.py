@@ -64,7 +64,7 @@ class Excluded(NamedTuple):
         return told
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What the caller allows: whose models, at what cost, and which model ids were asked for by name."""
 
     allow_paid: bool = False

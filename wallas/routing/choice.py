@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
+TERMS_MOST = 1000
 TOOL_LOOP = 3.0
 """How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
@@ -108,6 +110,7 @@ class Chooser:
         self.discover = discover
         self.names = names
         self.lessons_of = lessons_of
+        self.known_terms: dict[tuple[Any, ...], Terms] = {}
 
     def choose(
         self,
@@ -226,15 +229,19 @@ class Chooser:
         contradictions(provider=named, only=options.only, ignore=options.ignore, order=options.order)
         only = frozenset({options.provider}) if options.provider else options.only
         pays = options.cost_mode != "free_only" and "free" not in suffixes
-        return Terms(
-            allow_paid=pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid),
-            may_pay=pays,
-            named=frozenset(key for one in asked for key in one.named),
-            only=only,
-            ignore=options.ignore,
-            private=options.private or "private" in suffixes,
-            max_price=options.wishes.max_price,
-        )
+        pay = pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid)
+        named_keys = frozenset().union(*(one.named for one in asked))
+        private = options.private or "private" in suffixes
+        return self._same(pay, pays, named_keys, only, options.ignore, private, options.wishes.max_price)
+
+    def _same(self, *terms: Any) -> Terms:
+        """Return terms, the same object for the same ones: ranked lists are looked up by them."""
+        known = self.known_terms.get(terms)
+        if known is None:
+            if len(self.known_terms) >= TERMS_MOST:
+                self.known_terms.clear()
+            known = self.known_terms[terms] = Terms(**dict(zip(Terms.__struct_fields__, terms, strict=True)))
+        return known
 
     def _no_provider(self, param: str, *names: str) -> NotFound:
         """Return the error for providers that nobody can ask here, with the nearest that one can."""

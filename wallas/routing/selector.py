@@ -34,6 +34,8 @@ SCARCITY_SECONDS = 0.05
 EXPLORE_EVERY = 50
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
+EXPLORE_ROWS = 16
+"""Models beyond the first that a request looks at to find one that nobody has asked for long."""
 
 
 class Room(NamedTuple):
@@ -346,9 +348,12 @@ class _Walk:
 
     def _along(self, group: Group, rows: Sequence[Ranked], found: list[Found], best: list[float]) -> None:
         slack = (EXPLORE_SECONDS if self.exploring else 0.0) - self.least * group.sparing
+        further = EXPLORE_ROWS
         for row in rows:
-            if len(best) >= ENOUGH and (not group.moves or row.total - slack > best[ENOUGH - 1]):
-                break
+            if len(best) >= ENOUGH:
+                if not group.moves or row.total - slack > best[ENOUGH - 1] or not further:
+                    break
+                further -= self.exploring
             self._take(row, group, found, best)
 
     def _rest(self, group: Group) -> list[Found]:
