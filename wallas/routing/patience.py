@@ -9,7 +9,7 @@ from wallas.routing.seam import Mode
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
 
-FIRST_LEAST = 8.0
+FIRST_LEAST = 5.0
 FIRST_LEAST_REASONING = 20.0
 FIRST_TIMES = 4.0
 """A first token is waited for so many seconds and so many times as long as expected."""

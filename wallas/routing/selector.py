@@ -253,13 +253,13 @@ class Selector:
         """Return the first that is out by a guess only, or for its failures, when nobody else is left.
 
         That is better than a refusal; but where a limit ends soon, waiting for
-        that is better still, and then nobody is asked who has failed.
+        that is better still; whoever has waited in vain is not patient any more.
         """
         timed = (row.seconds for row in excluded if row.seconds is not None and not row.breaker)
         soon = any(seconds <= SOON for seconds in timed)
         if patient and soon:
             return []
-        out = [row for row in excluded if row.breaker and row.key is not None and (not soon or row.guess)]
+        out = [row for row in excluded if row.breaker and row.key is not None]
         first = min(out, key=_by_failures, default=None)
         return [Candidate(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
 
