@@ -33,7 +33,7 @@ def test_one_worker_fetches_it_once_all_use_it_and_a_restart_needs_no_network(da
             fake.close()
             running.restart()
             assert running.line().get("/v1/models/own/acme/m")["context_length"] == 200000
-            assert running.line().get("/health")["status"] == "ok"
+            assert running.wait_until(lambda: running.line().get("/health")["status"] == "ok")
 
 
 def test_a_page_that_is_none_changes_nothing_and_the_switch_ends_it(tmp_path):
