@@ -84,6 +84,15 @@ def test_a_data_url_is_taken_and_events_tell_each_page(client):
     assert told[-1]["text"] == f"{WORDS}\n\nPage two." and events[-1] == "[DONE]"
 
 
+def test_an_upload_is_read_by_its_id(client):
+    sent = {"file": (io.BytesIO(png(picture(WORDS))), "scan.png"), "purpose": "user_data"}
+    id = client.post("/v1/files", data=sent).get_json()["id"]
+    told = client.post("/v1/ocr/process", json={"file_id": id, "language": "en"}).get_json()
+    assert told["text"] == WORDS
+    assert client.post("/v1/ocr/process", json={"file_id": "file-nobody"}).status_code == 404
+    assert client.post("/v1/ocr/process", json={"file_id": 7}).get_json()["error"]["param"] == "file_id"
+
+
 def test_a_model_that_sees_reads_when_it_is_asked_to(client, provider):
     provider.will(say(f"```markdown\n{SPANISH}\n```"))
     told = client.post("/v1/ocr/process", json={"image": encoded(png(picture("x"))), "engine": "vision"}).get_json()

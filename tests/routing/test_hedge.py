@@ -26,9 +26,11 @@ def pair(tmp_path):
         app.extensions["wallas"].close()
 
 
-def ask(app, *, hedge="on", stream=True):
+def ask(app, *, hedge="on", stream=True, timeout="60"):
     body = {"model": "both", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
-    answer = app.test_client().post("/v1/chat/completions", json=body, headers={"X-Wallas-Hedge": hedge})
+    answer = app.test_client().post(
+        "/v1/chat/completions", json=body, headers={"X-Wallas-Hedge": hedge, "X-Wallas-Timeout": timeout}
+    )
     return answer.get_data(as_text=True)
 
 
@@ -90,3 +92,12 @@ def test_nobody_is_raced_who_does_not_ask_or_takes_the_answer_whole(pair, how):
     app, one, two = pair
     one.will(pause(3.5), say("the first"))
     assert "the first" in ask(app, **how) and two.requests == []
+
+
+def test_two_that_both_hang_are_both_booked_as_late(pair):
+    app, one, two = pair
+    one.will(pause(30), say("too late"))
+    two.will(pause(30), say("too late"))
+    told = ask(app, timeout="4.5")
+    assert "too late" not in told and "error" in told
+    assert attempts(app)["one"] != "cancelled" and open_calls(app) == 0

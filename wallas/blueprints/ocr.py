@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request
 
 from wallas import codecs
-from wallas.blueprints.body import guarded_body
-from wallas.blueprints.multipart import form, is_form
+from wallas.blueprints.files import owner, store
+from wallas.blueprints.multipart import body_or_form
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs.framing import encode, sse
@@ -117,17 +117,25 @@ def page_numbers(said: Any) -> tuple[int, ...]:
 
 def _sent() -> tuple[dict[str, Any], bytes]:
     """Return the fields and the file of a request."""
-    if is_form(request):
-        sent = form(request, most=FORM_BYTES)
-        return sent.plain(), sent.file(*SOURCES).read()
-    body = guarded_body(request, most=JSON_BYTES)
-    given = [name for name in SOURCES if body.get(name) is not None]
+    body, sent = body_or_form(request, most=JSON_BYTES)
+    if sent.files:
+        return body, sent.file(*SOURCES).read()
+    given = [name for name in (*SOURCES, "file_id") if body.get(name) is not None]
     if len(given) != 1:
         missing = "file is missing" if not given else f"only one of {' and '.join(given)} can be read"
         raise BadRequest(
             missing, param=(given or ["file"])[-1], code="missing_required_parameter" if not given else None
         )
+    if given == ["file_id"]:
+        return body, _uploaded(body["file_id"])
     return body, file_of(body[given[0]], given[0])
+
+
+def _uploaded(id: Any) -> bytes:
+    """Return the bytes of an upload of the caller's own; raise NotFound."""
+    if not isinstance(id, str):
+        raise BadRequest("file_id: expected a text", param="file_id")
+    return store().read(store().find(id, owner=owner()))
 
 
 def file_of(source: Any, param: str) -> bytes:

@@ -4,9 +4,12 @@ from typing import Any
 
 from wallas.providers.row import PROGRAM, Row
 
+DOCS = "its own documentation, read 2026-11-21"
+READS = {"ocr": "program"}
 
-def _reader(name: str, label: str, needs: str, install: str, **more: Any) -> Row:
-    """Return the row of a program that reads pages."""
+
+def _program(name: str, label: str, operation: str, needs: tuple[str, ...], install: str, **more: Any) -> Row:
+    """Return the row of a program of this machine that does one thing."""
     return Row(
         name=name,
         label=label,
@@ -15,66 +18,57 @@ def _reader(name: str, label: str, needs: str, install: str, **more: Any) -> Row
         keyless=True,
         local=True,
         program=True,
-        needs=(needs,),
+        needs=needs,
         install=install,
         free="local",
         free_rule="all",
         limits="your own hardware",
         region="local",
         trains_on_data=False,
-        source="its own documentation, read 2026-11-21",
         date="2026-11-21",
         models_path=None,
         chats=False,
-        operations=frozenset({"ocr"}),
-        makes={"ocr": "program"},
-        **more,
+        operations=frozenset({operation}),
+        **({"source": DOCS} | more),
     )
 
 
 PROGRAMS: tuple[Row, ...] = (
-    _reader(
+    _program(
         "tesseract",
         "Tesseract",
-        "tesseract+pytesseract.py+PIL.py",
+        "ocr",
+        ("tesseract+pytesseract.py+PIL.py",),
         'apt-get install tesseract-ocr tesseract-ocr-spa (a package a language) and pip install "wallas[ocr]"',
+        makes=READS,
     ),
-    _reader(
+    _program(
         "rapidocr",
         "RapidOCR",
-        "rapidocr.py+onnxruntime.py+PIL.py",
+        "ocr",
+        ("rapidocr.py+onnxruntime.py+PIL.py",),
         'pip install "wallas[ocr]"',
         note="PP-OCRv6 for Latin letters and Chinese; its models lie inside the wheel",
+        makes=READS,
     ),
-    _reader(
+    _program(
         "easyocr",
         "EasyOCR",
-        "easyocr.py+PIL.py",
+        "ocr",
+        ("easyocr.py+PIL.py",),
         "pip install easyocr",
         note="with models that are in ~/.EasyOCR already; none is fetched",
         status="unverified",
+        makes=READS,
     ),
-    Row(
-        name="espeak",
-        label="espeak-ng on this machine",
-        base_url="http://localhost",
-        wire=PROGRAM,
-        keyless=True,
-        local=True,
-        program=True,
-        needs=("espeak-ng", "pyttsx3.py"),
-        install='apt-get install espeak-ng, or pip install "wallas[audio]" for pyttsx3',
-        free="local",
-        free_rule="all",
-        limits="your own hardware",
-        region="local",
-        trains_on_data=False,
+    _program(
+        "espeak",
+        "espeak-ng on this machine",
+        "speech",
+        ("espeak-ng", "pyttsx3.py"),
+        'apt-get install espeak-ng, or pip install "wallas[audio]" for pyttsx3',
         note="speech without network, the last resort; pyttsx3 takes the voices that the system has",
         source="espeak-ng 1.51, pyttsx3 2.99",
-        date="2026-11-21",
-        models_path=None,
-        chats=False,
-        operations=frozenset({"speech"}),
     ),
     Row(
         name="edge-tts",
@@ -96,26 +90,13 @@ PROGRAMS: tuple[Row, ...] = (
         chats=False,
         operations=frozenset({"speech"}),
     ),
-    Row(
-        name="whisper",
-        label="Whisper on this machine",
-        base_url="http://localhost",
-        wire=PROGRAM,
-        keyless=True,
-        local=True,
-        program=True,
-        needs=("faster_whisper.py",),
-        install='pip install "wallas[whisper]", and a model in WALLAS_WHISPER_MODELS',
-        free="local",
-        free_rule="all",
-        limits="your own hardware",
-        region="local",
-        trains_on_data=False,
+    _program(
+        "whisper",
+        "Whisper on this machine",
+        "transcription",
+        ("faster_whisper.py",),
+        'pip install "wallas[whisper]", and a model in WALLAS_WHISPER_MODELS',
         note="models as CTranslate2 writes them, each in a folder of its own with model.bin",
         source="faster-whisper 1.2",
-        date="2026-11-21",
-        models_path=None,
-        chats=False,
-        operations=frozenset({"transcription"}),
     ),
 )

@@ -188,7 +188,7 @@ class Attempts:
 
     def _moves(self) -> Iterator[bytes | Want]:
         while True:
-            while (candidate := self._next()) is not None:
+            while (candidate := self.next()) is not None:
                 if not (yield from readied(self, candidate)):
                     continue
                 try:
@@ -258,7 +258,7 @@ class Attempts:
             pause.abort()
             self.body = None
 
-    def _next(self) -> Candidate | None:
+    def next(self) -> Candidate | None:
         """Return whom to try next, if anyone may be tried still."""
         mode, hops = self.shown.mode(self.request), self.record.hops
         if self.deadlines.overdue or mode is Mode.LOST:

@@ -8,10 +8,9 @@ import select
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wallas.errors import ProviderError
-from wallas.routing.admission import Held
+from wallas.errors import FailureKind, ProviderError
 from wallas.routing.attempt import Attempt
-from wallas.routing.candidates import Candidate
+from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode
 from wallas.routing.strategies import expected_first
@@ -94,7 +93,10 @@ def race(
     if attempts.plain or attempts.others is not None or attempt.mode is not Mode.FRESH or attempts.shown.started:
         return first
     deadlines, usual = attempts.deadlines, (attempts.deadlines.late_at, attempts.deadlines.late)
-    deadlines.wake(max(LATE_TIMES * expected_first(candidate.model, attempts.desk.health), LATE_LEAST))
+    late_in = max(LATE_TIMES * expected_first(candidate.model, attempts.desk.health), LATE_LEAST)
+    if deadlines.clock() + late_in >= deadlines.late_at:
+        return first  # it is given up before it would be hedged
+    deadlines.wake(late_in)
     running = attempts.body = Race(first)
     second = False
     winner: Side | None = None
@@ -105,7 +107,7 @@ def race(
             if running.failed is not None:
                 late, running.failed = running.failed, None
                 if second or deadlines.overdue:
-                    raise late
+                    raise _given_up(attempts, running, late)
                 second = True
                 deadlines.late_at, deadlines.late = usual
                 yield from _second(attempts, running)
@@ -117,6 +119,8 @@ def race(
                 running.leave(side)
         if winner is not None:
             running.close()
+            if not second:
+                deadlines.late_at, deadlines.late = usual
     attempts.body = winner.body
     return winner
 
@@ -130,12 +134,13 @@ def _second(attempts: "Attempts", running: Race) -> Generator[bytes | Want, None
         return
     if desk.ledger.headroom(desk.ledger.seat(waiting[0].model, waiting[0].key)) < ROOMY:
         return
-    candidate = attempts._next()
+    candidate = attempts.next()
     if candidate is None:
         return
     attempt = Attempt(attempts, candidate, Mode.FRESH)
     yield BLOCK
-    if isinstance(attempt.reserve(), Held):
+    if (kept := attempt.reserve()) is not None:
+        attempts.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
         return
     desk.hedges.made += 1
     attempts.tried.add(candidate.place)
@@ -173,6 +178,16 @@ def _heard(attempts: "Attempts", running: Race) -> Side | None:
     return None
 
 
+def _given_up(attempts: "Attempts", running: Race, late: Exception) -> Exception:
+    """Return the fault of the last one that is left; all are late, and the others are booked so."""
+    *others, last = list(running.sides)
+    for side in others:
+        _booked(attempts, side, ProviderError(FailureKind.TIMEOUT, str(late)))
+        running.leave(side)
+    _settle(attempts, last)
+    return late
+
+
 def _settle(attempts: "Attempts", side: Side) -> None:
     """Make one side the attempt that goes on."""
     attempts.attempt = side.attempt
@@ -186,6 +201,8 @@ def _booked(attempts: "Attempts", side: Side, error: ProviderError) -> None:
     error.hide(side.candidate.key.secret.reveal())
     side.attempt.failed(error)
     attempts.failures.append(error)
+    if attempts.attempt is side.attempt:
+        attempts.attempt = None
 
 
 def _says(event: object) -> bool:

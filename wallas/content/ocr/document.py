@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from wallas.content.guarded import Unreadable
 from wallas.content.ocr import image
+from wallas.content.readers.pdf import opened
 
 DPI = 200
 MOST_PIXELS = 24_000_000
@@ -12,7 +12,7 @@ MOST_PIXELS = 24_000_000
 def count(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
     """Return ``{pages}``: how many a file has."""
     if data[:1024].lstrip().startswith(b"%PDF-") or b"%PDF-" in data[:1024]:
-        with _pdf(data) as pdf:
+        with opened(data) as pdf:
             return {"pages": len(pdf)}
     return {"pages": image.frames(data)}
 
@@ -22,7 +22,7 @@ def show(data: bytes, options: dict[str, Any], tell: Any) -> tuple[dict[str, Any
     if b"%PDF-" not in data[:1024]:
         return image.show(data, options, tell)
     told, blobs = [], []
-    with _pdf(data) as pdf:
+    with opened(data) as pdf:
         for number in options["pages"]:
             page = pdf[number]
             width, height = page.get_size()
@@ -33,14 +33,3 @@ def show(data: bytes, options: dict[str, Any], tell: Any) -> tuple[dict[str, Any
             told.append({"page": number, "width": picture.width, "height": picture.height, "blank": blank})
             blobs.append(image.png(picture))
     return {"pages": told}, blobs
-
-
-def _pdf(data: bytes) -> Any:
-    import pypdfium2
-
-    try:
-        return pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise Unreadable("the PDF is encrypted: it opens with a password only", code="encrypted") from error
-        raise Unreadable("the PDF is damaged", code="broken") from error

@@ -19,7 +19,8 @@ PNG_BELOW = 1_000_000
 UNTELLABLE = (0xFFFD, 0xFFFE, 0xFFFF)
 
 
-def _opened(data: bytes) -> Any:
+def opened(data: bytes) -> Any:
+    """Return a PDF's document; raise Unreadable for one that is locked, damaged or empty."""
     import pypdfium2
 
     try:
@@ -35,7 +36,7 @@ def _opened(data: bytes) -> Any:
 
 def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Return a PDF as Markdown, page by page; ``scanned`` numbers the pages that have to be read by eye."""
-    document = _opened(data)
+    document = opened(data)
     wanted = options.get("pages") or range(1, min(len(document), PAGES) + 1)
     pages: list[dict[str, Any]] = []
     for number in wanted:
@@ -156,7 +157,7 @@ def render(data: bytes, options: dict[str, Any], tell: Tell) -> tuple[list[dict[
 
     Grey pages are told so by ``grey``; drawn ones are PNG, photographs JPEG.
     """
-    document = _opened(data)
+    document = opened(data)
     rows: list[dict[str, Any]] = []
     blobs: list[bytes] = []
     for number in options.get("pages") or range(1, len(document) + 1):
