@@ -11,8 +11,10 @@ from sqlalchemy.exc import OperationalError
 from tests.quota.kit import NOON, FakeKey, Hands, ledger, model, took
 from wallas.quota.authority import DatabaseAuthority, MemoryAuthority
 from wallas.quota.clocks import DAY, next_month
+from wallas.quota.learning import take
 from wallas.quota.ledger import EXPIRES_AFTER, Refusal, Reservation
 from wallas.quota.rows import merged, rows
+from wallas.quota.windows import Said
 from wallas.storage.quota import load_quota
 from wallas.types.chat import Usage
 
@@ -170,6 +172,25 @@ def test_a_worker_goes_on_within_its_limits_while_the_database_is_away_and_tells
     book.tick()
     assert book.trouble is None
     assert window(book, "rpd").used == 5 + made
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_a_provider_says_is_used_is_shown_before_the_database_heard_it_and_outlasts_its_absence(away):
+    authority = Broken()
+    book = ledger(Hands(), authority=authority)
+    said = [Said(kind="rpd", limit=50, remaining=1, used=49, scope="account", source="route")]
+    take(book, book.seat(model(), KEY), said, refusal=False)
+
+    def shown():
+        return [(row["used"], row["remaining"]) for row in rows(book, ["p"]) if row["window"] == "rpd"]
+
+    assert shown() == [(49, 1)]
+    authority.away = away
+    book.tick()
+    assert shown() == [(49, 1)] and (window(book, "rpd").used == 49) is not away
+    authority.away = False
+    book.tick()
+    assert shown() == [(49, 1)] and window(book, "rpd").used == 49
 
 
 def test_a_worker_that_was_silent_too_long_gives_up_its_shares(engine):

@@ -15,7 +15,8 @@ def forecast(window: Window, now: float) -> tuple[float, float, float, float | N
     most = window.most(now)
     if window.unit == SLOTS:
         return float(window.open), max(most - window.open, 0.0), 0.0, None
-    used = sum(amount for leaves, amount in window.releases if leaves > now) + max(window.spent - window.told, 0.0)
+    known = sum(amount for leaves, amount in window.releases if leaves > now) + max(window.spent - window.told, 0.0)
+    used = max(known, window.observed)
     rate = window.rate * math.exp(-max(now - window.rated, 0.0) / BURN_SECONDS)
     remaining = 0.0 if now < window.shut else max(most - used, 0.0)
     if rate <= 0 or window.limit(now) is None:

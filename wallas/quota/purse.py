@@ -116,7 +116,7 @@ class Purse:
             try:
                 grants, workers = self.authority.exchange(asks, now=now)
             except Exception as error:
-                self._alone(still, now, error)
+                self._alone(still, asks, now, error)
                 return
             self.trouble = None
             with self.lock:
@@ -145,13 +145,15 @@ class Purse:
             canary=need > 0,
             stubborn=window.stubborn,
         )
-        window.observed, window.refused, window.reopen, window.news = -1.0, 0, False, False
+        window.refused, window.reopen, window.news = 0, False, False
         return ask
 
     def _take(self, window: Window, ask: Ask, grant: Grant, need: float, now: float) -> None:
         window.granted = max(window.granted + grant.granted - ask.granted, window.spent)
         window.left = window.granted - window.spent
         window.told = ask.spent
+        if window.observed == ask.observed:
+            window.observed = -1.0
         window.quiet = False
         window.ends = window.clock.ends(now)
         window.used, window.free, window.held, window.releases = grant.used, grant.free, grant.held, grant.releases
@@ -164,14 +166,19 @@ class Purse:
         if need > window.left:
             window.patience = now + PATIENCE
 
-    def _alone(self, wanted: Sequence[tuple[Window, float]], now: float, error: Exception) -> None:
-        """Go on while the database is away: with an equal part of what was left when it was heard of last."""
+    def _alone(self, wanted: Sequence[tuple[Window, float]], asks: Sequence[Ask], now: float, error: Exception) -> None:
+        """Go on while the database is away: with an equal part of what was left when it was heard of last.
+
+        What the asks would have told is told next time.
+        """
         if self.trouble is None:
             log.warning("quota cannot be shared at the moment: %s", str(error).partition("\n")[0])
         self.trouble = type(error).__name__
         with self.lock:
-            for window, need in wanted:
+            for (window, need), ask in zip(wanted, asks, strict=True):
                 window.news = True
+                window.refused += ask.refused
+                window.reopen = window.reopen or ask.reopen
                 if need < 0 or now < window.shut:
                     continue
                 if window.ends <= 0:

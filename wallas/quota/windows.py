@@ -223,6 +223,7 @@ class Window:
         """Whether the authority should hear of it though nothing was spent."""
         self.refused = 0
         self.observed = -1.0
+        """What the provider says is used in all, until the authority has heard of it; below 0: nothing."""
         self.reopen = False
         self.touched = -math.inf
 
