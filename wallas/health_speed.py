@@ -29,6 +29,12 @@ class Pace(msgspec.Struct):
         usual = prior if self.usual is None else self.usual
         return usual + (self.peak - usual) * faded(now - self.at, HALF_LIFE) if self.at else usual
 
+    def drift(self, now: float) -> float:
+        """Return by how many seconds a second ``first`` moves by time alone, at most."""
+        if not self.at or self.usual is None:
+            return 0.0
+        return abs(self.peak - self.usual) * faded(now - self.at, HALF_LIFE) * math.log(2) / HALF_LIFE
+
     def heard(self, sample: float, now: float) -> None:
         """Take in a first token that came after so many seconds."""
         expected = self.first(sample, now)
@@ -72,6 +78,17 @@ class Speeds:
             return now - call.began - call.reading
         silent = call.began >= self.heard.get(call.provider, -math.inf)
         return now - call.began - call.reading if silent and now >= call.late else 0.0
+
+    def drift(self, provider: str, model: str, now: float) -> float:
+        """Return by how many seconds a second what is expected of a model moves by time alone, while nobody waits."""
+        pace = self.paces.get((provider, model))
+        return 0.0 if pace is None else pace.drift(now)
+
+    def growing(self, now: float) -> set[tuple[str, str | None]]:
+        """Return where calls wait, by provider and model, and by a provider and None where one of its calls is late."""
+        calls = tuple(self.calls.values())
+        late: set[tuple[str, str | None]] = {(call.provider, None) for call in calls if now >= call.late}
+        return late | {(call.provider, call.model) for call in calls}
 
     def sent(self, provider: str, model: str, *, tokens: int, prior: float, now: float) -> int:
         """Note a call that waits for its first token from now on; return its number."""

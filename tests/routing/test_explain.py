@@ -111,7 +111,7 @@ def test_contradictions_name_both(tmp_path):
 def test_a_warm_cache_brings_a_session_back_unless_others_are_much_better(tmp_path):
     models = [model("a", "m", quality=62), model("b", "n", quality=60)]
     at = here(tmp_path, models)
-    groups = [Group(at.selector.best("standard", ask(), frozenset({"chat"})))]
+    groups = [Group(at.selector.best("standard", frozenset({"chat"})))]
     needs, terms = planned(at, ask(model="standard")).needs, at.chooser.terms([], Options())
     first = lambda **more: at.selector.select(groups, needs, terms, **more).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
@@ -134,10 +134,10 @@ class Rooms:
     """A quota as a table."""
 
     def __init__(self, **rooms):
-        self.rooms = rooms
+        self.known = rooms
 
-    def room(self, model, key, *, tokens, output):
-        return self.rooms.get(model.id, Room())
+    def rooms(self, *, tokens, output):
+        return lambda place, model, key: self.known.get(model.id, Room())
 
 
 def test_an_empty_window_excludes_and_a_short_one_costs(tmp_path):

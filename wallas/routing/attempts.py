@@ -67,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     asked: str
     again: Callable[..., Selection] | None = None
+    unfit: Callable[[], list[Excluded]] = list
+    """Returns who was meant and may not answer in any case, with the reasons: for the error, if it comes to that."""
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
@@ -414,8 +416,9 @@ class Attempts:
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:
-            overdue = self.deadlines.overdue
-            error = outcome.all_failed(failures, hops, self.excluded, overdue=overdue)
+            told = {row.model.key for row in self.excluded} | {f"{hop.provider}/{hop.model}" for hop in hops}
+            excluded = [*self.excluded, *(row for row in self.plan.unfit() if row.model.key not in told)]
+            error = outcome.all_failed(failures, hops, excluded, overdue=self.deadlines.overdue)
         if self.shown.started and not self.whole_turn:
             return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
         return error
