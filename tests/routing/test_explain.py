@@ -9,7 +9,7 @@ from wallas import codecs
 from wallas.catalog.entries import Limits, Price
 from wallas.errors import BadRequest, FailureKind, ProviderError
 from wallas.health import Health, Place
-from wallas.quota.ledger import Ledger
+from wallas.quota.ledger import Ledger, Reservation
 from wallas.routing.choice import Options
 from wallas.routing.desk import Desk
 from wallas.routing.difficulty import LEVELS
@@ -163,3 +163,16 @@ def test_profiles_are_told_with_the_users_own():
     told = {row["id"]: row for row in profiles({"mine": {"models": ["a/*"], "strategy": "order"}})}
     assert told["mine"]["own"] and told["auto"]["seconds_per_point"] == list(LEVELS)
     assert told["agentico"]["hold"] == "turn" and told["agentico"]["session_factor"] == 2.0
+
+
+def test_between_two_beats_of_the_ledger_explaining_asks_what_a_reservation_would(tmp_path):
+    clock = Clock()
+    models = [model("a", "best", quality=90, limits=Limits(rpm=1, scope="account")), model("b", "next", quality=50)]
+    at = here(tmp_path, models, clock=clock)
+    seat = at.desk.ledger.seat(models[0], at.providers["a"].keys[0])
+    assert isinstance(at.desk.ledger.reserve(seat), Reservation)
+    assert at.desk.ledger.available(seat) is None  # as far as is known here
+    told = explain(at, ask(model="a/best"), Options(models=("b/next",)), wire="openai_chat")
+    assert told["decision"] == "b/next" and at.desk.ledger.open == 1
+    why = {row["id"]: row for row in told["excluded"]}["a/best"]
+    assert why["reason"] == "quota: rpm used up" and why["retry_after_seconds"] > 0

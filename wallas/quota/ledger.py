@@ -155,20 +155,26 @@ class Ledger(Purse):
         for again in (wait, False):
             with self.lock:
                 now = self.now()
-                short = [
-                    (window, amounts[index])
-                    for window, index in seat.charges
-                    if (window.left < amounts[index] or now >= window.ends)
-                    and not window.passes
-                    and not window.yields(amounts[index])
-                ]
+                short = _short(seat, amounts, now)
                 if not short:
                     return self._spend(seat, amounts, now, tokens)
             if not again:
                 break
             self.fill(short)
-        window, at = max(((window, window.back_at(amount, now)) for window, amount in short), key=lambda one: one[1])
-        return Refusal(window.key, max(at, now + PATIENCE))
+        return _refusal(short, now)
+
+    def refused(self, seat: Seat, *, tokens: int = 0, output: int = 0, cost: float = 0.0) -> Refusal | None:
+        """Return why ``reserve`` would refuse a call now, None if it would not; takes nothing, and may block as it may.
+
+        ``available`` goes by what is known here; this fills up an empty share, in which the other workers have a say.
+        """
+        amounts = (1.0, seat.tokens.guess(tokens, output), cost)
+        if self.now() >= self.good_until:
+            self.void()
+        if short := _short(seat, amounts, self.now()):
+            self.fill(short)
+            short = _short(seat, amounts, self.now())
+        return _refusal(short, self.now()) if short else None
 
     def settle(
         self,
@@ -300,6 +306,22 @@ class Ledger(Purse):
         window.granted = window.spent + window.left
         window.touched = now
         self.spool[window.slot] = window.spent
+
+
+def _short(seat: Seat, amounts: tuple[float, float, float], now: float) -> list[tuple[Window, float]]:
+    """Return the windows of which this worker holds less than a call takes."""
+    return [
+        (window, amounts[index])
+        for window, index in seat.charges
+        if (window.left < amounts[index] or now >= window.ends)
+        and not window.passes
+        and not window.yields(amounts[index])
+    ]
+
+
+def _refusal(short: Iterable[tuple[Window, float]], now: float) -> Refusal:
+    window, at = max(((window, window.back_at(amount, now)) for window, amount in short), key=lambda one: one[1])
+    return Refusal(window.key, max(at, now + PATIENCE))
 
 
 def _plenty(seat: Seat) -> tuple[float, float]:

@@ -102,6 +102,13 @@ def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation
     return taken
 
 
+def refused(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
+    """Return why ``reserve`` would take nothing now, None if it would; takes nothing, and may block as it may."""
+    cost = expected_cost(model, needs.tokens, needs.output)
+    found = ledger.refused(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
+    return None if found is None else _refused(found.window, found.until - ledger.now())
+
+
 def expected_cost(model: Model, tokens: int, output: int) -> float:
     """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
     return price(model, tokens, output or USUAL_OUTPUT) or 0.0
