@@ -66,7 +66,7 @@ class Stage:
         """Return a session that has begun."""
         realtime = self.sdk.beta.realtime if beta else self.sdk.realtime
         options = {"legacy": True}  # websockets 17 warns of the way in which the SDK opens connections
-        return Talk(realtime.connect(model=model, websocket_connection_options=options, **more).enter())
+        return Talk(realtime.connect(model=model, websocket_connection_options=options, **more).enter(), beta=beta)
 
 
 def staged(folder: Path, one: FakeProvider, two: FakeProvider, *, sound: bool = True, **settings: str) -> Iterator[Stage]:

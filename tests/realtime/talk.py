@@ -1,15 +1,37 @@
 """A session as a test has it: events sent, and events read until the one that is awaited."""
 
 import json
-from typing import Any
+from functools import cache
+from typing import Any, get_args
+
+from openai.types.beta.realtime import RealtimeServerEvent as BetaEvent
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import BaseModel, ValidationError
+
+
+@cache
+def types(beta: bool) -> dict[str, type[BaseModel]]:
+    """Return OpenAI's own type of each event, by its name."""
+    members = get_args(get_args(BetaEvent if beta else RealtimeServerEvent)[0])
+    return {get_args(member.model_fields["type"].annotation)[0]: member for member in members}
+
+
+def check(event: dict[str, Any], *, beta: bool) -> None:
+    """Fail for an event that is not as OpenAI's types want it; only a model may have any name."""
+    try:
+        types(beta)[event["type"]].model_validate(event, strict=True)
+    except ValidationError as error:
+        faults = [fault for fault in error.errors() if fault["loc"][-1] != "model"]
+        assert faults == [], event
 
 
 class Talk:
     """One connection of OpenAI's client."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, beta: bool = False) -> None:
         """Read the first event."""
         self.connection = connection
+        self.beta = beta
         self.raw: list[dict[str, Any]] = []
         """Every event as it came."""
         self.created = self.until("session.created")[-1]
@@ -29,9 +51,10 @@ class Talk:
         self.connection._connection.send(data)
 
     def next(self) -> Any:
-        """Return the next event as the client reads it; none may be unknown to it."""
+        """Return the next event as the client reads it; it must be as OpenAI's types want it."""
         data = self.connection._connection.recv(timeout=10, decode=False)
         self.raw.append(json.loads(data))
+        check(self.raw[-1], beta=self.beta)
         return self.connection.parse_event(data)
 
     def until(self, kind: str) -> list[Any]:
