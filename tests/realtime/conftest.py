@@ -51,11 +51,13 @@ class Quiet(WSGIRequestHandler):
 class Stage:
     """The gateway, its two providers, and clients of it."""
 
-    def __init__(self, app, one: FakeProvider, two: FakeProvider, port: int) -> None:  # type: ignore[no-untyped-def]
-        """Know all of them."""
-        self.app, self.one, self.two, self.port = app, one, two, port
+    def __init__(self, app, one, two, port, programs, key) -> None:  # type: ignore[no-untyped-def]
+        """Know all of them; ``programs`` are the providers of this machine, which are left out."""
+        self.app, self.port, self.programs = app, port, programs
+        self.one: FakeProvider = one
+        self.two: FakeProvider = two
         self.service = app.extensions["wallas"]
-        self.sdk = self.client()
+        self.sdk = self.client(key)
 
     def client(self, key: str = "sk-any") -> OpenAI:
         """Return OpenAI's client."""
@@ -69,18 +71,25 @@ class Stage:
         return Talk(realtime.connect(model=model, websocket_connection_options=options, **more).enter(), beta=beta)
 
 
-def staged(folder: Path, one: FakeProvider, two: FakeProvider, *, sound: bool = True, **settings: str) -> Iterator[Stage]:
-    """Yield a gateway that serves."""
+def staged(
+    folder: Path, one: FakeProvider, two: FakeProvider, *, sound: bool = True, **settings: str
+) -> Iterator[Stage]:
+    """Yield a gateway that serves, without the programs of this machine."""
     tables = [TABLE.format(name="one", url=one.url, quality=90), SOUND if sound else ""]
     (folder / "wallas.toml").write_text("".join([*tables, TABLE.format(name="two", url=two.url, quality=50)]))
     environ = {"OLLAMA_UPSTREAM": "http://127.0.0.1:1", "WALLAS_KEYLESS": "0", "WALLAS_CATALOG": "off", **NOBODY}
     app = create_app(load_settings(environ | settings, directory=folder))
     app.extensions["wallas"].jobs.close()
+    router = app.extensions["wallas"].router
+    programs = {name: one for name, one in router.providers.items() if one.row.program}
+    for name in programs:
+        del router.providers[name]
+    router.reload(router.catalog)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield Stage(app, one, two, server.server_port)
+        yield Stage(app, one, two, server.server_port, programs, settings.get("PROXY_API_KEY", "sk-any"))
     finally:
         server.shutdown()
         server.server_close()
@@ -105,7 +114,7 @@ def stage_all(providers, tmp_path_factory) -> Iterator[Stage]:  # type: ignore[n
 def mute_all(providers, tmp_path_factory) -> Iterator[Stage]:  # type: ignore[no-untyped-def]
     """Yield a stage without speech and transcription, that wants a key and has few threads."""
     folder = tmp_path_factory.mktemp("mute")
-    yield from staged(folder, *providers, sound=False, PROXY_API_KEY="sk-door", WALLAS_THREADS="4", PATH="")
+    yield from staged(folder, *providers, sound=False, PROXY_API_KEY="sk-door", WALLAS_THREADS="4")
 
 
 def fresh(stage: Stage) -> Stage:

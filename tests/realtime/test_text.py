@@ -166,7 +166,12 @@ def test_an_answer_beside_the_conversation_leaves_no_trace_in_it(stage):
         ]
         talk.send(
             "response.create",
-            response={"conversation": "none", "input": given, "metadata": {"topic": "manners"}, "instructions": "Judge."},
+            response={
+                "conversation": "none",
+                "input": given,
+                "metadata": {"topic": "manners"},
+                "instructions": "Judge.",
+            },
         )
         done = talk.until("response.done")[-1].response
         assert done.conversation_id is None and done.metadata == {"topic": "manners"}
