@@ -13,6 +13,7 @@ from tests.fakes import FakeProvider, say, status
 from tests.realtime.talk import Talk
 from wallas.app import create_app
 from wallas.quota.ledger import Ledger
+from wallas.realtime import talk as talking
 from wallas.routing.admission import Rooms
 from wallas.routing.desk import RetryBudget
 from wallas.settings import load_settings
@@ -132,6 +133,12 @@ def fresh(stage: Stage) -> Stage:
     router.desk.health.breakers.clear()
     router.desk.health.doubts.doubts.clear()
     return stage
+
+
+@pytest.fixture(autouse=True)
+def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions look at their clocks often."""
+    monkeypatch.setattr(talking, "LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture

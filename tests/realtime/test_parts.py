@@ -1,6 +1,8 @@
 """The parts of a session on their own: G.711, loudness, the buffer, truncation."""
 
 import base64
+import socket
+import threading
 from array import array
 
 import pytest
@@ -11,6 +13,7 @@ from wallas.realtime import sounds
 from wallas.realtime.buffer import Buffer
 from wallas.realtime.conversation import Conversation
 from wallas.realtime.items import Content, Item, Mark, input_of
+from wallas.realtime.line import Socket
 from wallas.realtime.settings import ALAW, PCM, ULAW, Hearing, TurnDetection
 
 
@@ -97,6 +100,12 @@ def test_what_was_not_heard_is_forgotten_by_whole_words(ms, kept):
     assert part.words == kept
 
 
+def test_a_piece_that_was_cut_off_while_it_was_spoken_is_reckoned_by_a_usual_pace():
+    part = Content(type="output_audio", words="This sentence was never said to its end.", marks=[], sound_ms=1500.0)
+    part.truncate(1000)
+    assert (part.words, part.sound_ms) == ("This sentence", 1000.0)
+
+
 def test_a_full_conversation_takes_no_more(monkeypatch):
     from wallas.realtime import conversation
 
@@ -114,3 +123,20 @@ def test_a_request_has_calls_only_with_their_results():
     alone = Item(id="b", type="function_call", name="g", call_id="2", arguments="{}")
     result = Item(id="c", type="function_call_output", call_id="1", output="3")
     assert [row["call_id"] for row in input_of([call, alone, result])] == ["1", "1"]
+
+
+def test_who_sends_faster_than_is_looked_at_waits():
+    here, there = socket.socketpair()
+    with here, there:
+        line = Socket(here)
+        there.sendall(b"more")
+        line.waiting = ["x" * (5 << 20)]
+        got = []
+        thread = threading.Thread(target=lambda: got.append(line.recv(10)))
+        thread.start()
+        thread.join(0.05)
+        assert got == []
+        line.waiting.clear()
+        line.room.set()
+        thread.join(5)
+        assert got == [b"more"]

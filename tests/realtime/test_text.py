@@ -50,7 +50,8 @@ def test_a_provider_that_dies_in_mid_sentence_is_continued_by_the_next(stage):
     with stage.talk(model="auto") as talk:
         events = talk.ask()
     assert joined(events, "response.output_text.delta") == tale
-    assert events[-1].response.status == "completed"
+    done = events[-1].response
+    assert (done.status, done.provider, done.model) == ("completed", "two", "two-m")
     assert kinds(events).count("response.output_item.added") == 1
 
 

@@ -132,7 +132,7 @@ def _view() -> Callable[[], Response]:
 
 def _serve(websocket: Any) -> None:
     """Serve one session over its WebSocket."""
-    from wallas.realtime.line import Line
+    from wallas.realtime.line import GOODBYE_SECONDS, Line
     from wallas.realtime.session import Session
     from wallas.realtime.settings import Settings
     from wallas.realtime.talk import talk
@@ -148,8 +148,10 @@ def _serve(websocket: Any) -> None:
     try:
         talk(session, leaving=partial(_leaves, service))
     finally:
-        sock.over = True
         sock.room.set()
+        websocket.thread.join(GOODBYE_SECONDS)  # it reads the client's own goodbye
+        sock.cut()
+        websocket.thread.join(GOODBYE_SECONDS)
 
 
 def speaks_beta(environ: dict[str, Any]) -> bool:

@@ -209,7 +209,6 @@ class ResponseCancel(Event, kw_only=True):
 
 EVENTS: dict[str, type[Event]] = {
     "session.update": SessionUpdate,
-    "transcription_session.update": SessionUpdate,
     "conversation.item.create": ItemCreate,
     "conversation.item.retrieve": ItemNamed,
     "conversation.item.delete": ItemNamed,

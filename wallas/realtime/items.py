@@ -18,6 +18,7 @@ ALLOWED = {
     "user": frozenset({"input_text", "input_audio", "input_image"}),
     "assistant": frozenset({"output_text", "output_audio"}),
 }
+CHARS_A_MS = 0.015
 WORDS = {"input_text": "text", "output_text": "text", "output_audio": "transcript"}
 """Where a part of this type keeps its words, if a client must say them."""
 
@@ -37,6 +38,8 @@ class Content(msgspec.Struct, kw_only=True):
     image_url: str | None = None
     detail: str | None = None
     marks: list[Mark] = []
+    sound_ms: float = 0.0
+    """How much of an answer's sound was sent."""
 
     @property
     def size(self) -> int:
@@ -51,18 +54,26 @@ class Content(msgspec.Struct, kw_only=True):
         return {"type": kind, "transcript" if self.type.endswith("audio") else "text": self.words}
 
     def truncate(self, ms: int) -> None:
-        """Forget the words that were not heard within ``ms``: the part of a spoken piece ends with a whole word."""
+        """Forget the words that were not heard within ``ms``: the part of a spoken piece ends with a whole word.
+
+        How much was said of a piece that was cut off while it was spoken is reckoned by a usual pace.
+        """
         text = self.words or ""
         whole = list(takewhile(lambda mark: mark.ms <= ms, self.marks))
         done = whole[-1] if whole else Mark(0, 0.0)
         rest = self.marks[len(whole) :]
         kept = done.chars
+        pace = CHARS_A_MS
         if rest and rest[0].ms > done.ms:
-            share = (ms - done.ms) / (rest[0].ms - done.ms)
-            piece = text[done.chars : done.chars + int((rest[0].chars - done.chars) * share)]
-            kept += max(piece.rfind(" "), 0)
+            pace = (rest[0].chars - done.chars) / (rest[0].ms - done.ms)
+        end = done.chars + int((ms - done.ms) * pace)
+        if rest or end < len(text):
+            kept += max(text[done.chars : end].rfind(" "), 0)
+        elif ms > done.ms:
+            kept = len(text)
         self.words = text[:kept].rstrip()
         self.marks = [*whole, *([Mark(kept, float(ms))] if kept > done.chars else [])]
+        self.sound_ms = min(self.sound_ms, float(ms))
 
 
 class Item(msgspec.Struct, kw_only=True):

@@ -1,8 +1,10 @@
 """The client's end of a session: a socket that bears slow and greedy clients, and events sent one at a time."""
 
+import contextlib
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -12,6 +14,7 @@ from wallas.ids import fresh
 
 SEND_SECONDS = 30.0
 """A client that takes nothing for so long is gone."""
+GOODBYE_SECONDS = 2.0
 WAITING_MESSAGES, WAITING_BYTES = 256, 4 * 1024 * 1024
 """What may wait to be looked at; who sends more waits."""
 OLD_NAMES = {
@@ -68,13 +71,22 @@ class Socket:
         """Cut the connection off; the reader wakes."""
         self.over = True
         self.room.set()
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket so that the last word arrives: what the client still sends is read for a moment.
+
+        Closed over unread bytes, TCP would take that word back; and who shares the socket would keep it open.
+        """
+        until = time.monotonic() + GOODBYE_SECONDS
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+            while not self.over and (left := until - time.monotonic()) > 0:
+                poll = select.poll()
+                poll.register(self.sock, select.POLLIN)
+                if not poll.poll(1000 * left) or not self.sock.recv(65536, socket.MSG_DONTWAIT):
+                    break
         self.sock.close()
 
     def _full(self) -> bool:

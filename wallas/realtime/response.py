@@ -47,7 +47,8 @@ class Response:
         """Open parts by the events' numbers: item, its place, and the part's place in it. All that is spoken is one."""
         self.finished: Finished | None = None
         self.over = False
-        self.sound_ms = 0.0
+        self.origin: dict[str, str] = {}
+        """Whose answer it is, once that is known: ``provider`` and ``model``."""
 
     def begin(self) -> None:
         """Tell that an answer is being made."""
@@ -204,9 +205,9 @@ class Response:
                 return
             item, place = self.message
             part = item.content[0]
-            self.sound_ms += ms_of(sound, pcm.RATE)
+            part.sound_ms += ms_of(sound, pcm.RATE)
             if chars is not None:
-                part.marks = [*part.marks, Mark(chars, self.sound_ms)]
+                part.marks = [*part.marks, Mark(chars, part.sound_ms)]
             if data:
                 self.line.say(
                     "response.output_audio.delta",
@@ -258,6 +259,7 @@ class Response:
             "metadata": self.metadata,
             "usage": usage_of(self.finished.usage) if self.finished and self.finished.usage else None,
         }
+        told |= self.origin
         if self.line.beta:
             return told | {
                 "modalities": ["text", "audio"] if saying.audio else ["text"],

@@ -1,5 +1,6 @@
 """One Realtime session: what it holds, and what each event of its client does to it."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ from wallas.realtime.writer import voice_of
 from wallas.routing.router import Options, Router
 from wallas.types.chat import ChatRequest
 
+log = logging.getLogger(__name__)
+
 METADATA_MOST, KEY_CHARS, VALUE_CHARS = 16, 64, 512
 
 
@@ -58,7 +61,7 @@ class Session:
         self.router = router
         self.line = line
         self.settings = settings
-        self.options = replace(options, session=options.session or self.id)
+        self.options = replace(options, session=options.session or self.id, hold=options.hold or "part")
         self.side = Options(
             client=options.client,
             owner=options.owner,
@@ -76,7 +79,6 @@ class Session:
         """Turns whose threads have not ended yet."""
         self.heeds: dict[str, Callable[[Any], None]] = {
             "session.update": self._update,
-            "transcription_session.update": self._update_transcription,
             "conversation.item.create": self._create_item,
             "conversation.item.retrieve": self._retrieve_item,
             "conversation.item.delete": self._delete_item,
@@ -112,6 +114,9 @@ class Session:
                 self.heeds[event.type](event)
             except GatewayError as error:
                 self.complain(error, event_id)
+            except Exception:
+                log.exception("a Realtime event broke")
+                self.complain(GatewayError("the gateway failed; see its log", code="internal_error"), event_id)
 
     def complain(self, error: GatewayError, event_id: str | None = None) -> None:
         """Tell what went wrong, and with which of the client's events."""
@@ -137,9 +142,6 @@ class Session:
         if made.hearing != before.hearing:
             self.listening.use(made.hearing)
         self.line.say("session.updated", session=self._told())
-
-    def _update_transcription(self, event: SessionUpdate) -> None:
-        self._update(SessionUpdate(type=event.type, session=replace(event.session, type="transcription")))
 
     def _check_voice(self, param: str) -> None:
         """Raise BadRequest where nobody can speak, with what could be configured."""
@@ -174,10 +176,9 @@ class Session:
         part = item.content[event.content_index] if spoken else None
         if part is None or part.type != "output_audio":
             raise BadRequest("content_index: only an answer's sound can be truncated", param="content_index")
-        length = part.marks[-1].ms if part.marks else 0.0
-        if event.audio_end_ms > length + 1:
+        if event.audio_end_ms > part.sound_ms + 1:
             raise BadRequest(
-                f"audio_end_ms: the sound lasts {length:.0f} ms, not {event.audio_end_ms}", param="audio_end_ms"
+                f"audio_end_ms: the sound lasts {part.sound_ms:.0f} ms, not {event.audio_end_ms}", param="audio_end_ms"
             )
         part.truncate(event.audio_end_ms)
         self.line.say(

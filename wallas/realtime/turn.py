@@ -14,7 +14,7 @@ from wallas.routing.attempts import Attempts
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest
-from wallas.types.events import Event, Ping
+from wallas.types.events import Event, Finished, Ping
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,13 @@ class Told:
         """Tell this response."""
         self.response = response
         self.fault: GatewayError | None = None
+        self.attempts: Attempts | None = None
 
     def encode(self, event: Event) -> bytes:
         """Pass an event on."""
+        if isinstance(event, Finished) and self.attempts is not None and self.attempts.record.hops:
+            hop = self.attempts.record.hops[-1]
+            self.response.origin = {"provider": hop.provider, "model": hop.model}
         if not isinstance(event, Ping):
             self.response.hear(event)
         return b""
@@ -103,7 +107,8 @@ class Turn:
         stream = self.router.chat(
             request, self.asked.options, codec=cast(Codec, openai_responses), out=told, request_id=fresh()
         )
-        cast(Attempts, stream.attempts).first_head.open()  # from here on an error comes to ``told`` as a value
+        told.attempts = cast(Attempts, stream.attempts)
+        told.attempts.first_head.open()  # from here on an error comes to ``told`` as a value
         self.stream = stream.bind(_nobody, self.near)
         self.stream.cancelled = self.is_cut
         for _ in self.stream:
