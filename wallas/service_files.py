@@ -35,13 +35,10 @@ def _read_pages(
     language: str | None = None,
     tell: Tell,
 ) -> list[PageText]:
-    """Return pages as OCR reads them; raise Unreadable when nobody can.
-
-    The language that a file's other pages are in is no more than a hint, and engines find it out themselves.
-    """
+    """Return pages as OCR reads them; raise Unreadable when nobody can. The language is no more than a hint."""
     from wallas.routing.ocr import Asked, Read, reading
 
-    asked = Asked(data, pages=tuple(pages or ()))
+    asked = Asked(data, pages=tuple(pages or ()), hint=language)
     found: list[PageText] = []
     total = len(pages or ())
     try:

@@ -135,7 +135,7 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
         what = f"page {pages[0]} is a picture" if pages else "it is a picture"
         raise Unreadable(f"{what}, and reading pictures needs OCR: pip install 'wallas[ocr]'", code="missing_extra")
     look = item.look
-    language = look.language if look is not None else None
+    language = (look.language if look is not None else None) or contents.spoken
     mime = look.sort.mime if look is not None else item.claimed or ""
     key = ("pages", item.hash, tuple(pages or ()))
     known: Sequence[PageText] | None = contents.works.known(key)

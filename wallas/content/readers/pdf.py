@@ -13,6 +13,8 @@ FEW_LETTERS = 12
 COVERED, FIGURE = 0.3, 0.04
 """Shares of a page from which a picture is the page, and from which it is worth a word."""
 DRAWN = 30
+WHOLE, STAMP = 0.7, 100
+"""Where one picture is nearly the whole page, fewer letters than these are a stamp on a scan."""
 BAD_SHARE = 0.2
 PIXELS = 24_000_000
 PNG_BELOW = 1_000_000
@@ -84,7 +86,7 @@ def _page(page: Any) -> dict[str, Any]:
     except (pypdfium2.PdfiumError, OSError, ValueError):
         return {"text": "", "scanned": True, "figures": 0, "broken": True}
     letters = sum(len(word.text) for word in words)
-    bare = letters < FEW_LETTERS or bad > BAD_SHARE * max(letters, 1)
+    bare = letters < FEW_LETTERS or bad > BAD_SHARE * max(letters, 1) or (covered > WHOLE and letters < STAMP)
     scanned = bare and (covered > COVERED or figures > 0 or drawn > DRAWN or bad > 0)
     text = "" if scanned and bad else page_markdown(words)
     page.close()
