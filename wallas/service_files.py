@@ -52,7 +52,7 @@ def _read_pages(
         if error.code in NOBODY:
             told = "it has to be read by OCR, and no engine is here: pip install 'wallas[ocr]'"
             raise Unreadable(told, code="missing_extra") from error
-        raise Unreadable(error.message, code=error.code or "unreadable") from error
+        raise Unreadable(error.message.removeprefix("file: "), code=error.code or "unreadable") from error
     return found
 
 

@@ -19,7 +19,7 @@ from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError
 from wallas.content.guarded import Limits, Unreadable
 from wallas.content.hooks import Hooks
 from wallas.content.language import language_of
-from wallas.content.measures import pixels, seconds
+from wallas.content.measures import frames, pixels, seconds
 from wallas.content.opening import opened, plain
 from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
@@ -46,6 +46,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     pages: int | None = None
     seconds: float | None = None
     pixels: tuple[int, int] | None = None
+    frames: int | None = None
+    """Of a GIF: how many pictures it shows one after the other."""
     language: str | None = None
     text_layer: bool | None = None
     markdown: str | None = None
@@ -65,6 +67,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
             "pages": self.pages,
             "seconds": None if self.seconds is None else round(self.seconds, 2),
             "pixels": list(self.pixels) if self.pixels else None,
+            "frames": self.frames,
             "language": self.language,
             "text_layer": self.text_layer,
             "scanned_pages": list(self.scanned) or None,
@@ -228,7 +231,8 @@ class Contents:
         if sort.kind != "document":
             size = pixels(data, sort.word) if sort.kind == "image" else None
             length = None if sort.kind == "image" else seconds(data, sort.word)
-            self._keep(item, Look(sort=sort, size=len(data), pixels=size, seconds=length))
+            moves = frames(data) if sort.word == "gif" else None
+            self._keep(item, Look(sort=sort, size=len(data), pixels=size, seconds=length, frames=moves))
         elif (value := plain(data, sort)) is not None:
             self._keep(item, look_of(sort, len(data), value))
 

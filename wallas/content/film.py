@@ -43,6 +43,8 @@ def frames(contents: Contents, item: Item, job: Job) -> Form:
     """Return a video as pictures, each with its time, and what is said in it."""
     result, sound = _taken_apart(contents, item, job, most=FRAMES)
     said, warnings, by = _said(contents, sound, job)
+    if not result.blobs:
+        return worded(item, *_sound_alone(result, said, warnings, by))
     parts: list[Part] = [quoted(item, f"A video of {result.value['seconds']:.1f} seconds, as pictures. {said}")]
     for time, blob in zip(result.value["times"], result.blobs, strict=False):
         parts.append(Text(text=f"[Picture at {clock(time)} ({time:.1f} s)]"))
@@ -65,6 +67,8 @@ def _told(contents: Contents, item: Item, job: Job) -> tuple[str, str, tuple[str
     require("PIL", what="reading the words in a video's pictures")
     result, sound = _taken_apart(contents, item, job, most=TOLD_FRAMES, stacked=True)
     said, warnings, by = _said(contents, sound, job)
+    if not result.blobs:
+        return _sound_alone(result, said, warnings, by)
     lines = []
     last = ""
     for number, words in _words(contents, result.blobs[0], job):
@@ -79,6 +83,13 @@ def _told(contents: Contents, item: Item, job: Job) -> tuple[str, str, tuple[str
     text = f"A video of {result.value['seconds']:.1f} seconds. {said}\n\n{seen}"
     lost = "only the words in its pictures were taken, not what they show"
     return text, f"ffmpeg, ocr of {len(result.value['times'])} pictures{by}", (*warnings, lost)
+
+
+def _sound_alone(result: Result, said: str, warnings: tuple[str, ...], by: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return in words what is called a video and has no pictures; raise Unreadable where nobody wrote it down."""
+    if warnings:
+        raise Unreadable(f"it is a video without pictures, and {warnings[0]}")
+    return f"A recording of {result.value['seconds']:.1f} seconds. {said}", f"ffmpeg{by}", ()
 
 
 def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, ...], str]:

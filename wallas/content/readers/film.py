@@ -52,8 +52,10 @@ def frames(data: bytes, options: dict[str, Any], tell: Tell) -> tuple[dict[str, 
     """
     Path("in").write_bytes(data)
     seconds, has_sound, has_pictures = _probed("in")
+    if not has_pictures and not has_sound:
+        raise Unreadable("it has neither pictures nor sound that ffmpeg can decode", code="broken")
     if not has_pictures:
-        raise Unreadable("it has no pictures that ffmpeg can decode", code="broken")
+        return {"seconds": seconds, "times": [], "has_sound": True}, [_sound("in")]
     most, long = int(options.get("most", 16)), int(options.get("long", 768))
     every = max(seconds / (most - 1), 0.5) if most > 1 else 1e9
     chosen = (

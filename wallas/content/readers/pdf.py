@@ -50,6 +50,8 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     warnings = [f"page {page['page']} could not be read" for page in pages if page["broken"]]
     if len(document) > PAGES and not options.get("pages"):
         warnings.append(f"only the first {PAGES} of {len(document)} pages were read")
+    if not any(page["text"] or page["scanned"] for page in pages):
+        warnings.append("there are no words in it")
     figures = [page["page"] for page in pages if page["figures"] and not page["scanned"]]
     if figures:
         warnings.append(f"pictures on page {_ranges(figures)} are not in the text")
