@@ -112,6 +112,11 @@ BAD = {
         "missing_required_parameter",
         "session.tools[0].name",
     ),
+    "a choice of a tool server's": (
+        '{"type": "session.update", "session": {"type": "realtime", "tool_choice": {"type": "mcp"}}}',
+        "invalid_value",
+        "session.tool_choice.type",
+    ),
     "no item": ('{"type": "conversation.item.create"}', "missing_required_parameter", "item"),
     "an item without content": (
         '{"type": "conversation.item.create", "item": {"type": "message", "role": "user"}}',

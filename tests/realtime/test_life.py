@@ -82,6 +82,25 @@ def test_text_that_is_no_utf8_ends_the_session_with_1007(stage):
         assert closed.value.rcvd.code == 1007
 
 
+def test_a_client_that_answers_no_ping_is_gone(stage, monkeypatch):
+    monkeypatch.setitem(stage.app.config["SOCK_SERVER_OPTIONS"], "ping_interval", 0.1)
+    with bare(stage) as raw:
+        got = b""
+        while piece := raw.recv(65536):
+            got += piece
+    assert b"\x03\xf0Ping/Pong timeout" in got
+    wait_until(lambda: stage.app.extensions["realtime"].taken == 0)
+
+
+def bare(stage):
+    """Return a session's connection without a client of WebSockets."""
+    raw = socket.create_connection(("127.0.0.1", stage.port), timeout=10)
+    head = "GET /v1/realtime HTTP/1.1", f"Host: localhost:{stage.port}", "Upgrade: websocket", "Connection: Upgrade"
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"
+    raw.sendall("\r\n".join([*head, *key, "", ""]).encode())
+    return raw
+
+
 def masked(text):
     """Return a text as a client's frame."""
     data = text.encode()
@@ -91,10 +110,7 @@ def masked(text):
 
 def test_a_client_that_reads_nothing_is_dropped(stage, monkeypatch):
     monkeypatch.setattr(lines, "SEND_SECONDS", 0.3)
-    with socket.create_connection(("127.0.0.1", stage.port)) as raw:
-        head = "GET /v1/realtime HTTP/1.1", f"Host: localhost:{stage.port}", "Upgrade: websocket", "Connection: Upgrade"
-        key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"
-        raw.sendall("\r\n".join([*head, *key, "", ""]).encode())
+    with bare(stage) as raw:
         content = [{"type": "input_text", "text": "x" * 1_000_000}]
         item = {"id": "a", "type": "message", "role": "user", "content": content}
         raw.sendall(masked(json.dumps({"type": "conversation.item.create", "item": item})))

@@ -1,5 +1,9 @@
 """Text in and out by OpenAI's own Realtime client."""
 
+import asyncio
+
+from openai import AsyncOpenAI
+
 from tests.fakes import call, hang_up, pause, repeat_anchor, say, status, usage
 from tests.realtime.talk import joined, kinds
 
@@ -240,6 +244,20 @@ def test_the_beta_has_its_own_names_and_shapes(stage):
     done = events[-1].response
     assert (done.modalities, done.output[0].content[0].type, done.temperature) == (["text"], "text", 0.7)
     assert stage.one.requests[-1]["temperature"] == 0.7
+
+
+def test_the_asynchronous_client_is_answered_too(stage):
+    stage.one.will(say("Hello"))
+
+    async def heard():
+        url = f"http://127.0.0.1:{stage.port}/v1"
+        async with AsyncOpenAI(api_key="sk", base_url=url) as client, client.realtime.connect(model="auto") as talk:
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+            await talk.conversation.item.create(item=item)
+            await talk.response.create()
+            return next(event.text for event in [await talk.recv() for _ in range(9)] if "text.done" in event.type)
+
+    assert asyncio.run(heard()) == "Hello"
 
 
 def test_a_session_sticks_to_one_model_and_its_turns_are_booked(stage):

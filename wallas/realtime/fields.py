@@ -16,6 +16,7 @@ Most: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**31)] | Literal["inf"]
 Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 OldFormat: TypeAlias = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 Eagerness: TypeAlias = Literal["low", "medium", "high", "auto"]
+Language: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$")]
 Speed: TypeAlias = Annotated[float, msgspec.Meta(ge=0.25, le=1.5)]
 
 
@@ -31,11 +32,14 @@ class FormatIn(Strict, kw_only=True):
 
 
 class TranscriptionIn(Strict, kw_only=True):
-    """Who writes down what was said, and what helps."""
+    """Who writes down what was said, and what helps; ``delay`` is for models that write while they listen."""
 
     model: Word | None = None
-    language: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$")] | None = None
+    language: Language | None = None
+    languages: list[Language] | None = None
+    keywords: list[Word] | None = None
     prompt: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    delay: str | None = None
 
 
 class TurnDetectionIn(Strict, kw_only=True):

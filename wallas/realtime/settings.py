@@ -176,7 +176,10 @@ def _hearing(before: Hearing, said: SessionIn) -> Hearing:
 def _transcription(said: TranscriptionIn | None) -> Transcription | None:
     if said is None:
         return None
-    return Transcription(model=said.model or "auto", language=said.language, prompt=said.prompt)
+    languages = said.languages or []
+    language = said.language or (languages[0] if len(languages) == 1 else None)
+    prompt = " ".join([*([said.prompt] if said.prompt else []), *([", ".join(said.keywords)] if said.keywords else [])])
+    return Transcription(model=said.model or "auto", language=language, prompt=prompt or None)
 
 
 def _turns(said: TurnDetectionIn | None) -> TurnDetection | None:
@@ -202,6 +205,10 @@ def _check_tools(made: Saying, *, at: str) -> None:
         if tool.get("type") != "function":
             param = f"{at}.tools[{number}].type"
             raise BadRequest(f"{param}: only functions are taken here, not {tool.get('type')!r}", param=param)
+    choice = made.tool_choice
+    if isinstance(choice, dict) and choice.get("type") != "function":
+        param = f"{at}.tool_choice.type"
+        raise BadRequest(f"{param}: only a function can be named, not {choice.get('type')!r}", param=param)
     body = {"model": "m", "input": "x", "tools": list(made.tools), "tool_choice": made.tool_choice}
     try:
         openai_responses.decode_request(body)
