@@ -143,6 +143,15 @@ class Exchange:
         elif data := stream.quiet():
             self._deliver(data)
 
+    def wanted(self) -> bool:
+        """Return whether the client still waits, for a thread that works on its answer; see ``probe``."""
+        client = self.client
+        if client.parting and not (client.half_closed or client.gone):
+            client.half_closed = True
+            if self.asked.version > (1, 0):
+                client.write(CONTINUE)
+        return not client.gone
+
     def leave(self) -> None:
         """End the answer of a client that left: the provider is cut off at once."""
         stream = self._stream()
@@ -175,6 +184,7 @@ class Exchange:
             environ.update(worker.base)
             environ["wsgi.early_hints"] = partial(early_hints, self)
             self.environ, self.asked = environ, Asked(environ)
+        self.environ["wallas.wanted"] = self.wanted
         self.keep = not self.asked.should_close() and worker.keeps and raw.whole
 
     def _parsed(self, feed: Feed) -> Any:
