@@ -1,8 +1,9 @@
 """Searches the web before an answer where the caller asks for that, and puts what is found before the question.
 
 The query is made of the conversation by rules, or by a quick model where they are not sure (``querying.py``). Pages
-are read by the safe fetcher in guarded children, quoted between random marks as data that is no instruction, and numbered: where the answer says ``[2]``, the page becomes a citation in
-the caller's own protocol. Where nothing is found, or nobody could search, the model is told so and asked to say it.
+are read by the safe fetcher in guarded children, quoted between random marks as data that is no instruction, and
+numbered: where the answer says ``[2]``, the page becomes a citation in the caller's own protocol. Where nothing is
+found, or nobody could search, the model is told so and asked to say it.
 """
 
 import re
