@@ -23,6 +23,7 @@ from wallas.content.measures import frames, pixels, seconds
 from wallas.content.opening import opened, plain
 from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
+from wallas.errors import WallasError
 from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolResult
 
 log = logging.getLogger(__name__)
@@ -254,6 +255,11 @@ class Contents:
                 self._open(item, job)
             except Unreadable as error:
                 item.error = error
+            except WallasError:
+                raise
+            except Exception as error:  # a file that breaks us is no reason to fail without a word of it
+                log.exception("a look at a file failed")
+                item.error = Unreadable(f"reading it failed here ({type(error).__name__})", code="failed")
 
     def look_at(self, item: Item, job: Job) -> None:
         """Look at one file whose bytes were brought only now; raise Unreadable. Blocks."""

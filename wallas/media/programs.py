@@ -73,12 +73,14 @@ def _talked(
     child: "subprocess.Popen[bytes]", data: bytes, *, until: float, wanted: Callable[[], bool]
 ) -> tuple[bytes, bytes]:
     """Return what a program says on both pipes; raise TimeoutExpired when time is over, or nobody wants it."""
+    given: bytes | None = data
     while True:
         try:
-            return child.communicate(data, timeout=max(min(until - time.monotonic(), LOOK_SECONDS), 0.0))
+            return child.communicate(given, timeout=max(min(until - time.monotonic(), LOOK_SECONDS), 0.0))
         except subprocess.TimeoutExpired:
             if time.monotonic() >= until or not wanted():
                 raise
+        given = None  # what is left of it goes on being written
 
 
 def start(arguments: Sequence[str | Path], *, memory: int = 1024 * MEGABYTE) -> "subprocess.Popen[bytes]":
