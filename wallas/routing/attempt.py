@@ -22,7 +22,9 @@ from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
-from wallas.types.events import Event, Finished, PartDelta
+from wallas.routing.whole import passed
+from wallas.types.chat import ChatResponse, Usage
+from wallas.types.events import Event, PartDelta, unfold
 
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
@@ -57,6 +59,8 @@ class Attempt:
         self.notices = Notices(request, patient=attempts.whole_turn)
         self.substance = Substance()
         self.held: list[Event] = []
+        self.answer: ChatResponse | None = None
+        """The whole answer, where it came so and needs no change."""
         self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
         self.started = attempts.desk.clock()
@@ -102,7 +106,9 @@ class Attempt:
         attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         attempts.first_head.note_send()
         heard = partial(hear, attempts.desk.ledger, self.reservation)
-        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
+        self.reading = Reading(
+            candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
+        )
         return self.reading
 
     def _wait_for_it(self) -> None:
@@ -118,6 +124,9 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
+        if reading.keeps_whole:
+            yield from self._whole(reading)
+            return
         if self.attempts.whole_turn:
             yield from self._staged(reading.feed())
             return
@@ -126,6 +135,15 @@ class Attempt:
                 yield event
             else:
                 yield from self._staged((event,))
+
+    def _whole(self, reading: Reading) -> Iterator[Event]:
+        """Yield nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+        events: Iterable[Event] = tuple(reading.feed())
+        if reading.whole is not None:
+            self.answer = passed(self, reading.whole)
+            events = () if self.answer is not None else unfold(reading.whole)
+        if events:
+            yield from self._staged(events)
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
@@ -164,20 +182,22 @@ class Attempt:
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
             self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
-    def succeeded(self, ending: list[Finished]) -> None:
-        """Book a whole answer."""
+    def succeeded(self, usage: Usage) -> None:
+        """Book a whole answer, whose usage its provider tells."""
         desk = self.attempts.desk
         latency = self._end("ok")
-        usage = self.attempts.tally.own(ending, self.hop)
-        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
+        hop = self.hop
+        self.attempts.tally.own(usage, hop)
+        prompt, output = hop.input or 0, hop.output or 0
+        hop.cost = price(self.candidate.model, prompt, output)
         ttft = None if self.attempts.plain else self.ttft
-        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
-        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
-        desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
+        read = max(prompt - (hop.cached or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=output, read=read)
+        desk.ledger.settle(self.reservation, input=prompt, output=output, cost=hop.cost, alive=True)
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
         met = self.candidate
-        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
+        desk.sessions.remember(self.attempts.plan.session, met.model.key, prompt, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

@@ -35,10 +35,10 @@ from wallas.routing.needs import Needs
 from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
-from wallas.routing.tally import Tally
+from wallas.routing.tally import Tally, said
 from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
-from wallas.types.chat import ChatRequest, StopReason
+from wallas.types.chat import ChatRequest, StopReason, Usage
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
 
@@ -113,6 +113,8 @@ class Attempts:
         self.out = plan.out
         self.plain = isinstance(plan.out, PlainEncoder)
         self.whole_turn = self.plain or plan.hold == "turn"
+        self.keeps_whole = self.plain and not plan.hedge and (plan.request.n or 1) == 1
+        """Whether an answer that comes whole is looked at whole, and not as events."""
         self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain, ending=desk.ending)
         self.queue = Queue(plan.candidates)
         self.body: Any = None
@@ -319,8 +321,13 @@ class Attempts:
         yield from self._read(attempt, reading, ending)
         if self.others is not None:
             self.others.complete(candidate, len(ending))
-        attempt.succeeded(ending)
+        answer = attempt.answer
+        attempt.succeeded(said(ending) if answer is None else answer.usage or Usage())
         self.attempt = None
+        if answer is not None:
+            yield from self.closing.give(answer, candidate.model)
+            yield from self._drain()
+            return True
         if self.others is not None:
             ending = yield from self.others.ends(attempt.held, ending)
         yield from self.closing.finish([*attempt.held, *ending], candidate.model)
