@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wallas.errors import FailureKind, ProviderError
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
-from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.adapt import NO_LESSONS, adapt
 from wallas.routing.admission import Held, book_failure, hear, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
@@ -61,7 +61,7 @@ class Attempt:
         self.held: list[Event] = []
         self.answer: ChatResponse | None = None
         """The whole answer, where it came so and needs no change."""
-        self.lessons = Lessons()
+        self.lessons = NO_LESSONS
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
         self.started = attempts.desk.clock()
         self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)

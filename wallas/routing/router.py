@@ -27,7 +27,7 @@ from wallas.routing.online_wish import wanted
 from wallas.routing.selector import Selector
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, only_words
 
 if TYPE_CHECKING:
     from wallas.routing.online import Online, Search
@@ -225,7 +225,7 @@ class Router:
 
     def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
-        if self.library is None:
+        if self.library is None or only_words(request.messages):
             return None
         return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
 
