@@ -344,14 +344,14 @@ def encode_response(response: ChatResponse) -> dict[str, Any]:
 
 def _encode_choice(choice: Choice, number: int) -> dict[str, Any]:
     parts = choice.message.parts
-    if not choice.extra and len(parts) == 1 and isinstance(text := parts[0], Text):
-        if not (text.citations or text.logprobs):
-            return {
-                "index": number,
-                "message": {"role": "assistant", "content": text.text, "refusal": None},
-                "logprobs": None,
-                **encode_stopped(choice.stop_reason, choice.stop_detail),
-            }
+    alone = parts[0] if len(parts) == 1 and not choice.extra else None
+    if isinstance(alone, Text) and not (alone.citations or alone.logprobs):
+        return {
+            "index": number,
+            "message": {"role": "assistant", "content": alone.text, "refusal": None},
+            "logprobs": None,
+            **encode_stopped(choice.stop_reason, choice.stop_detail),
+        }
     more = dict(own(choice.extra))
     left = more.pop("message", {})
     message = overlaid(left, encode_message(choice.message.parts))

@@ -35,6 +35,9 @@ ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REG
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
 
+NONE: frozenset[str] = frozenset()
+
+
 class Attempt:
     """One try at one candidate: its stages, its hop, its reservation."""
 
@@ -47,10 +50,10 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request)
+        self.spaces = spaces_of(request) if request.tools else {}
         self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire),
-            custom=custom_tools(request),
+            offered=offered_tools(request, wire=candidate.provider.wire) if request.tools else NONE,
+            custom=custom_tools(request) if request.tools else NONE,
             json=request.output is not None and plan.hold != "event",
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
@@ -103,7 +106,10 @@ class Attempt:
         self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
-        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        if attempts.plan.dropped or fitted.dropped:
+            attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        else:
+            attempts.dropped = []
         attempts.first_head.note_send()
         heard = partial(hear, attempts.desk.ledger, self.reservation)
         self.reading = Reading(
@@ -114,6 +120,8 @@ class Attempt:
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
         attempts, candidate = self.attempts, self.candidate
+        if attempts.plain and not attempts.queue.waiting:
+            return
         expected = expected_first(candidate.model, attempts.desk.health)
         if not attempts.plain:
             tokens = attempts.plan.needs.tokens
@@ -142,6 +150,8 @@ class Attempt:
         if reading.whole is not None:
             self.answer = passed(self, reading.whole)
             events = () if self.answer is not None else unfold(reading.whole)
+            if self.answer is not None:
+                self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
         if events:
             yield from self._staged(events)
 

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -229,5 +230,6 @@ def _unstored(event: Event) -> Event:
     return msgspec.structs.replace(event, response_extra=extra)
 
 
+@lru_cache(maxsize=4096)
 def _safe(text: str) -> str:
     return text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")

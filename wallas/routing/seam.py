@@ -67,6 +67,8 @@ class Shown:
 
     def mode(self, request: ChatRequest) -> Mode:
         """Return how another attempt could go on from here."""
+        if not (self.started or self.parts):
+            return Mode.FRESH
         if any(isinstance(part, ToolCall) for part in self.open.values()):
             return Mode.LOST
         text = self.text

@@ -31,7 +31,7 @@ def passed(attempt: "Attempt", response: ChatResponse) -> ChatResponse | None:
     parts, reason, units = choice.message.parts, choice.stop_reason, attempt.units
     if reason is StopReason.UNKNOWN and choice.stop_detail in UNUSABLE:
         return None
-    text, said, seen = "", False, False
+    text, seen = "", False
     for part in parts:
         kind = type(part)
         if kind is Text:
@@ -39,17 +39,14 @@ def passed(attempt: "Attempt", response: ChatResponse) -> ChatResponse | None:
             if units.json or (len(words) >= SHORT and Watch().loops_in(words)):
                 return None
             text = text + words if text else words
-            said = said or bool(words)
         elif not _sound(part, attempt):
             return None
         else:
-            said = True
             seen = seen or kind is not Reasoning
     if not seen and text and len(text) <= 2 * MOST and is_notice(text, attempt.attempts.request):
         return None
     if not (seen or (text and not text.isspace())) and reason in WHOLE_REASONS:
         return None
-    units.heard += said
     attempt.join.said_model = response.model
     if response.usage is None or response.usage.output is None:
         attempt.attempts.tally.hear_whole(parts)
