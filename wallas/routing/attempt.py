@@ -150,8 +150,6 @@ class Attempt:
         if reading.whole is not None:
             self.answer = passed(self, reading.whole)
             events = () if self.answer is not None else unfold(reading.whole)
-            if self.answer is not None:
-                self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
         if events:
             yield from self._staged(events)
 
@@ -191,6 +189,10 @@ class Attempt:
             self.ttft = self.attempts.desk.clock() - self.started
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
             self.attempts.desk.health.spoke(self.candidate.place, self.call)
+
+    def content_whole(self) -> None:
+        """Note that content has come, and all of it."""
+        self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
 
     def succeeded(self, usage: Usage) -> None:
         """Book a whole answer, whose usage its provider tells."""

@@ -31,7 +31,7 @@ def passed(attempt: "Attempt", response: ChatResponse) -> ChatResponse | None:
     parts, reason, units = choice.message.parts, choice.stop_reason, attempt.units
     if reason is StopReason.UNKNOWN and choice.stop_detail in UNUSABLE:
         return None
-    text, seen = "", False
+    text, said, seen = "", False, False
     for part in parts:
         kind = type(part)
         if kind is Text:
@@ -42,11 +42,14 @@ def passed(attempt: "Attempt", response: ChatResponse) -> ChatResponse | None:
         elif not _sound(part, attempt):
             return None
         else:
+            said = said or kind is not Reasoning or _thinks(part)
             seen = seen or kind is not Reasoning
     if not seen and text and len(text) <= 2 * MOST and is_notice(text, attempt.attempts.request):
         return None
     if not (seen or (text and not text.isspace())) and reason in WHOLE_REASONS:
         return None
+    if said or text:
+        attempt.content_whole()
     attempt.join.said_model = response.model
     if response.usage is None or response.usage.output is None:
         attempt.attempts.tally.hear_whole(parts)
@@ -87,3 +90,7 @@ def _stamped(attempt: "Attempt", parts: Sequence[Part]) -> Sequence[Part]:
         if part.seal is not None:
             return tuple(map(attempt.join.stamped, parts))
     return parts
+
+
+def _thinks(part: Part) -> bool:
+    return isinstance(part, Reasoning) and bool(part.text or part.summary)
