@@ -107,7 +107,7 @@ def _choice(choice: dict[str, Any], seed: str) -> Choice:
     if text is not None and choice.get("logprobs") is None:
         word = choice.get("finish_reason")
         reason, detail, extra = stopped(None if word is None else str(word), extra, ())
-        said = Message(role="assistant", parts=(Text(text=text),) if text else ())
+        said = Message(role="assistant", parts=(Text(text=text),))
         return Choice(message=said, stop_reason=reason, stop_detail=detail, extra=kept(extra))
     message = dict(given) if isinstance(given := choice.get("message"), dict) else {}
     rows, logprobs = split_logprobs(choice.get("logprobs"))
@@ -134,7 +134,7 @@ def _words_alone(message: Any) -> str | None:
     for name, value in message.items():
         if value is not None and name not in ("content", "role") and not (value == [] and name in LISTS):
             return None
-    return text
+    return text or None
 
 
 class _Message:
