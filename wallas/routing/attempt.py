@@ -25,6 +25,7 @@ from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_to
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
 from wallas.types.events import Event, PartDelta, unfold
+from wallas.waits import NotNow
 
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
@@ -75,8 +76,23 @@ class Attempt:
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
 
+    def begin(self) -> "Reading | Held | None":
+        """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
+
+        None where this thread must not wait and would have to: another begins again.
+        """
+        lessons = self.attempts.lessons
+        try:
+            return self.reserve() or self.send()
+        except NotNow:
+            self.attempts.lessons = lessons
+            self.attempts.desk.health.speeds.ended(self.call)
+            return None
+
     def reserve(self) -> Held | None:
         """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
+        if self.reservation is not None:
+            return None
         attempts, candidate = self.attempts, self.candidate
         taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
         if not isinstance(taken, Held):

@@ -28,6 +28,7 @@ from wallas.routing.selector import Selector
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest, only_words
+from wallas.waits import may_wait
 
 if TYPE_CHECKING:
     from wallas.routing.online import Online, Search
@@ -89,7 +90,7 @@ class Router:
             providers=self.providers,
             selector=self.selector,
             sessions=self.desk.sessions,
-            discover=lambda name: self.discover(name),
+            discover=self._discovered,
             names=lambda: self.names,
             lessons_of=self.desk.lessons_of,
         )
@@ -118,7 +119,8 @@ class Router:
             plan = make(
                 enriched, online=online, look=lambda: make(online.request if online else enriched, online=online)
             )
-        plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
+        if request.previous_id is not None:
+            plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
 
@@ -235,6 +237,11 @@ class Router:
         if contents is not None and not contents.glance():
             contents.look()
         return contents
+
+    def _discovered(self, name: str) -> bool:
+        """Look for a name that means nothing yet, which may take seconds."""
+        may_wait()
+        return self.discover(name)
 
     def _is_guess(self, key: str) -> bool:
         model = self.catalog.by_key.get(key)
