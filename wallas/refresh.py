@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wallas.catalog.build import build
 from wallas.catalog.findings import MONEY, Finding, Findings, judged
-from wallas.catalog.listing import Listing
+from wallas.catalog.listing import Listing, listed
 from wallas.catalog.public import Public
 from wallas.catalog.snapshot import Catalog
 from wallas.providers.base import Provider
@@ -217,8 +217,6 @@ class Upkeep:
 
 def programs(providers: Mapping[str, Provider]) -> Iterator[tuple[str, Listing]]:
     """Yield the lists of this machine's programs: they take no time, and the first request may need them."""
-    from wallas.catalog.refresh import listed
-
     for name, provider in providers.items():
         if provider.wire == PROGRAM and (models := listed(name, provider)):
             yield name, Listing(provider=name, date=time.strftime("%Y-%m-%d", time.gmtime()), models=models)
