@@ -24,12 +24,12 @@ from gunicorn.errors import ConfigError
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as Base
 
-from wallas import waits
 from wallas.server_client import BUSY, CLOSED, FLUSHING, LEAVING, PARKED, UNSENT_BYTES, WAITING, Client
 from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
 from wallas.server_request import talk_freely
+from wallas.waits import anywhere, never_here
 
 SWEEP_SECONDS = 1.0
 STOP_LINGER = 2.0
@@ -146,14 +146,19 @@ class Worker(Base):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop and all is over."""
-        self.at_once = getattr(self.wsgi, "at_once", None)
-        waits.never_here()
+        self.begin()
         try:
-            self._run()
+            while not (self.stopping and self._over()):
+                self._turn()
         finally:
-            waits.anywhere()
+            anywhere()
+        for listener in self.sockets:
+            listener.close()
 
-    def _run(self) -> None:
+    def begin(self) -> None:
+        """Begin to listen; from here on this is the thread that nothing may keep waiting."""
+        self.at_once = getattr(self.wsgi, "at_once", None)
+        never_here()
         self.special = {self.bell: self._quiet, self.PIPE[0]: self._signalled}
         for descriptor in self.special:
             self.poll.register(descriptor, select.EPOLLIN)
@@ -161,10 +166,6 @@ class Worker(Base):  # type: ignore[misc]
             listener.setblocking(False)
         self._accept_again()
         self._sweep(time.monotonic())
-        while not (self.stopping and self._over()):
-            self._turn()
-        for listener in self.sockets:
-            listener.close()
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
