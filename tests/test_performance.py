@@ -209,7 +209,10 @@ def worker(gateway: Any) -> Iterator[tuple[Inside, socket.socket]]:
             yield worker, client
     finally:
         anywhere()
-        listener.close()
+        for one in (listener, worker.poll, worker.tmp, *(accepted.sock for accepted in worker.clients.values())):
+            one.close()
+        for descriptor in (worker.bell, *worker.PIPE):
+            os.close(descriptor)
 
 
 def worked(worker: Inside, client: socket.socket) -> tuple[bytes, Counter[str]]:
