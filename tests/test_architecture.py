@@ -8,11 +8,12 @@ import pytest
 from wallas.settings import ROOT
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "settings", "version", "grace", "ids"}),
+    frozenset({"types", "errors", "settings", "version", "grace", "ids", "waits"}),
     frozenset({"codecs", "transport", "models", "storage", "server"}),
     frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),
+    frozenset({"realtime"}),
     frozenset({"blueprints"}),
     frozenset(
         {"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile", "videos"}
