@@ -133,7 +133,7 @@ class Attempts:
         self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
-        """An answer without content: the client gets it if another asked has none either."""
+        """An answer without content: the client gets it if another that was asked has none either."""
         self.empty_from: Model | None = None
         self.excluded = list(plan.excluded)
         self.last_name = ""
@@ -215,12 +215,16 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and self.empty_from is not None:
+        if self.empty and self.empty_from is not None and self._empty_twice():
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
             yield from self.closing.finish([*before, *self.empty], self.empty_from)
             return
         yield self._error(self._final_error())
+
+    def _empty_twice(self) -> bool:
+        """Return whether two candidates had nothing to say: then that is the answer (decisions/0019)."""
+        return sum(error.kind is FailureKind.EMPTY for error in self.failures) > 1
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
@@ -254,7 +258,7 @@ class Attempts:
         if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
             return False
         kinds = [error.kind for error in self.failures]
-        if kinds.count(FailureKind.EMPTY) > 1 or (kinds and BLAMELESS.issuperset(kinds)):
+        if self._empty_twice() or (kinds and BLAMELESS.issuperset(kinds)):
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
