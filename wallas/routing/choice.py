@@ -51,6 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ignore: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     private: bool = False
+    quantizations: frozenset[str] = frozenset()
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
@@ -181,7 +182,7 @@ class Chooser:
         """Return what the names and the options mean; raise BadRequest or NotFound for those that mean nothing."""
         one = options
         whose = one.provider, one.only, one.ignore, one.order
-        key = model, one.tier, one.model, one.models, whose, one.cost_mode, one.private, one.wishes
+        key = model, one.tier, one.model, one.models, whose, one.cost_mode, one.private, one.quantizations, one.wishes
         known = self.said.get(key)
         if known is None:
             if len(self.said) >= KEPT_MOST:
@@ -302,7 +303,8 @@ class Chooser:
         pay = pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid)
         named_keys = frozenset().union(*(one.named for one in asked))
         private = options.private or "private" in suffixes
-        return self._same(pay, pays, named_keys, only, options.ignore, private, options.wishes.max_price)
+        wishes, stored = options.wishes, options.quantizations
+        return self._same(pay, pays, named_keys, only, options.ignore, private, wishes.max_price, stored)
 
     def _same(self, *terms: Any) -> Terms:
         """Return terms, the same object for the same ones: ranked lists are looked up by them."""

@@ -272,6 +272,8 @@ def _unwanted(model: Model, terms: Terms) -> str | None:
         return "costs money"
     if terms.max_price and (dear := too_dear(model, terms.max_price)) is not None:
         return dear
+    if terms.quantizations and (stored := model.precision or "unknown") not in terms.quantizations:
+        return f"quantization {stored} is none of provider.quantizations"
     if terms.private and model.trains_on_data is not False and model.provider != "ollama":
         return "may train on prompts"
     return None
