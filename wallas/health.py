@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
-from wallas.health_doubt import Doubted, Doubts
+from wallas.health_doubt import CLOSED, SLOW, Doubted, Doubts
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
@@ -58,6 +58,9 @@ BLAMELESS = frozenset(
     }
 )
 """Failures that are the request's or our own: they say nothing of the provider."""
+
+SHUT = frozenset({FailureKind.CONNECT, FailureKind.SERVER})
+"""Failures of a provider that may be gone for good."""
 
 SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR: 0.5}
 """Answers that came and could not be used: how much of a failure each one is to the odds."""
@@ -267,14 +270,22 @@ class Health:
 
     def doubted(self, provider: str, model: str) -> Doubted | None:
         """Return for how long a model is better passed over, though nothing forbids to ask it; None if it is not."""
-        if not self.doubts.doubts or provider in self.never_rest:
+        late = self.speeds.late(provider, self.clock()) if self.speeds.calls.get(provider) else 0
+        if provider in self.never_rest or not (late or self.doubts.doubts):
             return None
-        return self.doubts.doubted((provider, model), provider, now=self.clock())
+        return self.doubts.doubted((provider, model), provider, now=self.clock(), late=late)
 
-    def sent(self, place: Place, *, tokens: int = 0, prior: float = 1.0) -> int:
-        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``."""
+    def sent(
+        self, place: Place, *, tokens: int = 0, prior: float = 1.0, writing: float = 0.0, least: float = 0.0
+    ) -> int:
+        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``.
+
+        See ``Speeds.sent`` for the others.
+        """
         with self.lock:
-            return self.speeds.sent(*place[:2], tokens=tokens, prior=prior, now=self.clock())
+            return self.speeds.sent(
+                *place[:2], tokens=tokens, prior=prior, now=self.clock(), writing=writing, least=least
+            )
 
     def spoke(self, place: Place, call: int) -> None:
         """Note that a call's first token is here: no limit keeps others out any longer."""
@@ -353,7 +364,8 @@ class Health:
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
-        self.doubts.struck(place[:2], place.provider, now=now)
+        length = CLOSED if error.kind in SHUT else SLOW
+        self.doubts.struck(place[:2], place.provider, now=now, length=length)
         breaker.recent.append((now, False))
         where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0

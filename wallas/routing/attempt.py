@@ -15,7 +15,7 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import LEAST, Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
-from wallas.routing.patience import patience
+from wallas.routing.patience import further, patience, stands_by
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
 from wallas.routing.strategies import expected_first
@@ -108,13 +108,19 @@ class Attempt:
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
         attempts, candidate = self.attempts, self.candidate
-        expected = expected_first(candidate.model, attempts.desk.health)
-        if not attempts.plain:
-            tokens = attempts.plan.needs.tokens
-            self.call = attempts.desk.health.sent(candidate.place, tokens=tokens, prior=expected)
-        seconds = patience(attempts, candidate, mode=self.mode, expected=expected)
-        if seconds is not None:
-            attempts.deadlines.hurry(seconds)
+        health = attempts.desk.health
+        expected = expected_first(candidate.model, health)
+        limits = patience(attempts, candidate, expected=expected)
+        self.call = health.sent(
+            candidate.place,
+            tokens=attempts.plan.needs.tokens,
+            prior=expected,
+            writing=limits.writing,
+            least=limits.least,
+        )
+        if self.mode is Mode.FRESH and stands_by(attempts, candidate):
+            until = self.started + limits.most
+            attempts.deadlines.hurry(limits.look, partial(further, attempts, candidate, until=until))
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""

@@ -133,6 +133,7 @@ class Attempts:
         self.lessons: Lessons | None = None
         self.others = others_of(self) if (plan.request.n or 1) > 1 else None
         self.stale = 0
+        self.waited = 0.0
         self.pause = 0.0
         self.tally = Tally(plan.needs)
         self.record = Record(
@@ -222,7 +223,7 @@ class Attempts:
         while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
-            left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
+            left = self.plan.wait - self.waited
             came, line = self.deadlines.started, self.plan.client
             turn = None if soonest > left else self.desk.room.enter(line, came=came)
             if turn is None:
@@ -232,6 +233,7 @@ class Attempts:
             try:
                 yield from self._pause(soonest + turn)
             finally:
+                self.waited += soonest + turn
                 self.desk.room.leave(line, came=came)
             selection = again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]

@@ -420,9 +420,9 @@ def why_doubted(doubt: Doubted) -> str:
     return f"doubtful: failed {doubt.run} times in a row"
 
 
-def _by_failures(row: Excluded) -> tuple[bool, bool]:
-    """Sort those who are out by a guess first, and those who are only doubted before those who rest."""
-    return not row.guess, row.reason.startswith("resting")
+def _by_failures(row: Excluded) -> tuple[bool, bool, float]:
+    """Sort those who are out by a guess first, those who are only doubted before those who rest, the worst last."""
+    return not row.guess, row.reason.startswith("resting"), row.seconds or 0.0
 
 
 def _total(row: Ranked) -> float:
