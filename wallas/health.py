@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
+from wallas.health_cache import Caches
 from wallas.health_doubt import CLOSED, SLOW, Doubted, Doubts
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
@@ -145,6 +146,7 @@ class Health:
         self.breakers: dict[Place, Breaker] = {}
         self.speeds = Speeds()
         self.doubts = Doubts()
+        self.caches = Caches()
         self.finding: dict[Place, float] = {}
         """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()

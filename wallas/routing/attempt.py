@@ -183,6 +183,8 @@ class Attempt:
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
         met = self.candidate
+        again = desk.sessions.again(self.attempts.plan.session, met.model.key, credential=met.key.id)
+        desk.health.caches.heard(met.model.key, usage, again=again)
         desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:

@@ -31,6 +31,9 @@ SOON = 5.0
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
+CACHING_SECONDS = 2.0
+"""What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
+LEAST_WORTH = 0.2
 EXPLORE_EVERY = 50
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
@@ -154,14 +157,32 @@ class Selector:
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
-    def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1) -> Ranking:
-        """Return all models that have the capabilities, as the profile ranks them now; ``level`` is ``auto``'s."""
-        return self.kept((profile, level, capabilities), lambda: self._best(profile, request, capabilities, level))
+    def best(
+        self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1, cached: bool = False
+    ) -> Ranking:
+        """Return all models that have the capabilities, as the profile ranks them now.
 
-    def _best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int) -> Ranking:
+        ``level`` is ``auto``'s; ``cached``: the request is one of many with the same beginning.
+        """
+        what = (profile, level, capabilities, cached)
+        return self.kept(what, lambda: self._best(profile, request, capabilities, level, cached))
+
+    def _best(
+        self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int, cached: bool
+    ) -> Ranking:
         able = [model for model in self.models if model.capabilities >= capabilities]
         strategy = STRATEGIES[profile] if level < 0 else BY_LEVEL[level]
-        return Ranking(sorted((self._owned(row) for row in strategy(request, able, self.health)), key=_total))
+        rows = (self._owned(row) for row in strategy(request, able, self.health))
+        return Ranking(sorted((self._caching(row) for row in rows) if cached else rows, key=_total))
+
+    def _caching(self, row: Ranked) -> Ranked:
+        """Return a ranked model with what it is worth to a conversation that it may keep in its cache."""
+        seconds = CACHING_SECONDS * (1.0 - 2.0 * self.health.caches.chance(row.model.key))
+        return Ranked(row.total + seconds, row.model, row.parts._replace(session=seconds))
+
+    def worth(self, model: str) -> float:
+        """Return how far a conversation should stay with a model, 0 to 1: less where nothing was found in its cache."""
+        return min(LEAST_WORTH + 2.0 * self.health.caches.chance(model), 1.0)
 
     def kept(self, what: Hashable, rank: Callable[[], Ranking]) -> Ranking:
         """Return the ranking that ``rank`` makes, or the one known as ``what`` if that was made just now."""
@@ -395,8 +416,9 @@ class _Walk:
             parts = self._own(model, parts, group)
         before, have = len(self.excluded), len(found)
         for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
-            if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
-                candidate = candidate._replace(base=parts._replace(session=0.0))
+            met = self.session if self.session is not None and model.key == self.session.model else None
+            if met is not None and met.key not in ("", candidate.key.id):
+                candidate = candidate._replace(base=row.parts)
             own = row.total if candidate.base is row.parts else candidate.base.total
             total = own + candidate.scarcity
             found.append((total, len(found), candidate))

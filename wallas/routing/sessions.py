@@ -10,6 +10,8 @@ from typing import NamedTuple
 from wallas.types.chat import ChatRequest, Text
 
 SESSION_SECONDS = 600.0
+CACHE_SECONDS = 240.0
+"""How long most providers keep a prompt's beginning, a little less: Anthropic's five minutes are the shortest known."""
 SESSIONS_MOST = 20_000
 PREFILL_SPEED = 1500.0
 """Tokens that are worth a second when a cache holds them; fewer than are read in one: they spare quota, too (bench)."""
@@ -82,6 +84,11 @@ class Sessions:
         if met is None or told is None:
             return met or told
         return told if told.at > met.at + TOLD_LATER else met
+
+    def again(self, key: str, model: str, *, credential: str) -> bool:
+        """Return whether a session's last answer came from this model with this credential, not long ago."""
+        met = self._latest(key)
+        return met is not None and met[0] == model and met.key == credential and self.clock() - met.at < CACHE_SECONDS
 
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""
