@@ -94,10 +94,8 @@ def _first(attempts: "Attempts", candidate: Candidate, expected: float) -> Limit
     if "reasoning" in model.capabilities:
         most = math.inf if calm is None else max(FIRST_LEAST_REASONING, FIRST_TIMES * calm)
         return Limits(FIRST_LEAST_REASONING * LOOK_PART, most, least=FIRST_LEAST_REASONING)
-    if calm is None:
-        most = max(FIRST_LEAST_UNKNOWN, FIRST_TIMES * expected)
-    else:
-        most = max(FIRST_LEAST, FIRST_TIMES * calm)
+    least, usual = (FIRST_LEAST_UNKNOWN, expected) if calm is None else (FIRST_LEAST, calm)
+    most = max(least, FIRST_TIMES * usual)
     return Limits(most * LOOK_PART, most)
 
 
