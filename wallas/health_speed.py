@@ -7,6 +7,7 @@ import msgspec
 
 HALF_LIFE = 120.0
 WEIGHT = 0.3
+CALM_WEIGHT = 0.05
 SPEED_WEIGHT = 0.2
 PREFILL_SPEED = 8000.0
 """Tokens a second that a provider reads without its cache (own estimate, 2026-11)."""
@@ -21,6 +22,8 @@ class Pace(msgspec.Struct):
     usual: float | None = None
     peak: float = 0.0
     at: float = 0.0
+    calm: float | None = None
+    """What is usual in good times: quick to learn of better, slow to believe in worse."""
     speed: float | None = None
     """Tokens a second, once it speaks."""
 
@@ -33,6 +36,9 @@ class Pace(msgspec.Struct):
         """Take in a first token that came after so many seconds."""
         expected = self.first(sample, now)
         self.usual = sample if self.usual is None else self.usual + (sample - self.usual) * WEIGHT
+        if self.calm is None:
+            self.calm = sample
+        self.calm += (sample - self.calm) * (WEIGHT if sample < self.calm else CALM_WEIGHT)
         self.peak, self.at = (sample if sample >= expected else sample + (expected - sample) * 0.7), now
 
 

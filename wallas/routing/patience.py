@@ -11,11 +11,11 @@ from wallas.routing.strategies import SPEED, USUAL_OUTPUT, USUAL_SPEED
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
 
-FIRST_LEAST = 3.0
+FIRST_LEAST = 2.5
 FIRST_LEAST_UNKNOWN = 5.0
 FIRST_LEAST_REASONING = 20.0
-FIRST_TIMES = 4.0
-"""A first token is waited for so many seconds and so many times as long as expected."""
+FIRST_TIMES = 3.5
+"""A first token is waited for so many seconds and so many times as long as is usual in good times."""
 WHOLE_LEAST = 15.0
 WHOLE_TIMES = 6.0
 """The same for a whole answer, of which nothing is seen before its end."""
@@ -90,11 +90,12 @@ def _first(attempts: "Attempts", candidate: Candidate, expected: float) -> Limit
     """Return the limits for the first token of a stream."""
     model = candidate.model
     pace = attempts.desk.health.speeds.paces.get((model.provider, model.id))
-    known = pace is not None and pace.usual is not None
+    calm = pace.calm if pace is not None else None
     if "reasoning" in model.capabilities:
-        most = max(FIRST_LEAST_REASONING, FIRST_TIMES * expected) if known else math.inf
+        most = math.inf if calm is None else max(FIRST_LEAST_REASONING, FIRST_TIMES * calm)
         return Limits(FIRST_LEAST_REASONING * LOOK_PART, most, least=FIRST_LEAST_REASONING)
-    most = max(FIRST_LEAST if known else FIRST_LEAST_UNKNOWN, FIRST_TIMES * expected)
+    least, usual = (FIRST_LEAST_UNKNOWN, expected) if calm is None else (FIRST_LEAST, calm)
+    most = max(least, FIRST_TIMES * usual)
     return Limits(most * LOOK_PART, most)
 
 
