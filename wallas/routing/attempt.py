@@ -22,6 +22,7 @@ from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
+from wallas.types.chat import StopReason
 from wallas.types.events import Event, Finished, PartDelta
 
 if TYPE_CHECKING:
@@ -185,7 +186,13 @@ class Attempt:
         met = self.candidate
         again = desk.sessions.again(self.attempts.plan.session, met.model.key, credential=met.key.id)
         desk.health.caches.heard(met.model.key, usage, again=again)
-        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
+        desk.sessions.remember(
+            self.attempts.plan.session,
+            met.model.key,
+            usage.input or 0,
+            credential=met.key.id,
+            calls=any(one.reason is StopReason.TOOL_CALLS for one in ending),
+        )
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

@@ -31,6 +31,8 @@ SOON = 5.0
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
+KEPT_TIMES = 2.0
+"""How many times scarcer a quota is for each conversation that will be back for it at once."""
 CACHING_SECONDS = 2.0
 """What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
 LEAST_WORTH = 0.2
@@ -153,6 +155,8 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.expected: Callable[[str], int] = lambda model: 0
+        """How many conversations will be back at a model at once."""
         self.inabilities = Inabilities()
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
@@ -240,9 +244,19 @@ class Selector:
         return Ranked(row.total + SHARED_SECONDS, row.model, parts)
 
     def open(
-        self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded], *, sparing: float = 1.0
+        self,
+        model: Model,
+        parts: Parts,
+        needs: Needs,
+        excluded: list[Excluded],
+        *,
+        sparing: float = 1.0,
+        own: bool = False,
     ) -> Iterator[Candidate]:
-        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
+        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left.
+
+        What is left of a quota is kept for conversations that will be back at once; ``own``: this is one of them.
+        """
         provider = self.providers[model.provider]
         doubt = self.health.doubted(model.provider, model.id)
         for key in self._keys(model):
@@ -260,6 +274,8 @@ class Selector:
                     excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
                 scarce = SCARCITY_SECONDS * sparing / max(room.headroom, 0.005)
+                if not own and room.headroom < 1.0 and (expected := self.expected(model.key)):
+                    scarce *= 1.0 + expected * KEPT_TIMES
             if doubt is not None:
                 excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
                 continue
@@ -415,12 +431,13 @@ class _Walk:
         if group.moves:
             parts = self._own(model, parts, group)
         before, have = len(self.excluded), len(found)
-        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
-            met = self.session if self.session is not None and model.key == self.session.model else None
+        met = self.session if self.session is not None and key == self.session.model else None
+        sparing, own = group.sparing, met is not None
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=sparing, own=own):
             if met is not None and met.key not in ("", candidate.key.id):
                 candidate = candidate._replace(base=row.parts)
-            own = row.total if candidate.base is row.parts else candidate.base.total
-            total = own + candidate.scarcity
+            cost = row.total if candidate.base is row.parts else candidate.base.total
+            total = cost + candidate.scarcity
             found.append((total, len(found), candidate))
             insort(best, total)
         if len(found) == have:
