@@ -484,6 +484,24 @@ def test_two_failures_in_a_row_make_a_model_and_its_silent_provider_doubtful():
     assert health.doubted("p", "m") is None
 
 
+def test_who_was_only_slow_is_doubted_for_less():
+    clock, health = healthy()
+    fail(health, FailureKind.TIMEOUT, 2)
+    assert health.doubted("p", "m") == (15.0, 2)
+    clock.now += 15
+    assert health.doubted("p", "m") is None
+    fail(health, FailureKind.STALLED)
+    assert health.doubted("p", "m") == (30.0, 3)
+
+
+def test_failures_of_calls_that_were_under_way_do_not_prolong_a_doubt():
+    clock, health = healthy()
+    fail(health, FailureKind.TIMEOUT, 6)
+    clock.now += 5
+    fail(health, FailureKind.TIMEOUT, 4)
+    assert health.doubted("p", "m") == (10.0, 2)
+
+
 def test_one_call_finds_out_whether_doubt_is_still_right():
     clock, health = healthy()
     fail(health, FailureKind.CONNECT, 2)
