@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FIRST_LEAST = 2.5
 FIRST_LEAST_UNKNOWN = 5.0
 FIRST_LEAST_REASONING = 20.0
-FIRST_TIMES = 3.5
+FIRST_TIMES = 2.5
 """A first token is waited for so many seconds and so many times as long as is usual in good times."""
 WHOLE_LEAST = 15.0
 WHOLE_TIMES = 6.0

@@ -54,7 +54,7 @@ class Sessions:
         """What other workers told, by print."""
         self.news: dict[str, Met] = {}
         self.due: dict[str, dict[str, float]] = {}
-        """By model, the sessions that will be back at once with the results of their tools, and until when to expect them."""
+        """By model, the sessions that will be back at once with the results of their tools, and until when."""
         self.lock = threading.Lock()
 
     def expected(self, model: str) -> int:
@@ -77,7 +77,10 @@ class Sessions:
             due[key] = now + TOOL_SECONDS
 
     def remember(self, key: str, model: str, tokens: int, *, credential: str = "", calls: bool = False) -> None:
-        """Note that a session's last answer came from a model, called with a credential ("": any); ``calls``: of tools."""
+        """Note that a session's last answer came from a model, called with a credential ("": any).
+
+        ``calls``: it called tools, so that the session will be back.
+        """
         with self.lock:
             self._expect(key, model, calls)
             met = self.met[key] = Met(model, tokens, self.clock(), credential)
