@@ -477,9 +477,9 @@ def test_two_failures_in_a_row_make_a_model_and_its_silent_provider_doubtful():
     clock.now += 45
     assert health.doubted("p", "m") is None
     fail(health, FailureKind.SERVER)
-    assert health.doubted("p", "m") == (180.0, 3)
+    assert health.doubted("p", "m") == (270.0, 3)
     health.succeeded(Place("p", "other", "k"))
-    assert health.doubted("p", "other") is None and health.doubted("p", "m") == (180.0, 3)
+    assert health.doubted("p", "other") is None and health.doubted("p", "m") == (270.0, 3)
     health.succeeded(HERE)
     assert health.doubted("p", "m") is None
 

@@ -27,7 +27,7 @@ class Length(NamedTuple):
     most: float
 
 
-CLOSED = Length(45.0, 4.0, 900.0)
+CLOSED = Length(45.0, 6.0, 900.0)
 """Nobody opens, or whoever opens fails at once: perhaps gone for good."""
 SLOW = Length(15.0, 2.0, 240.0)
 """An answer was begun, or waited for: a bad spell, which is over soon."""
