@@ -602,7 +602,13 @@ def test_a_success_that_was_under_way_when_a_breaker_opened_does_not_end_its_res
     assert health.resting(Place("p", "m", "k"), free=False) is None
 
 
-def gone(health, model, message="This service has been shut down."):
+def test_a_provider_that_says_that_it_is_shut_down_rests_as_a_whole_at_once():
+    _, health = healthy()
+    gone(health, "m", "This service has been shut down.")
+    assert left(health, Place("p", "other", "k")) == GONE_SECONDS
+
+
+def gone(health, model, message="Gone"):
     fail(health, FailureKind.MODEL_GONE, place=Place("p", model, "k"), message=message)
 
 

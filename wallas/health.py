@@ -8,6 +8,7 @@ it (``drain``), what others learned is taken in (``learn``).
 
 import math
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -34,7 +35,7 @@ BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
 GONE_MODELS = 2
-GONE_STATUS = 410
+SHUT_DOWN = re.compile(r"\b(service|api|platform)\b.{0,40}\b(shut ?down|discontinued|closed|ended|retired)\b", re.I)
 GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
 ODDS_HALF_LIFE = 600.0
@@ -381,11 +382,11 @@ class Health:
             self._rest(where, now + seconds, error.kind, breaker=True)
 
     def _gone(self, place: Place, error: ProviderError, now: float) -> None:
-        """Rest a provider of which nothing is there any more: no word of a model in a 410, or in two refusals."""
+        """Rest a provider of which nothing is there any more: it says so, or two models are gone without a word."""
         gone = self.gone.setdefault(place.provider, set())
         if "model" not in error.message.lower():
             gone.add(place.model)
-        if len(gone) >= GONE_MODELS or (gone and error.status == GONE_STATUS):
+        if len(gone) >= GONE_MODELS or (gone and SHUT_DOWN.search(error.message)):
             self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:

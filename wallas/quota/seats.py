@@ -167,7 +167,7 @@ class Seat:
         return sum(1 for at in self.uses if now - at < MINUTE)
 
     def explains(self, wait: float | None, now: float) -> bool:
-        """Return whether the first of the last minute's calls is a minute old when a refusal says that there is room."""
+        """Return whether the first of the last minute's calls is a minute old when the wait of a refusal is over."""
         first = next((at for at in self.uses if now - at < MINUTE), None)
         return wait is not None and first is not None and abs(first + MINUTE - now - wait) <= EXPLAINED_SECONDS
 
