@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 
 UPSTREAM = os.environ.get("BENCH_UPSTREAM", "http://127.0.0.1:9200")
-POOL = urllib3.PoolManager(maxsize=512, retries=False)
+POOL = urllib3.PoolManager(maxsize=1200, retries=False)
 HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer sk-bench"}
 
 

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEPT = 64 }; // so many last bytes of a read are looked at again, for what a cut divided
+enum { KEPT = 64, LARGEST = 64 << 20 }; // so many last bytes of a read are looked at again, for what a cut divided
 
 typedef struct {
     int fd, busy, status, chunked, closes, in_body, done, tokens;
@@ -148,10 +148,10 @@ static void heard(conn *c) {
 }
 
 static void prepare(char **words) {
-    char *body = malloc(1 << 20);
+    char *body = malloc(LARGEST);
     FILE *file = fopen(words[3], "r");
     if (!file) perror(words[3]), exit(1);
-    size_t size = fread(body, 1, 1 << 20, file);
+    size_t size = fread(body, 1, LARGEST, file);
     request_size = asprintf(&request,
                             "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n%s\r\n"
                             "Content-Length: %zu\r\n\r\n%.*s", words[2], port, words[4], size, (int)size, body);

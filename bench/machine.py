@@ -5,6 +5,7 @@ import platform
 import re
 import resource
 import time
+from contextlib import suppress
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -59,6 +60,34 @@ def memory(pid: int) -> float:
     return sum(int(found[1]) for found in told if found) / 1024
 
 
+class HighWater:
+    """How far the memory of a process and its children rises while this is entered: ``rise`` in MB, not shared out."""
+
+    def __init__(self, pid: int) -> None:
+        """Watch nothing yet."""
+        self.pid, self.rise = pid, 0.0
+        self.before: dict[int, int] = {}
+
+    def __enter__(self) -> "HighWater":
+        """Let the kernel forget the old high water."""
+        for one in family(self.pid):
+            with suppress(OSError):
+                Path(f"/proc/{one}/clear_refs").write_text("5")
+            self.before[one] = resident(one, "VmRSS")
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        """Read the new one; processes that were started meanwhile count with all that they have."""
+        rises = (resident(one, "VmHWM") - self.before.get(one, 0) for one in family(self.pid))
+        self.rise = sum(max(rise, 0) for rise in rises) / 1024
+
+
+def resident(pid: int, what: str) -> int:
+    """Return ``VmRSS``, what a process has in memory, or ``VmHWM``, the most that it had; in kB."""
+    found = re.search(rf"^{what}:\s+(\d+)", read(Path(f"/proc/{pid}/status")), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 class Neighbours:
     """How busy the machine is with other things than ``own`` processes."""
 
@@ -97,3 +126,8 @@ def calibration() -> float:
     for number in range(CALIBRATION):
         total += number & 7
     return (time.process_time() - start) * 1000
+
+
+def workers(pid: int) -> list[int]:
+    """Return the children of a process that are busy enough to be workers: not the one that greets and goes."""
+    return [one for one in family(pid)[1:] if len(tasks(one)) > 1]

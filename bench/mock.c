@@ -3,7 +3,8 @@
 //
 // Words in the request body say how: "tokens=N" pieces of a stream, "gap=US" between them, "first=US" before the first
 // (for a plain answer: before it). Each piece carries the moment it was sent, "~" and 16 hex digits of nanoseconds on
-// CLOCK_MONOTONIC, so that load.c can tell how long it was under way. GET answers with an empty list.
+// CLOCK_MONOTONIC, so that load.c can tell how long it was under way. GET answers with an empty list, POST to a path
+// that begins with /500 with that status.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REQUEST = 65536, CONNECTIONS = 8192 };
+enum { REQUEST = 65536, LARGEST = 64 << 20, CONNECTIONS = 8192 }; // a request's room at first and at most
 
 #define WORDS "The quick brown fox jumps over the lazy dog and runs home. "
 #define USAGE "\"usage\":{\"prompt_tokens\":170,\"completion_tokens\":40,\"total_tokens\":210}"
@@ -28,8 +29,8 @@ enum { REQUEST = 65536, CONNECTIONS = 8192 };
 typedef struct {
     int fd, timer, streaming;
     long left, gap;
-    size_t have;
-    char in[REQUEST];
+    size_t have, room;
+    char *in;
 } conn;
 
 static conn *by_fd[CONNECTIONS];
@@ -44,6 +45,7 @@ static void drop(conn *c) {
     by_fd[c->fd] = by_fd[c->timer] = NULL;
     close(c->fd);
     close(c->timer);
+    free(c->in);
     free(c);
 }
 
@@ -108,21 +110,31 @@ static int answer(conn *c, const char *body) {
     return put(c, head, sizeof head - 1);
 }
 
+static int refuse(conn *c) {
+    static const char out[] = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 54\r\n\r\n"
+                              "{\"error\":{\"message\":\"broken\",\"type\":\"server_error\"}}  ";
+    return put(c, out, sizeof out - 1);
+}
+
 static int take(conn *c) { // reads, and answers every request that is whole; 0: the connection is over
-    ssize_t got = recv(c->fd, c->in + c->have, REQUEST - 1 - c->have, 0);
+    ssize_t got = recv(c->fd, c->in + c->have, c->room - 1 - c->have, 0);
     if (got <= 0) return got < 0 && errno == EAGAIN;
     c->have += got;
     c->in[c->have] = 0;
     char *end = strstr(c->in, "\r\n\r\n");
-    if (!end) return c->have < REQUEST - 1;
+    if (!end) return c->have < c->room - 1;
     char *length = strcasestr(c->in, "\r\ncontent-length:");
     size_t whole = end + 4 - c->in + (length && length < end ? atol(length + 17) : 0);
-    if (whole >= REQUEST) return 0;
+    if (whole >= LARGEST) return 0;
+    if (whole >= c->room) c->in = realloc(c->in, c->room = whole + 1);
     if (c->have < whole) return 1;
     int post = c->in[0] == 'P', ok;
     static const char none[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
                                "{\"object\":\"list\",\"data\":[]}";
-    ok = post ? answer(c, end + 4) : put(c, none, sizeof none - 1);
+    if (!strncmp(c->in, "POST /500", 9))
+        ok = refuse(c);
+    else
+        ok = post ? answer(c, strstr(c->in, "\r\n\r\n") + 4) : put(c, none, sizeof none - 1);
     c->have = 0;
     return ok;
 }
@@ -163,6 +175,7 @@ int main(int count, char **words) {
                 setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
                 c = calloc(1, sizeof *c);
                 c->fd = client, c->timer = timer;
+                c->in = malloc(c->room = REQUEST);
                 by_fd[client] = by_fd[timer] = c;
                 watch(client);
                 watch(timer);

@@ -1,25 +1,22 @@
-"""What is measured: how many clients ask what, how often, and what is read off."""
+"""What is measured at every server: how many clients ask what, how often, and what is read off."""
 
 import json
 import statistics
 import subprocess
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import machine
+from bodies import BODIES
 from servers import Server
 
-MODEL = "openai/gpt-4o-mini"
-"""An exact id: nobody but the upstream may answer."""
-WORDS = (
-    "Since the update last night our shop answers slowly: the start page takes about four seconds where it took "
-    "less than one before. The load of the machine is low, half of the memory is free and the database's log shows "
-    "no slow query. All that I see are a few lines in the error log of the proxy, which say that an upstream was "
-    "disabled for a while. There are two application servers behind the proxy, and both answer fast when I call "
-    "them directly. What should I look at first, and how do I find out which of the two the proxy avoids? "
-)
+PATH = "/v1/chat/completions"
 WARM_SECONDS = 1.5
+EVERYBODY = ("nginx", "floor", "portkey", "litellm")
 
 
 class Scenario(NamedTuple):
@@ -32,44 +29,54 @@ class Scenario(NamedTuple):
     tokens: int = 0
     gap: int = 0
     first: int = 0
-    compares: bool = False
-    """Whether the direct call is measured too: what is added to its times is the gateway's."""
+    body: str = "chat"
+    """What is sent, by its name in bodies.py."""
+    model: str = ""
+    """The model that is asked for, where it is not the body's own."""
+    held: bool = False
+    """Whether 200 streams are held meanwhile."""
+    direct: bool = False
+    """Whether the direct call is measured too: what is added to its times is the server's."""
     warm: bool = False
-    floor: bool = True
-    """Whether the floor is measured too."""
+    beside: tuple[str, ...] = EVERYBODY
+    """Who is measured beside the gateway."""
 
 
 SCENARIOS = {
-    "plain": Scenario("plain requests, one client after the other", 1, 4, compares=True, warm=True),
-    "steady": Scenario("plain requests, 100 a second over 8 connections", 8, 5, rate=100, compares=True),
+    "plain": Scenario("plain requests, one client after the other", 1, 4, direct=True, warm=True),
+    "steady": Scenario("plain requests, 100 a second over 8 connections", 8, 6, rate=100, direct=True),
     "full": Scenario("plain requests, 32 clients as fast as they can", 32, 4),
-    "first": Scenario("streams of 5 tokens, one after the other", 1, 4, tokens=5, gap=2000, first=2000, compares=True),
+    "first": Scenario("streams of 5 tokens, one after the other", 1, 4, tokens=5, gap=2000, first=2000, direct=True),
+    "held": Scenario(
+        "the same while 200 streams are held", 1, 5, tokens=5, gap=2000, first=2000, held=True, direct=True
+    ),
     "s50": Scenario(
-        "50 streams at once, 20 tokens a second each", 50, 9, rate=-0.5, tokens=100, gap=50_000, first=50_000
+        "50 streams at once, 20 tokens a second each",
+        50,
+        9,
+        rate=-0.5,
+        tokens=100,
+        gap=50_000,
+        first=50_000,
+        beside=("nginx", "floor", "portkey"),
     ),
     "s200": Scenario("200 streams at once", 200, 12, rate=-1.5, tokens=100, gap=50_000, first=50_000),
     "s1000": Scenario(
-        "1000 streams at once, 8 tokens a second each, which is more than the floor has threads for",
-        1000,
-        22,
-        rate=-5,
-        tokens=100,
-        gap=120_000,
-        first=100_000,
-        floor=False,
+        "1000 streams at once, 8 tokens a second each", 1000, 22, rate=-5, tokens=100, gap=120_000, first=100_000
     ),
+    "agent": Scenario("an agent's requests of 100 kB with 80 tools, 8 clients", 8, 4, body="agent"),
+    "images": Scenario("requests with 5 MB of pictures in base64, one client", 1, 4, body="pictures"),
 }
+HELD = Scenario("200 streams", 200, 11, rate=-1.5, tokens=150, gap=50_000, first=50_000)
+RAMP_SECONDS = 2.0
+"""When all of them are under way."""
 
 
 def request_body(scenario: Scenario) -> bytes:
-    """Return a chat request of about 1 kB; its last words tell the upstream how to answer."""
+    """Return what a scenario sends; its last words tell the upstream how to answer."""
     told = f"tokens={scenario.tokens} gap={scenario.gap} first={scenario.first}"
-    messages = [
-        {"role": "system", "content": "You are a patient engineer. Answer in five sentences at most. " + WORDS[:200]},
-        {"role": "user", "content": WORDS + told},
-    ]
-    more = {"stream": True} if scenario.tokens else {}
-    return json.dumps({"model": MODEL, "messages": messages, "temperature": 0.7, "max_tokens": 1024} | more).encode()
+    body = BODIES[scenario.body](told) | ({"model": scenario.model} if scenario.model else {})
+    return json.dumps(body | ({"stream": True} if scenario.tokens else {})).encode()
 
 
 class Peak(threading.Thread):
@@ -96,9 +103,10 @@ def measured(scenario: Scenario, server: Server, *, load: Path, folder: Path, up
     rest, peak = machine.memory(server.pid), Peak(server.pid)
     if scenario.tokens:
         peak.start()
-    cpu, threads = machine.Cpu(server.pid), machine.Neighbours([server.pid, upstream.pid])
-    told, own = loaded(load, server, body, scenario)
-    used, others = cpu.seconds() * 1e6, threads.share(less=own)
+    with machine.HighWater(server.pid) as high, held(scenario, server, load=load, folder=folder) as holder:
+        cpu, threads = machine.Cpu(server.pid), machine.Neighbours([server.pid, upstream.pid, *holder])
+        told, own = loaded(load, server, body, scenario)
+        used, others = cpu.seconds() * 1e6, threads.share(less=own)
     peak.over.set()
     units = told["tokens"] if scenario.tokens else told["ok"]
     return {
@@ -108,15 +116,39 @@ def measured(scenario: Scenario, server: Server, *, load: Path, folder: Path, up
         "calibration": round(statistics.mean((calibration, machine.calibration())), 2),
         "rest": round(rest, 1),
         "peak": round(peak.most, 1),
+        "bodies": round(high.rise * 2**20 / body.stat().st_size, 2),
     }
+
+
+@contextmanager
+def held(scenario: Scenario, server: Server, *, load: Path, folder: Path) -> Iterator[list[int]]:
+    """Hold 200 streams meanwhile, if the scenario wants them; yield the number of the process that does."""
+    if not scenario.held:
+        yield []
+        return
+    body = folder / "held.json"
+    body.write_bytes(request_body(HELD))
+    with subprocess.Popen(command(load, server, body, HELD), stdout=subprocess.DEVNULL) as holder:
+        time.sleep(RAMP_SECONDS)
+        yield [holder.pid]
+        holder.wait(HELD.seconds + 20)
 
 
 def loaded(load: Path, server: Server, body: Path, scenario: Scenario) -> tuple[dict[str, Any], float]:
     """Return what the load generator tells, and the CPU seconds that it took itself."""
-    words = ["/v1/chat/completions", body, "Authorization: Bearer sk-bench"]
-    how = [scenario.connections, scenario.seconds, scenario.rate, scenario.tokens]
-    command = [str(word) for word in (load, server.port, *words, *how)]
     before = machine.children_cpu()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=scenario.seconds + 20, check=True)
+    done = subprocess.run(
+        command(load, server, body, scenario),
+        capture_output=True,
+        text=True,
+        timeout=scenario.seconds + 20,
+        check=True,
+    )
     told: dict[str, Any] = json.loads(done.stdout)
     return told, machine.children_cpu() - before
+
+
+def command(load: Path, server: Server, body: Path, scenario: Scenario) -> list[str]:
+    """Return how the load generator is called."""
+    how = [scenario.connections, scenario.seconds, scenario.rate, scenario.tokens]
+    return [str(word) for word in (load, server.port, PATH, body, server.headers, *how)]

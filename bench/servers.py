@@ -13,7 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-STREAMS_MOST = 240
+STREAMS_MOST = 1100
+"""Streams at once, each of which holds a thread of gthread."""
 READY_SECONDS = 20.0
 GUNICORN = [sys.executable, "-m", "gunicorn"]
 
@@ -43,10 +44,23 @@ class Server:
     """A server process; ``seconds`` is how long it took from its start to its first answer."""
 
     def __init__(
-        self, name: str, command: list[str | Path], *, port: int, log: Path, health: str = "/", **environ: str
+        self,
+        name: str,
+        command: list[str | Path],
+        *,
+        port: int,
+        log: Path,
+        health: str = "/",
+        headers: str = "Authorization: Bearer sk-bench",
+        ready: float = READY_SECONDS,
+        ends_by: signal.Signals = signal.SIGQUIT,
+        **environ: str,
     ) -> None:
-        """Start it and wait until it answers; nothing of this machine's own settings reaches it."""
-        self.name, self.port, self.log = name, port, log
+        """Start it and wait until it answers; nothing of this machine's own settings reaches it.
+
+        ``headers`` are sent with each request, divided by CR LF.
+        """
+        self.name, self.port, self.log, self.headers, self.ends_by = name, port, log, headers, ends_by
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH") if key in os.environ}
         started = time.monotonic()
         with log.open("w") as file:
@@ -54,7 +68,7 @@ class Server:
                 command, cwd=ROOT, env=kept | environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
             )
         try:
-            self._wait(health, started + READY_SECONDS)
+            self._wait(health, started + ready)
         except NotReady:
             self.end()
             raise
@@ -81,7 +95,7 @@ class Server:
     def end(self) -> None:
         """End this process, and those it started, which end with it."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT if self.name != "mock" else signal.SIGTERM)
+            self.process.send_signal(self.ends_by)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -92,7 +106,7 @@ class Server:
 def mock(folder: Path, program: Path) -> Server:
     """Start the upstream."""
     port = free_port()
-    return Server("mock", [program, str(port)], port=port, log=folder / "mock.log")
+    return Server("direct", [program, str(port)], port=port, log=folder / "mock.log", ends_by=signal.SIGTERM)
 
 
 def floor(folder: Path, upstream: Server) -> Server:
@@ -109,32 +123,42 @@ def floor(folder: Path, upstream: Server) -> Server:
     )
 
 
-def gateway(folder: Path, upstream: Server) -> Server:
-    """Start the gateway as ``start.sh`` would, with one provider: the upstream."""
+def gateway(folder: Path, upstream: Server, *, name: str = "gateway", config: str = "", workers: int = 1) -> Server:
+    """Start the gateway as ``start.sh`` would, with one provider: the upstream, or with those of ``config``."""
     port = free_port()
     return Server(
-        "gateway",
+        name,
         [*GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"],
         port=port,
-        log=folder / "gateway.log",
+        log=folder / f"{name}.log",
         health="/health",
-        **settings(folder, upstream, port=port),
+        **settings(folder, upstream, port=port, config=config),
+        WALLAS_WORKERS=str(workers),
     )
 
 
-def settings(folder: Path, upstream: Server, *, port: int) -> dict[str, str]:
-    """Return the environment in which the gateway knows the upstream and nobody else."""
-    config = folder / "wallas.toml"
-    provider = {"base_url": f"http://127.0.0.1:{upstream.port}/v1", "api_key": "sk-bench", "discover": False}
-    lines = [f"{name} = {json.dumps(value)}" for name, value in provider.items()]
-    config.write_text("\n".join(["[providers.openai]", *lines, ""]))
+def settings(folder: Path, upstream: Server, *, port: int, config: str = "") -> dict[str, str]:
+    """Return the environment in which the gateway knows the upstream and nobody else; ``folder`` holds its files."""
+    file = folder / "wallas.toml"
+    file.write_text(config or table("openai", url=f"http://127.0.0.1:{upstream.port}/v1"))
+    kind = os.environ.get("WALLAS_WORKER_CLASS", "")
     return {
         "HOME": str(folder),
         "WALLAS_PORT": str(port),
-        "WALLAS_CONFIG": str(config),
+        "WALLAS_CONFIG": str(file),
         "WALLAS_DATABASE_URL": f"sqlite:///{folder / 'wallas.sqlite'}",
-        "WALLAS_THREADS": str(STREAMS_MOST),
-        "WALLAS_WORKER_CLASS": os.environ.get("WALLAS_WORKER_CLASS", ""),
+        "WALLAS_WORKER_CLASS": kind,
+        **({"WALLAS_THREADS": str(STREAMS_MOST)} if kind == "gthread" else {}),
         "WALLAS_KEYLESS": "off",
         "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
     }
+
+
+def table(name: str, *, url: str, models: tuple[str, ...] = (), context: int = 131_072, **more: object) -> str:
+    """Return a provider's table of `wallas.toml`; its ``models`` cost nothing and take tools."""
+    values = {"base_url": url, "api_key": "sk-bench", "discover": False} | more
+    lines = [f"[providers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    for model in models:
+        lines += [f"[[providers.{name}.models]]", f'id = "{model}"', f"context = {context}", "free = true"]
+        lines += ['capabilities = ["chat", "tools", "json_object"]', ""]
+    return "\n".join(lines) + "\n"

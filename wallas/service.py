@@ -115,6 +115,7 @@ class Service:
         public = PublicCatalogue(settings.catalog_url, self.engine, self.transport) if reads else None
         self.upkeep = Upkeep(settings, self.engine, self.writer, self.providers, local=self.local, public=public)
         self.upkeep.findings.back = lambda provider, model: self.health.returned(Place(provider, model))
+        self.sessions: SessionSharing | None = None  # the first tick may come before there are any
         self.sharing = HealthSharing(
             self.health,
             self.engine,
@@ -123,7 +124,6 @@ class Service:
             seldom=self.upkeep.take_in_lists,
             seldom_seconds=pace.lists,
         )
-        self.sessions: SessionSharing | None = None
         self.quota = QuotaSharing(self._ledger(self.health.never_rest))
         self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
