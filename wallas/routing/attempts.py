@@ -20,7 +20,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import BLAMELESS, Place
+from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
@@ -246,7 +246,7 @@ class Attempts:
         if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
             return False
         kinds = [error.kind for error in self.failures]
-        if kinds.count(FailureKind.EMPTY) > 1 or (kinds and BLAMELESS.issuperset(kinds)):
+        if kinds.count(FailureKind.EMPTY) > 1:
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
