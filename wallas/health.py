@@ -19,7 +19,7 @@ import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
 from wallas.health_cache import Caches
-from wallas.health_doubt import CLOSED, SLOW, Doubted, Doubts
+from wallas.health_doubt import BROKEN, CLOSED, SLOW, Doubted, Doubts
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
@@ -62,8 +62,8 @@ BLAMELESS = frozenset(
 )
 """Failures that are the request's or our own: they say nothing of the provider."""
 
-SHUT = frozenset({FailureKind.CONNECT, FailureKind.SERVER})
-"""Failures of a provider that may be gone for good."""
+LENGTHS = {FailureKind.CONNECT: CLOSED, FailureKind.SERVER: BROKEN}
+"""How long who failed so is doubted: who may be gone for good for longer than who was only slow."""
 
 SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR: 0.5}
 """Answers that came and could not be used: how much of a failure each one is to the odds."""
@@ -368,8 +368,7 @@ class Health:
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
-        length = CLOSED if error.kind in SHUT else SLOW
-        self.doubts.struck(place[:2], place.provider, now=now, length=length)
+        self.doubts.struck(place[:2], place.provider, now=now, length=LENGTHS.get(error.kind, SLOW))
         breaker.recent.append((now, False))
         where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0
