@@ -1,7 +1,5 @@
 """Learns which models keep the beginnings of prompts in a cache: few say so beforehand, most tell by what they bill."""
 
-from wallas.types.chat import Usage
-
 LEAST_TOKENS = 1024
 """Shorter prompts are cached by nobody (OpenAI, Anthropic, Gemini, 2026-11)."""
 PRIOR = 0.5
@@ -17,10 +15,10 @@ class Caches:
         """Know nothing."""
         self.seen: dict[str, tuple[float, float]] = {}
 
-    def heard(self, model: str, usage: Usage, *, again: bool) -> None:
-        """Take in an answer's counts; ``again``: the same key met the prompt's beginning a moment ago."""
-        hit = bool(usage.cache_read)
-        if hit or (again and (usage.input or 0) >= LEAST_TOKENS):
+    def heard(self, model: str, *, tokens: int, cached: int, again: bool) -> None:
+        """Take in how much of a prompt was billed as cached; ``again``: the same key met its beginning a moment ago."""
+        hit = cached > 0
+        if hit or (again and tokens >= LEAST_TOKENS):
             hits, tries = self.seen.get(model, (0.0, 0.0))
             fade = min(1.0, MEMORY / (tries + 1.0))
             self.seen[model] = ((hits + hit) * fade, (tries + 1.0) * fade)

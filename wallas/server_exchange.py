@@ -9,7 +9,7 @@ import errno
 import io
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -82,10 +82,29 @@ class Exchange:
         """When the loop looks at the stream's clocks again."""
         self.began = time.monotonic()
 
+    def at_once(self, app: Callable[..., Steppable | None]) -> bool:
+        """Answer without waiting for anything; return False, with nothing done, where a thread has to. For the loop."""
+        self._read()
+        stream = app(self.environ, self._start_response)
+        if stream is None:
+            return False
+        self.worker.counted()
+        self.stream = stream
+        stream.nonblock = True
+        try:
+            if stream.brief:
+                self._deliver(stream.step())
+        except Exception:
+            self.worker.log.exception("a stream broke")
+            self.keep, self.client.gone = False, True
+        self._settle()
+        return True
+
     def run(self) -> None:
         """Call the app and answer, as far as that goes without waiting for a provider."""
         try:
-            self._read()
+            if not self.environ:
+                self._read()
             self.worker.counted()
             answer = self.worker.wsgi(self.environ, self._start_response)
             if hasattr(answer, "step"):

@@ -82,18 +82,24 @@ def request_head(method: str, target: Target, headers: Mapping[str, str], length
     Identity is asked for, so that streams come as they are written; whoever
     wants another encoding says so in ``headers``.
     """
+    fixed = _fixed(method, target, tuple(headers.items()))
+    if length or method in ("POST", "PUT", "PATCH"):
+        return b"%bContent-Length: %d\r\n\r\n" % (fixed, length)
+    return fixed + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _fixed(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Return what of a head is the same for every body: one provider and key send thousands alike."""
     lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nAccept-Encoding: identity\r\n"]
     if not _is_token(method):
         raise unsendable("the method")
-    for name, value in headers.items():
+    for name, value in headers:
         if not _is_token(name):
             raise unsendable("a header's name")
         if _UNSENDABLE.search(value):
             raise unsendable(f"the value of {name}")
         lines.append(f"{name}: {value}\r\n")
-    if length or method in ("POST", "PUT", "PATCH"):
-        lines.append(f"Content-Length: {length}\r\n")
-    lines.append("\r\n")
     try:
         return "".join(lines).encode("latin-1")
     except UnicodeEncodeError:  # its text would show the value
@@ -102,6 +108,22 @@ def request_head(method: str, target: Target, headers: Mapping[str, str], length
 
 class Answer:
     """Reads one answer: bytes in, body bytes out; knows when it is whole and whether the connection can go on."""
+
+    __slots__ = (
+        "_buffer",
+        "_inflate",
+        "_left",
+        "_over",
+        "_reader",
+        "between",
+        "ended",
+        "fault",
+        "headers",
+        "keep_alive",
+        "method",
+        "pending",
+        "status",
+    )
 
     def __init__(self, method: str) -> None:
         """Start before the first byte of the answer to a request of this method."""
@@ -119,18 +141,30 @@ class Answer:
         self._inflate: Inflate | None = None
         self.pending = False
         """Whether ``more`` has something to give."""
+        self.between = False
+        """Whether the next byte begins another chunk of a body that is not compressed."""
 
     def feed(self, data: bytes) -> bytes:
         """Return the body bytes in these; a fault after them is kept in ``fault``, so that good bytes come first."""
         try:
             data = self._reader(data)
         except ProviderError as error:
-            self.fault = error
+            self.fault, self.between = error, False
             return b""
         if self._inflate is not None:
             return self._inflated(self._inflate, data)
         self.ended = self._over
+        self.between = self._left == _CHUNKED and not self._buffer and self.fault is None
         return data
+
+    @staticmethod
+    def one_chunk(data: bytes) -> bytes:
+        """Return the bytes in what is one whole chunk, as most servers write it; b"" for anything else."""
+        start = data.find(b"\n", 0, 10) + 1
+        size = len(data) - start - 2
+        if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(b"\r\n"):
+            return data[start:-2]
+        return b""
 
     def more(self) -> bytes:
         """Return what ``feed`` held back of a compressed body."""
@@ -186,25 +220,26 @@ class Answer:
     def _frame(self, status: int) -> None:
         """Choose how the body ends: RFC 9112, section 6.3."""
         headers = self.headers
-        coding = headers.get("transfer-encoding", "").lower()
         length = headers.get("content-length")
         if self.method == "HEAD" or status in _BODYLESS:
             self._over = True
             return
-        if coding.rpartition(",")[2].strip() == "chunked":
+        coding = headers["transfer-encoding"].lower() if "transfer-encoding" in headers else ""
+        if not coding and length is not None:
+            self._left, self._reader = _length(length), self._read_counted
+        elif coding.rpartition(",")[2].strip() == "chunked":
             if coding != "chunked":
                 raise malformed(f"transfer-encoding {coding[:40]}")
             self._left, self._reader = _CHUNKED, self._read_chunks
             self.keep_alive &= length is None
-        elif coding or length is None:
-            self._left, self._reader, self.keep_alive = _UNTIL_CLOSE, self._read_rest, False
         else:
-            self._left, self._reader = _length(length), self._read_counted
+            self._left, self._reader, self.keep_alive = _UNTIL_CLOSE, self._read_rest, False
         self._over = self._left == 0
-        self._open_coding(headers)
+        if "content-encoding" in headers:
+            self._open_coding(headers)
 
     def _open_coding(self, headers: dict[str, str]) -> None:
-        coding = headers.get("content-encoding", "").strip().lower()
+        coding = headers["content-encoding"].strip().lower()
         if coding in ("", "identity"):
             return
         if coding not in _INFLATED:
@@ -241,10 +276,6 @@ class Answer:
 
     def _read_chunks(self, data: bytes) -> bytes:
         """Un-chunk: ``_buffer`` is an unfinished chunk's line, data or the trailers."""
-        if self._left == _CHUNKED and not self._buffer and (match := _CHUNK.match(data)):
-            start, size = match.end(), int(match[1], 16)
-            if size and len(data) == start + size + 2 and data.endswith(b"\r\n"):
-                return data[start:-2]  # one whole chunk, as most streams send and most reads give
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []
@@ -318,6 +349,8 @@ def _fields(lines: list[str]) -> dict[str, str]:
 
 
 def _length(value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
     lengths = {part.strip() for part in value.split(",")}
     length = lengths.pop()
     if lengths or not (length.isascii() and length.isdigit() and len(length) < 19):

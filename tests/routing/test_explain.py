@@ -16,7 +16,6 @@ from wallas.routing.difficulty import LEVELS
 from wallas.routing.explain import explain, profiles
 from wallas.routing.selector import EXPLORE_EVERY, Group, Room, Session
 from wallas.routing.strategies import PROFILES
-from wallas.types.chat import Usage
 
 NAMES = ("a", "b", "c")
 PROFILE = some.sampled_from(sorted(PROFILES))
@@ -126,8 +125,8 @@ def test_a_conversation_with_tools_begins_where_prompts_are_kept_and_leaves_wher
     first = lambda request=agent: planned(at, request).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
     for _ in range(5):
-        at.desk.health.caches.heard("b/n", Usage(input=5000, cache_read=4000), again=True)
-        at.desk.health.caches.heard("a/m", Usage(input=5000), again=True)
+        at.desk.health.caches.heard("b/n", tokens=5000, cached=4000, again=True)
+        at.desk.health.caches.heard("a/m", tokens=5000, cached=0, again=True)
     at.selector.rankings.clear()
     assert first() == "b/n" and first(ask("Hi", model="auto", tools=(WEATHER,))) == "a/m", "too short for a cache"
     assert at.selector.worth("b/n") == 1.0 and at.selector.worth("a/m") < 0.5

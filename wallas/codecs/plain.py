@@ -24,11 +24,18 @@ class PlainDecoder:
         self.body.feed(data)
         return iter(())
 
+    def words(self, index: int, choice: int) -> None:
+        """Return None: all is told at once."""
+
     def end(self) -> Iterator[Event]:
         """Yield the events of the whole answer."""
+        return unfold(self.whole())
+
+    def whole(self) -> ChatResponse:
+        """Return the whole answer, in place of the events that ``end`` yields."""
         response = self.decode_response(self.body.value())
         self.done = self.complete = True
-        yield from unfold(response)
+        return response
 
 
 class PlainEncoder:
@@ -55,6 +62,9 @@ class PlainEncoder:
     def finish(self, response: ChatResponse | None = None) -> bytes:
         """Return the whole answer as JSON: the events' own, or ``response`` made from it."""
         return encode(self.encode_response(response or self.whole.result()))
+
+    def words(self, index: int, choice: int) -> None:
+        """Return None: words go through ``encode``."""
 
     def ping(self) -> bytes:
         """Return nothing: a plain body has no keep-alive."""

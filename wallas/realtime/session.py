@@ -123,6 +123,14 @@ class Session:
         told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
         self.line.say("error", error=told | {"event_id": event_id})
 
+    def end(self, error: GatewayError) -> None:
+        """Tell why the session ends now; an answer that is being made has failed of it."""
+        with self.line.lock:
+            if self.turn is not None:
+                self.turn.cut()
+                self.turn.response.fail(error)
+            self.complain(error)
+
     def close(self) -> None:
         """End what still runs; the client is gone or is told to go."""
         with self.line.lock:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wallas import codecs
-from wallas.codecs import StreamDecoder
+from wallas.codecs import StreamDecoder, WordsReader
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider
-from wallas.types.chat import ChatRequest
-from wallas.types.events import Event
+from wallas.types.chat import ChatRequest, ChatResponse
+from wallas.types.events import Event, PartDelta
 
 REFUSAL_BYTES = 256 * 1024
 
@@ -24,8 +24,12 @@ class Reading:
         request: ChatRequest,
         *,
         heard: Callable[[Mapping[str, str]], object] = lambda headers: None,
+        keeps_whole: bool = False,
     ) -> None:
-        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here."""
+        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here.
+
+        With ``keeps_whole`` an answer that comes whole is told by ``whole``, not as events.
+        """
         self.heard = heard
         self.provider = provider
         self.body = body
@@ -33,13 +37,17 @@ class Reading:
         self.decoder: StreamDecoder | None = None
         self.refusal: bytearray | None = None
         self.done = False
+        self.keeps_whole = keeps_whole
+        self.whole: ChatResponse | None = None
         self.early: list[Event] = []
         """Events that were read before anybody wanted them."""
+        self.ahead: bytes | ProviderError | None = None
+        """What a read of the body gave that ``feed`` has not looked at."""
 
     @property
     def waits(self) -> bool:
         """Return whether the next ``feed`` has to wait for the socket."""
-        return not (self.early or self.body.ended or self.body.pending())
+        return not (self.early or self.ahead is not None or self.body.ended or self.body.pending())
 
     @property
     def complete(self) -> bool:
@@ -54,6 +62,12 @@ class Reading:
         else:
             yield from self._read()
 
+    def words(self, words: PartDelta) -> WordsReader | None:
+        """Return what reads more of these words, None where that takes ``feed``."""
+        if self.decoder is None or self.done or self.early or self.decoder.complete:
+            return None
+        return self.decoder.words(words.index, words.choice)
+
     def look(self) -> Sequence[Event]:
         """Return the events so far, after one more read; ``feed`` gives them all later. Raises as ``feed`` does."""
         self.early.extend(list(self._read()))
@@ -61,7 +75,7 @@ class Reading:
 
     def _read(self) -> Iterator[Event]:
         try:
-            data = self.body.read()
+            data = self._taken()
         except ProviderError as error:
             if self.body.status is not None and self.body.status >= 400:
                 raise self._refusal() from error
@@ -84,6 +98,13 @@ class Reading:
         elif self.body.ended:
             yield from self._end(self.decoder)
 
+    def _taken(self) -> bytes:
+        ahead, self.ahead = self.ahead, None
+        if isinstance(ahead, ProviderError):
+            raise ahead
+        data: bytes = self.body.read() if ahead is None else ahead
+        return data
+
     def _fed(self, decoder: StreamDecoder, data: bytes) -> Iterator[Event]:
         """Yield the events of these bytes; what goes wrong behind a whole answer is no fault of it."""
         try:
@@ -96,6 +117,9 @@ class Reading:
     def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
         """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""
         self.done = True
+        if self.keeps_whole and isinstance(decoder, PlainDecoder):
+            self.whole = decoder.whole()
+            return
         whole = decoder.complete
         try:
             yield from decoder.end()

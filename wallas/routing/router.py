@@ -27,7 +27,8 @@ from wallas.routing.online_wish import wanted
 from wallas.routing.selector import Selector
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, only_words
+from wallas.waits import may_wait
 
 if TYPE_CHECKING:
     from wallas.routing.online import Online, Search
@@ -90,7 +91,7 @@ class Router:
             providers=self.providers,
             selector=self.selector,
             sessions=self.desk.sessions,
-            discover=lambda name: self.discover(name),
+            discover=self._discovered,
             names=lambda: self.names,
             lessons_of=self.desk.lessons_of,
         )
@@ -119,7 +120,8 @@ class Router:
             plan = make(
                 enriched, online=online, look=lambda: make(online.request if online else enriched, online=online)
             )
-        plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
+        if request.previous_id is not None:
+            plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
 
@@ -226,7 +228,7 @@ class Router:
 
     def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
-        if self.library is None:
+        if self.library is None or only_words(request.messages):
             return None
         return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
 
@@ -236,6 +238,11 @@ class Router:
         if contents is not None and not contents.glance():
             contents.look()
         return contents
+
+    def _discovered(self, name: str) -> bool:
+        """Look for a name that means nothing yet, which may take seconds."""
+        may_wait()
+        return self.discover(name)
 
     def _is_guess(self, key: str) -> bool:
         model = self.catalog.by_key.get(key)
