@@ -22,6 +22,8 @@ T = TypeVar("T")
 SILENCE = 10.0
 """Seconds without a byte after which a body is given up."""
 
+_HOLDERS = frozenset({dict, list})
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -161,8 +163,8 @@ def nested_deeper(value: Any, depth: int) -> bool:
         level = [
             inner
             for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _HOLDERS
         ]
         if not level:
             return False
