@@ -10,7 +10,7 @@ say() { printf 'test.sh: %s\n' "$*" >&2; }
 
 # Debian's packages of the programs that tests run for real, by the command that tells whether they are here.
 declare -A programs=(
-    [tesseract]="tesseract-ocr tesseract-ocr-eng tesseract-ocr-osd"
+    [tesseract]="tesseract-ocr tesseract-ocr-eng tesseract-ocr-osd tesseract-ocr-spa"
     [espeak-ng]="espeak-ng"
     [ffmpeg]="ffmpeg"
 )

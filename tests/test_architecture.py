@@ -13,6 +13,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),
     frozenset({"routing"}),
+    frozenset({"realtime"}),
     frozenset({"blueprints"}),
     frozenset(
         {"app", "service", "jobs", "journal", "sharing", "refresh", "simulated", "demo", "welcome", "pidfile", "videos"}

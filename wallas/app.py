@@ -37,6 +37,7 @@ BLUEPRINTS = (
     "images",
     "judging",
     "videos",
+    "realtime",
 )
 
 
@@ -69,11 +70,18 @@ class Gateway(Flask):
             server_name=environ.get("HTTP_HOST", ""),
             script_name=environ.get("SCRIPT_NAME", ""),
             subdomain="",
-            url_scheme=environ["wsgi.url_scheme"],
+            url_scheme="ws" if opens_websocket(environ) else environ["wsgi.url_scheme"],
             path_info=request.path,
             default_method=request.method,
             query_args=environ.get("QUERY_STRING", ""),
         )
+
+
+def opens_websocket(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request asks for a WebSocket, for which routes of their own exist."""
+    if environ.get("HTTP_UPGRADE", "").lower() != "websocket":
+        return False
+    return "upgrade" in {word.strip().lower() for word in environ.get("HTTP_CONNECTION", "").split(",")}
 
 
 def create_app(settings: Settings | Mapping[str, str] | None = None, *, pace: Pace | None = None) -> Flask:

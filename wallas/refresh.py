@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wallas.catalog.build import build
 from wallas.catalog.findings import MONEY, Finding, Findings, judged
-from wallas.catalog.listing import Listing
+from wallas.catalog.listing import Listing, listed
 from wallas.catalog.public import Public
 from wallas.catalog.snapshot import Catalog
 from wallas.providers.base import Provider
 from wallas.providers.daemon import Daemon
 from wallas.providers.registry import BY_NAME, provider_terms
+from wallas.providers.row import PROGRAM
 from wallas.refresh_public import PublicCatalogue
 from wallas.settings import Settings
 from wallas.storage.findings import FindingChange, load_findings, save_findings
@@ -60,7 +61,7 @@ class Upkeep:
         self.findings.gone = self.reread
         self.take: Callable[[Catalog], object] = lambda catalog: None
         self.stamps: dict[str, float] = {}
-        self.unsaved: dict[str, Listing] = {}
+        self.unsaved: dict[str, Listing] = dict(programs(providers))
         self.asked: dict[str, float] = {}
         self.asking = threading.Lock()
         self.rereading = False
@@ -212,6 +213,13 @@ class Upkeep:
             log.warning("the catalog could not be looked after, the database does not answer: %s", type(error).__name__)
             return False
         return True
+
+
+def programs(providers: Mapping[str, Provider]) -> Iterator[tuple[str, Listing]]:
+    """Yield the lists of this machine's programs: they take no time, and the first request may need them."""
+    for name, provider in providers.items():
+        if provider.wire == PROGRAM and (models := listed(name, provider)):
+            yield name, Listing(provider=name, date=time.strftime("%Y-%m-%d", time.gmtime()), models=models)
 
 
 def findings_of(providers: Mapping[str, Provider]) -> Findings:

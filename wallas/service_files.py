@@ -35,13 +35,10 @@ def _read_pages(
     language: str | None = None,
     tell: Tell,
 ) -> list[PageText]:
-    """Return pages as OCR reads them; raise Unreadable when nobody can.
-
-    The language that a file's other pages are in is no more than a hint, and engines find it out themselves.
-    """
+    """Return pages as OCR reads them; raise Unreadable when nobody can. The language is no more than a hint."""
     from wallas.routing.ocr import Asked, Read, reading
 
-    asked = Asked(data, pages=tuple(pages or ()))
+    asked = Asked(data, pages=tuple(pages or ()), hint=language)
     found: list[PageText] = []
     total = len(pages or ())
     try:
@@ -55,7 +52,7 @@ def _read_pages(
         if error.code in NOBODY:
             told = "it has to be read by OCR, and no engine is here: pip install 'wallas[ocr]'"
             raise Unreadable(told, code="missing_extra") from error
-        raise Unreadable(error.message, code=error.code or "unreadable") from error
+        raise Unreadable(error.message.removeprefix("file: "), code=error.code or "unreadable") from error
     return found
 
 

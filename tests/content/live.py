@@ -29,7 +29,7 @@ capabilities = ["chat", "tools"]
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, provider: FakeProvider) -> Iterator[tuple[str, int]]:
+def gateway(folder: Path, provider: FakeProvider, **more: str) -> Iterator[tuple[str, int]]:
     """Run the gateway as users do; yield its address and the number of its process."""
     port = free_port()
     (folder / "wallas.toml").write_text(TOML.format(url=provider.url))
@@ -43,6 +43,7 @@ def gateway(folder: Path, provider: FakeProvider) -> Iterator[tuple[str, int]]:
         "WALLAS_CATALOG": "off",
         "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
         **chosen_worker(),
+        **more,
     }
     words = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     with (folder / "log").open("w") as log:

@@ -12,7 +12,7 @@ from tests.content.bodies import PROTOCOLS
 from tests.content.live import gateway
 from tests.fakes import FakeProvider, say
 
-OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "WordDocument".encode("utf-16-le")
+LOCKED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def ask(url: str, protocol: str, name: str, data: bytes) -> tuple[int, str]:
 def test_files_that_cannot_be_read_are_refused_again_and_again(live):
     url, provider = live
     for number in range(6):
-        status, text = ask(url, list(PROTOCOLS)[number % 5], "x.doc", OLD)
-        assert status == 400 and "save it as .docx" in text
+        status, text = ask(url, list(PROTOCOLS)[number % 5], "x.doc", LOCKED)
+        assert status == 400 and "protected by a password" in text
     assert provider.requests == []
 
 

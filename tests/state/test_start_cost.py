@@ -17,7 +17,9 @@ LATER = {
     "alembic": "only a database of another version is migrated, and by a process of its own",
     "apscheduler": "only the elected worker runs jobs",
     "mako": "belongs to alembic",
+    "flask_sock": "only a WebSocket's first client needs it",
     "psycopg": "the database is SQLite",
+    "wallas.realtime": "only a WebSocket's first client needs it",
     "requests": "not needed to serve",
     "wallas.simulated": "only the demo has simulated providers",
     "wallas.catalog.refresh": "only jobs and unknown names ask for lists",
@@ -34,7 +36,8 @@ The ledger of quotas is twelve of them, as every call is counted, the quality gu
 CODE = """
 import os, sys
 from wallas.app import create_app
-create_app()
+from wallas.service import Pace
+create_app(pace=Pace(refresh_delay=600.0))  # on a busy machine a start takes longer than the usual delay
 print(len(sys.modules))
 print(*sorted(sys.modules))
 sys.stdout.flush()

@@ -22,6 +22,9 @@ OUR_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 FOREIGN_SITES = ("cross-site", "same-site")
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_X_GOOG_API_KEY")
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+"""What stands before the key where a browser opens OpenAI's WebSocket, to which it can give no headers."""
+REALTIME_BETA = "openai-beta.realtime-v1"
 OPEN_PATHS = ("/health", "/health/ready")
 OPEN_FOLDER = "/media/"
 """Where each address is a secret of its own, for programs that are given no key: `<img src=...>`."""
@@ -114,6 +117,7 @@ def credential(environ: Mapping[str, Any]) -> str | None:
             token if scheme.lower() == "bearer" else "",
             environ.get("HTTP_X_API_KEY", ""),
             environ.get("HTTP_X_GOOG_API_KEY", ""),
+            _key_in_subprotocols(environ),
         )
         if value.strip()
     }
@@ -122,12 +126,24 @@ def credential(environ: Mapping[str, Any]) -> str | None:
     return shown.pop() if shown else None
 
 
+def subprotocols(environ: Mapping[str, Any]) -> list[str]:
+    """Return what a WebSocket's client offers to speak."""
+    return [word.strip() for word in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
+
+
+def _key_in_subprotocols(environ: Mapping[str, Any]) -> str:
+    if "HTTP_SEC_WEBSOCKET_PROTOCOL" not in environ:
+        return ""
+    shown = (word for word in subprotocols(environ) if word.startswith(KEY_SUBPROTOCOL))
+    return next(shown, "").removeprefix(KEY_SUBPROTOCOL)
+
+
 def client_id(environ: Mapping[str, Any]) -> str:
     """Return an id of whoever asks, made of the key that the request shows; "" where it shows none."""
     for name in CREDENTIALS:
         if (said := environ.get(name)) is not None:
             return _id_of(said)
-    return ""
+    return _id_of(_key_in_subprotocols(environ))
 
 
 @lru_cache(maxsize=1024)

@@ -33,6 +33,7 @@ OPENAI_PATHS = (
     "/v1/moderations",
     "/v1/rerank",
     "/v2/rerank",
+    "/v1/realtime",
 )
 """Paths that are OpenAI's alone, whatever headers come with them."""
 SHOWS_BY_REQUEST = frozenset({codecs.ANTHROPIC, codecs.OLLAMA, codecs.OPENAI_RESPONSES})

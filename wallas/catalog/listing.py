@@ -1,12 +1,17 @@
 """A provider's own model list as it was last read: what storage keeps and what a snapshot is built from."""
 
+import logging
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from wallas.catalog.entries import Entry, Model
+from wallas.errors import WallasError
+from wallas.settings import Key
+
+log = logging.getLogger(__name__)
 
 MODELS_MOST = 5000
 RETIRED_DAYS = 30
@@ -62,3 +67,31 @@ def checked(models: Iterable[Model]) -> tuple[Model, ...]:
         if MODEL_ID.fullmatch(model.id) and ".." not in model.id and "//" not in model.id:
             kept.setdefault(model.id, model)
     return tuple(kept.values())
+
+
+class Lister(Protocol):
+    """A provider as far as this needs it."""
+
+    keys: tuple[Key, ...]
+
+    def list_models(self, key: Key) -> list[Model]:
+        """Return the provider's own list; raise WallasError where it cannot be had."""
+
+
+def is_local(provider: Lister) -> bool:
+    """Return whether a provider runs on this machine."""
+    return bool(getattr(getattr(provider, "row", None), "local", False))
+
+
+def listed(name: str, provider: Lister) -> tuple[Model, ...] | None:
+    """Return a provider's list by the first of its keys that is let in; None where none is, or it has no list."""
+    for key in provider.keys:
+        try:
+            models = checked(provider.list_models(key))
+        except WallasError as error:
+            if is_local(provider):
+                return ()
+            log.info("model list of %s: %s", name, error)
+            continue
+        return tuple(model for model in models if model.provider == name)
+    return None

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,18 +19,22 @@ from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError
 from wallas.content.guarded import Limits, Unreadable
 from wallas.content.hooks import Hooks
 from wallas.content.language import language_of
-from wallas.content.measures import pixels, seconds
+from wallas.content.measures import frames, pixels, seconds
 from wallas.content.opening import opened, plain
-from wallas.content.sniff import Sort, sniff
+from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
-from wallas.types.chat import Media, MediaKind, Message, Part, ToolResult
+from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolResult
 
 log = logging.getLogger(__name__)
 
 OPENING = Limits(seconds=60.0)
+ENOUGH, FEW = 8, 2
+"""Texts of a conversation that are looked at for its language, and small words that are enough for a guess."""
 PDF = "application/pdf"
 GLIMPSE_CHARS = 65_536
 """So much base64 of a picture is read to learn what it is and how large: its head, and a camera's notes before it."""
+CALLED = frozenset(TEXT_WORDS.values()) | {"text", "gz", "bz2", "xz"}
+"""Sorts that are taken for what they are by their names too, or whose names are told."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +48,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     pages: int | None = None
     seconds: float | None = None
     pixels: tuple[int, int] | None = None
+    frames: int | None = None
+    """Of a GIF: how many pictures it shows one after the other."""
     language: str | None = None
     text_layer: bool | None = None
     markdown: str | None = None
@@ -62,6 +69,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
             "pages": self.pages,
             "seconds": None if self.seconds is None else round(self.seconds, 2),
             "pixels": list(self.pixels) if self.pixels else None,
+            "frames": self.frames,
             "language": self.language,
             "text_layer": self.text_layer,
             "scanned_pages": list(self.scanned) or None,
@@ -198,11 +206,19 @@ class Contents:
         self.trusted: frozenset[str] = frozenset()
         """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
         self.fetches = 0
+        self.messages = messages
         self.items: dict[Mark, Item] = {}
         for media, where in files_of(messages, wire):
             key = Mark(media)
             if key.text and key not in self.items and not (media.text is not None and not media.data):
                 self.items[key] = Item(media, where)
+
+    @property
+    def spoken(self) -> str | None:
+        """Return the language that the user writes in, as far as few words tell: its files are likely in it too."""
+        written = (part.text for message in reversed(self.messages) if message.role == "user" for part in message.parts
+                   if isinstance(part, Text))  # fmt: skip
+        return language_of(" ".join(islice(written, ENOUGH)), least=FEW)
 
     def of(self, media: Media) -> Item | None:
         """Return what is known of a part's file."""
@@ -227,7 +243,7 @@ class Contents:
         if media.kind == "image" and (look := glimpse(media.data, item)) is not None:
             item.look = look
             return
-        known: Look | None = self.works.known(("look", item.hash, media.name, media.mime))
+        known = self._known(item)
         if known is not None:
             item.look = known
             return
@@ -239,7 +255,8 @@ class Contents:
         if sort.kind != "document":
             size = pixels(data, sort.word) if sort.kind == "image" else None
             length = None if sort.kind == "image" else seconds(data, sort.word)
-            self._keep(item, Look(sort=sort, size=len(data), pixels=size, seconds=length))
+            moves = frames(data) if sort.word == "gif" else None
+            self._keep(item, Look(sort=sort, size=len(data), pixels=size, seconds=length, frames=moves))
         elif (value := plain(data, sort)) is not None:
             self._keep(item, look_of(sort, len(data), value))
 
@@ -257,9 +274,8 @@ class Contents:
 
     def look_at(self, item: Item, job: Job) -> None:
         """Look at one file whose bytes were brought only now; raise Unreadable. Blocks."""
-        known: Look | None = self.works.known(("look", item.hash, item.media.name, item.media.mime))
-        item.look = known
-        if known is None:
+        item.look = self._known(item)
+        if item.look is None:
             self._open(item, job)
 
     def bring(self, item: Item) -> bytes:
@@ -331,10 +347,17 @@ class Contents:
             return
         self._keep(item, look_of(sort, len(data), value))
 
+    def _known(self, item: Item) -> Look | None:
+        """Return what is remembered of a file; only of text it matters what it is called."""
+        media = item.media
+        found: Look | None = self.works.known(("look", item.hash))
+        return found or self.works.known(("look", item.hash, media.name, media.mime))
+
     def _keep(self, item: Item, look: Look) -> None:
         item.look = look
         if item.hash:
-            key = ("look", item.hash, item.media.name, item.media.mime)
+            called = (item.media.name, item.media.mime) if look.sort.word in CALLED else ()
+            key = ("look", item.hash, *called)
             self.works.keep(key, look, size=500 + 2 * len(look.markdown or "") + sum(2 * len(t) for t in look.texts))
 
 

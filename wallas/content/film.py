@@ -7,6 +7,7 @@ from typing import Any
 from wallas.content.contents import Contents, Form, Item
 from wallas.content.forms import FILM_LIMITS, READERS, clock, quoted, worded
 from wallas.content.guarded import Result, Unreadable, run
+from wallas.content.opening import require
 from wallas.content.works import Job
 from wallas.types.chat import Media, Part, Text
 
@@ -42,6 +43,8 @@ def frames(contents: Contents, item: Item, job: Job) -> Form:
     """Return a video as pictures, each with its time, and what is said in it."""
     result, sound = _taken_apart(contents, item, job, most=FRAMES)
     said, warnings, by = _said(contents, sound, job)
+    if not result.blobs:
+        return worded(item, *_sound_alone(result, said, warnings, by))
     parts: list[Part] = [quoted(item, f"A video of {result.value['seconds']:.1f} seconds, as pictures. {said}")]
     for time, blob in zip(result.value["times"], result.blobs, strict=False):
         parts.append(Text(text=f"[Picture at {clock(time)} ({time:.1f} s)]"))
@@ -50,15 +53,27 @@ def frames(contents: Contents, item: Item, job: Job) -> Form:
 
 
 def told(contents: Contents, item: Item, job: Job) -> Form:
-    """Return in words what a video shows and what is said in it."""
-    result, sound = _taken_apart(contents, item, job, most=TOLD_FRAMES)
+    """Return in words what a video shows and what is said in it; the same film is taken apart once."""
+    key = ("told", item.hash)
+    known: tuple[str, str, tuple[str, ...]] | None = contents.works.known(key)
+    if known is None:
+        known = _told(contents, item, job)
+        contents.works.keep(key, known, size=200 + 2 * len(known[0]))
+    return worded(item, *known)
+
+
+def _told(contents: Contents, item: Item, job: Job) -> tuple[str, str, tuple[str, ...]]:
+    """Return a video in words, what made them, and what was lost."""
+    require("PIL", what="reading the words in a video's pictures")
+    result, sound = _taken_apart(contents, item, job, most=TOLD_FRAMES, stacked=True)
     said, warnings, by = _said(contents, sound, job)
+    if not result.blobs:
+        return _sound_alone(result, said, warnings, by)
     lines = []
     last = ""
-    for time, blob in zip(result.value["times"], result.blobs, strict=False):
-        words = _words(contents, blob, job)
-        if words and words != last:
-            lines.append(f"[{clock(time)}] {words}")
+    for number, words in _words(contents, result.blobs[0], job):
+        if words != last:
+            lines.append(f"[{clock(result.value['times'][number - 1])}] {words}")
             last = words
     if not lines and not (sound and not warnings):
         raise Unreadable(
@@ -67,7 +82,14 @@ def told(contents: Contents, item: Item, job: Job) -> Form:
     seen = "Words in its pictures, with their times:\n" + "\n".join(lines) if lines else "No words are in its pictures."
     text = f"A video of {result.value['seconds']:.1f} seconds. {said}\n\n{seen}"
     lost = "only the words in its pictures were taken, not what they show"
-    return worded(item, text, f"ffmpeg, ocr of {len(result.blobs)} pictures{by}", (*warnings, lost))
+    return text, f"ffmpeg, ocr of {len(result.value['times'])} pictures{by}", (*warnings, lost)
+
+
+def _sound_alone(result: Result, said: str, warnings: tuple[str, ...], by: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return in words what is called a video and has no pictures; raise Unreadable where nobody wrote it down."""
+    if warnings:
+        raise Unreadable(f"it is a video without pictures, and {warnings[0]}")
+    return f"A recording of {result.value['seconds']:.1f} seconds. {said}", f"ffmpeg{by}", ()
 
 
 def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, ...], str]:
@@ -87,16 +109,18 @@ def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, .
     return "What is said in it:\n" + "\n".join(lines), (), " and a transcript"
 
 
-def _words(contents: Contents, picture: bytes, job: Job) -> str:
-    hooks = contents.hooks
-    parts = []
-    if hooks.read_pages is not None:
-        try:
-            read = hooks.read_pages(picture, mime="image/jpeg", tell=job.tell)
-            parts += [" ".join(page.text.split()) for page in read if page.text.strip()]
-        except Unreadable:
-            pass
-    return " ".join(parts)
+def _words(contents: Contents, pictures: bytes, job: Job) -> list[tuple[int, str]]:
+    """Return the words in a video's pictures, by their numbers from 1."""
+    read_pages = contents.hooks.read_pages
+    if read_pages is None:
+        return []
+    try:
+        read = read_pages(pictures, mime="image/tiff", language=contents.spoken, tell=job.tell)
+    except Unreadable as error:
+        if error.code == "cancelled":
+            raise
+        return []
+    return [(page.page, " ".join(page.text.split())) for page in read if page.text.strip()]
 
 
 def as_wav(contents: Contents, item: Item, job: Job) -> Form:

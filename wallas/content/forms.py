@@ -1,6 +1,6 @@
 """Turns one file into the form that a candidate can take: words, pictures of pages, a smaller picture, a transcript."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 
 from wallas.content.contents import Contents, Form, Item, Look
@@ -13,9 +13,12 @@ from wallas.types.chat import Media, Part, Text
 READERS = "wallas.content.readers"
 PAGE_PICTURES = 20
 """Pictures of pages that one model is given at most; the other pages are read by OCR."""
-PICTURE_LIMITS = Limits(seconds=20.0, cpu=15)
+PICTURE_LIMITS = Limits(seconds=30.0, cpu=20, memory=1536 * MEGABYTE)
 FILM_LIMITS = Limits(seconds=120.0, cpu=120, memory=2048 * MEGABYTE)
 LONG_PAGE = 1568
+PLAIN = frozenset({"png", "jpeg"})
+PLAIN_LONG, PLAIN_MOST = 2048, 3 * MEGABYTE
+"""What every model that sees takes: sorts, pixels of the long side, bytes."""
 FIGURES = "pictures on page"
 """How the warning begins that a PDF's text is not all of it."""
 
@@ -135,7 +138,7 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
         what = f"page {pages[0]} is a picture" if pages else "it is a picture"
         raise Unreadable(f"{what}, and reading pictures needs OCR: pip install 'wallas[ocr]'", code="missing_extra")
     look = item.look
-    language = look.language if look is not None else None
+    language = (look.language if look is not None else None) or contents.spoken
     mime = look.sort.mime if look is not None else item.claimed or ""
     key = ("pages", item.hash, tuple(pages or ()))
     known: Sequence[PageText] | None = contents.works.known(key)
@@ -147,37 +150,60 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
 
 def _seen(contents: Contents, item: Item, job: Job) -> Form:
     """Return what a model that cannot see is told of a picture: the words in it, and what it shows."""
-    data = contents.bring(item)
-    mime = item.look.sort.mime if item.look is not None else item.claimed or "image/png"
+    contents.bring(item)
+    frames = (item.look.frames if item.look is not None else None) or 1
+    pages: Sequence[PageText] = ()
     failures: list[Unreadable] = []
     parts: list[str] = []
     makers: list[str] = []
     try:
         pages = read_pages(contents, item, None, job)
-        words = "\n\n".join(page.text for page in pages if page.text.strip())
+        told = [(f"## Page {page.page}\n\n" if pages[1:] else "") + page.text for page in pages if page.text.strip()]
+        words = "\n\n".join(told)
         if words:
             parts.append(f"Words in the picture, read by OCR:\n{words}")
             makers.append("ocr" + "".join(f" ({page.engine})" for page in pages[:1] if page.engine))
     except Unreadable as error:
         failures.append(error)
-    described = _described(contents, item, data, mime, job)
+    described = _described(contents, item, job)
     if described is not None:
         parts.append(f"Description of the picture:\n{described.text}")
         makers.append(f"description ({described.engine})")
     if not parts:
         raise failures[0] if failures else Unreadable("there are no words in it, and no model here could describe it")
     warnings = [] if described is not None else ["only the words in the picture were taken, not what it shows"]
+    if frames > 1:
+        warnings.append(f"it moves: {min(frames, len(pages))} of its frames were looked at")
     return worded(item, "\n\n".join(parts), " and ".join(makers), warnings)
 
 
-def _described(contents: Contents, item: Item, data: bytes, mime: str, job: Job) -> Description | None:
+def _described(contents: Contents, item: Item, job: Job) -> Description | None:
+    """Return what a model sees in a picture; it is given one that it can take, and never one that is a bomb."""
     if contents.hooks.describe is None:
         return None
     key = ("description", item.hash)
     known: Description | None = contents.works.known(key)
-    if known is None and (known := contents.hooks.describe(data, mime=mime, tell=job.tell)) is not None:
-        contents.works.keep(key, known, size=200 + 2 * len(known.text))
+    if known is None:
+        try:
+            data, mime = _shown(contents, item, job)
+        except Unreadable as error:
+            if error.code == "cancelled":
+                raise
+            return None
+        if (known := contents.hooks.describe(data, mime=mime, tell=job.tell)) is not None:
+            contents.works.keep(key, known, size=200 + 2 * len(known.text))
     return known
+
+
+def _shown(contents: Contents, item: Item, job: Job) -> tuple[bytes, str]:
+    """Return a picture as any model that sees takes it: as it is where it is small, else made smaller."""
+    data, look = contents.bring(item), item.look
+    small = look is not None and look.pixels is not None and max(look.pixels) <= PLAIN_LONG and look.size <= PLAIN_MOST
+    if look is not None and small and look.sort.word in PLAIN:
+        return data, look.sort.mime
+    form = make(contents, item, f"image:{PLAIN_LONG}:{PLAIN_MOST}", job)
+    picture = next(part for part in form.parts if isinstance(part, Media))
+    return b64decode(picture.data or ""), picture.mime or "image/png"
 
 
 def _heard(contents: Contents, item: Item, job: Job) -> Form:
@@ -237,13 +263,17 @@ def _image(contents: Contents, item: Item, limits: str, job: Job) -> Form:
     long, _, most = limits.partition(":")
     data = contents.bring(item)
     with contents.works.children:
-        options = {"long": int(long), "most": int(most)}
+        options = {"long": int(long), "most": int(most), "pages": PAGE_PICTURES}
         result = run(f"{READERS}.images:fit", data, options, limits=PICTURE_LIMITS, wanted=job.wanted)
-    value, [blob] = result.value, result.blobs
-    media = item.filled(kind="image", mime=value["mime"], data=b64encode(blob).decode())
-    return Form(
-        (media,), f"{value['width']}x{value['height']} {value['mime'].partition('/')[2]}", tuple(value["warnings"])
-    )
+    rows = result.value["pictures"]
+    parts: list[Part] = []
+    for number, (row, blob) in enumerate(zip(rows, result.blobs, strict=True), 1):
+        if rows[1:]:
+            parts.append(Text(text=f"[Page {number} of {item.name or 'the picture'}]"))
+        parts.append(item.filled(kind="image", mime=row["mime"], data=b64encode(blob).decode()))
+    size = f"{rows[0]['width']}x{rows[0]['height']} {rows[0]['mime'].partition('/')[2]}"
+    told = f"{len(rows)} pages, {size}" if rows[1:] else size
+    return Form(tuple(parts), told, tuple(result.value["warnings"]))
 
 
 def _raw(contents: Contents, item: Item, limits: str, job: Job) -> Form:

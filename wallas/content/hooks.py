@@ -50,7 +50,7 @@ class ReadPages(Protocol):
     def __call__(
         self, data: bytes, *, mime: str, pages: Sequence[int] | None = None, language: str | None = None, tell: Tell
     ) -> Sequence[PageText]:
-        """Return the text of the pages asked for (None: all), each with its number from 1."""
+        """Return the text of the pages asked for (None: all), each with its number from 1; ``language`` is likely."""
 
 
 class Transcribe(Protocol):

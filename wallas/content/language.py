@@ -30,8 +30,11 @@ SCRIPTS = (
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def language_of(text: str) -> str | None:
-    """Return the language a text seems to be in; None for too little, or for code and figures."""
+def language_of(text: str, *, least: int = LEAST) -> str | None:
+    """Return the language a text seems to be in; None for too little, or for code and figures.
+
+    ``least`` is how many small words have to be found: few are enough for a guess that is no more than a hint.
+    """
     sample = text[:SAMPLE]
     letters = sum(letter.isalpha() for letter in sample)
     for language, script in SCRIPTS:
@@ -40,4 +43,4 @@ def language_of(text: str) -> str | None:
     counts = Counter(_WORD.findall(sample.lower()))
     scores = {language: sum(counts[word] for word in words) for language, words in SETS.items()}
     best = max(scores, key=lambda language: scores[language])
-    return best if scores[best] >= LEAST else None
+    return best if scores[best] >= least else None

@@ -29,6 +29,25 @@ def _gif(data: bytes) -> tuple[int, int]:
     return width, height
 
 
+def frames(data: bytes) -> int | None:
+    """Return how many pictures a GIF has; None where it breaks off."""
+    try:
+        at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+        count = 0
+        while data[at] != 0x3B:
+            if data[at] == 0x2C:
+                count += 1
+                at += 11 + (3 << (data[at + 9] & 7) + 1 if data[at + 9] & 0x80 else 0)
+            else:
+                at += 2
+            while data[at]:
+                at += 1 + data[at]
+            at += 1
+        return count
+    except IndexError:
+        return None
+
+
 def _bmp(data: bytes) -> tuple[int, int]:
     width, height = struct.unpack_from("<ii", data, 18)
     return abs(width), abs(height)

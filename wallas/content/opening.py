@@ -8,7 +8,8 @@ from wallas.content.guarded import LIMITS, Limits, Tell, Unreadable, run
 from wallas.content.sniff import Sort
 
 SMALL = 256 * 1024
-_PACKAGE = "wallas.content.readers"
+NO_WORDS = "there are no words in it"
+PACKAGE = "wallas.content.readers"
 
 
 class Reader(NamedTuple):
@@ -43,14 +44,15 @@ READERS = {
     "gz": Reader("archives:read"),
     "bz2": Reader("archives:read"),
     "xz": Reader("archives:read"),
+    "7z": Reader("archives:read_foreign"),
+    "rar": Reader("archives:read_foreign"),
+    "zst": Reader("archives:read_foreign"),
+    "doc": Reader("office:read"),
+    "ppt": Reader("office:read"),
 }
 """By the word that ``sniff`` has for a file."""
 UNREAD = {
-    "doc": "Word files from before 2007 cannot be read; save it as .docx",
-    "ppt": "PowerPoint files from before 2007 cannot be read; save it as .pptx",
-    "7z": "7z archives cannot be read; send a zip",
-    "rar": "rar archives cannot be read; send a zip",
-    "zst": "zst archives cannot be read; send a zip",
+    "locked": "it is an Office file that is protected by a password",
     "ole": "it is an old Office file of a kind that cannot be read",
     "binary": "its bytes are no kind of file that can be read",
 }
@@ -84,7 +86,7 @@ def opened(
     said = {"name": name, "word": sort.word} | (options or {})
     try:
         value: dict[str, Any] = run(
-            f"{_PACKAGE}.{reader.task}", data, said, limits=limits, tell=tell, wanted=wanted
+            f"{PACKAGE}.{reader.task}", data, said, limits=limits, tell=tell, wanted=wanted
         ).value
     except Unreadable as error:
         if error.code == "missing":
@@ -103,4 +105,5 @@ def plain(data: bytes, sort: Sort) -> dict[str, Any] | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    return {"markdown": text.replace("\r\n", "\n"), "converter": "text", "warnings": []}
+    warnings = [] if text.strip() else [NO_WORDS]
+    return {"markdown": text.replace("\r\n", "\n"), "converter": "text", "warnings": warnings}

@@ -97,6 +97,7 @@ OPEN_DOCUMENTS = {
     "text-template": "odt", "spreadsheet-template": "ods", "presentation-template": "odp",
 }  # fmt: skip
 STREAMS = (
+    ("EncryptedPackage", _document("locked", "application/x-ole-storage")),
     ("__substg1.0_", _document("msg", "application/vnd.ms-outlook")),
     ("WordDocument", _document("doc", "application/msword")),
     ("PowerPoint Document", _document("ppt", "application/vnd.ms-powerpoint")),
@@ -123,6 +124,8 @@ _MAIL = re.compile(rb"(?:Return-Path|Received|Delivered-To|From|Message-ID|MIME-
 _HEADER = re.compile(rb"^[A-Za-z-]{2,40}:", re.MULTILINE)
 _HTML = re.compile(rb"<(?:!doctype html|html|head|body)[\s>]", re.IGNORECASE)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_FILM = re.compile(rb"V_(?:VP|AV1|MPEG|MS/|THEORA|REAL|MJPEG|PRORES|FFV|UNCOMP|QUICKTIME)")
+_PPM = re.compile(rb"P[1-6]\s[\s#\d]")
 _SYNC = (0xFB, 0xFA, 0xF3, 0xF2, 0xE3, 0xE2)
 
 
@@ -136,7 +139,7 @@ def sniff(data: bytes, *, name: str | None = None, claimed: str | None = None) -
         return found
     if b"%PDF-" in data[:1024]:
         return Sort("document", "application/pdf", "pdf")
-    if is_text(data[:TEXT_SAMPLE]):
+    if is_text(data[:TEXT_SAMPLE]) or (_called_text(name, claimed) and is_text(data[:TEXT_SAMPLE].replace(b"\0", b""))):
         return _text(data, name, claimed)
     return Sort("document", BINARY, "binary")
 
@@ -151,7 +154,7 @@ def _container(data: bytes) -> Sort | None:
         return _video("ogv", "ogg") if b"\x80theora" in head else _audio("ogg", "ogg")
     if head[:4] == b"\x1aE\xdf\xa3":
         word = "webm" if b"webm" in head else "x-matroska"
-        return _video(word, word) if b"V_" in data[:TEXT_SAMPLE] else _audio("webm", "webm")
+        return _video(word, word) if _FILM.search(data[:TEXT_SAMPLE]) else _audio("webm", "webm")
     if head.startswith(ZIP):
         return _zip(data)
     if head.startswith(OLE):
@@ -160,6 +163,8 @@ def _container(data: bytes) -> Sort | None:
         return _document("tar", "application/x-tar")
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 40, 56, 64, 108, 124):
         return _image("bmp")
+    if _PPM.match(head):
+        return _image("ppm", "image/x-portable-anymap")
     if head[:1] == b"\x47" and head[188:189] == b"\x47" and head[376:377] == b"\x47":
         return _video("ts", "mp2t")
     return _sound(head)
@@ -205,6 +210,12 @@ def _ole(data: bytes) -> Sort:
         if name.encode("utf-16-le") in data:
             return sort
     return _document("ole", "application/x-ole-storage")
+
+
+def _called_text(name: str | None, claimed: str | None) -> bool:
+    """Return whether a file's name or its sender says that it is text: such a file may have zero bytes in it."""
+    ending = (name or "").rpartition(".")[2].lower()
+    return ending in NAMES or (claimed or "").startswith("text/")
 
 
 def is_text(sample: bytes) -> bool:

@@ -24,6 +24,10 @@ MEGABYTE = 1024 * 1024
 MEMORY = 3072 * MEGABYTE
 THREADS = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """One thread an engine: pages are read side by side, and the gateway is to stay quick."""
+START_SECONDS = 10.0
+PAGE_SECONDS = {"tesseract": 15.0, "rapidocr": 30.0}
+LONGEST_PAGE = 60.0
+"""What an engine may take of the clock to start and for each page; several times what docs/ocr.md measures."""
 CHILD_CODES = {
     "too_slow": FailureKind.TIMEOUT,
     "too_large": FailureKind.CALLER_FAULT,
@@ -39,8 +43,9 @@ _FENCE = re.compile(r"\A```(?:markdown|md|text)?\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 def by_program(provider: Any, request: OcrRequest, key: "Key", line: "Line") -> list[OcrPage]:
     """Return the pages as a program of this machine reads them."""
-    limits = Limits(seconds=max(line.left(), 0.1), cpu=1200, memory=MEMORY)
-    options = {"language": request.language or ""}
+    seconds = START_SECONDS + PAGE_SECONDS.get(provider.name, LONGEST_PAGE) * len(request.pictures)
+    limits = Limits(seconds=max(min(line.left(), seconds), 0.1), cpu=1200, memory=MEMORY)
+    options = {"language": request.language or "", "hint": request.hint or ""}
     try:
         found = run(
             f"wallas.content.ocr.engines:{provider.name}",

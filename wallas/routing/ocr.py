@@ -44,12 +44,16 @@ OCR = Task(name="ocr", noun="OCR", able=_reads)
 
 
 class Asked(NamedTuple):
-    """What is to be read: a file's bytes, the pages wanted (from 1; empty: all), the languages, and by whom."""
+    """What is to be read: a file's bytes, the pages wanted (from 1; empty: all), the languages, and by whom.
+
+    ``language`` is what was asked for, ``hint`` one that is no more than likely.
+    """
 
     data: bytes
     pages: tuple[int, ...] = ()
     language: str | None = None
     engine: str = "auto"
+    hint: str | None = None
 
 
 class Read(NamedTuple):
@@ -230,7 +234,7 @@ def _batch(run_: Run, asked: Asked, numbers: Sequence[int]) -> Iterator[Read]:
     shown, pictures = _child("show", asked.data, {"pages": [number - 1 for number in numbers]})
     blank = {number for number, page in zip(numbers, shown["pages"], strict=True) if page["blank"]}
     todo = {number: picture for number, picture in zip(numbers, pictures, strict=True) if number not in blank}
-    work = _Work(todo, asked.language)
+    work = _Work(todo, asked)
     error: GatewayError | None = None
     if todo:
         try:
@@ -249,9 +253,9 @@ def _batch(run_: Run, asked: Asked, numbers: Sequence[int]) -> Iterator[Read]:
 class _Work:
     """The pages of a batch on their way: those read well, and the best of what was read badly."""
 
-    def __init__(self, pictures: dict[int, bytes], language: str | None) -> None:
+    def __init__(self, pictures: dict[int, bytes], asked: Asked) -> None:
         self.pictures = pictures
-        self.language = language
+        self.asked = asked
         self.done: dict[int, Read] = {}
         self.doubtful: dict[int, Read] = {}
 
@@ -259,7 +263,10 @@ class _Work:
         """Let one engine read what is left; raise UNUSABLE where a page of it cannot be what stands there."""
         left = [number for number in self.pictures if number not in self.done]
         request = OcrRequest(
-            model=candidate.model.id, pictures=tuple(self.pictures[number] for number in left), language=self.language
+            model=candidate.model.id,
+            pictures=tuple(self.pictures[number] for number in left),
+            language=self.asked.language,
+            hint=self.asked.hint,
         )
         if candidate.model.kind == "chat":
             pages = by_chat(candidate.provider, request, candidate.key, line)

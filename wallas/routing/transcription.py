@@ -16,7 +16,7 @@ from wallas.routing.router import Router
 from wallas.routing.speech import able
 from wallas.types.sound import Span, TranscribeAnswer, TranscribeRequest
 
-FOREIGN = ("whisper-*", "gpt-*transcribe*", "distil-whisper*", "nova-*")
+FOREIGN = ("whisper-*", "gpt-*whisper*", "gpt-*transcribe*", "distil-whisper*", "nova-*")
 MOST_SECONDS = 300.0
 TOKENS_A_BYTE = 1 / 500
 """Sixteen kilobytes of sound, a second, are some 32 tokens to models that count them."""

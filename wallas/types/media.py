@@ -54,13 +54,17 @@ class EmbedResponse(Value, frozen=True, kw_only=True):
 
 
 class OcrRequest(Value, frozen=True, kw_only=True):
-    """Pages to be read: PNGs, and the languages on them (``es``, ``eng+deu``; None: to be found out)."""
+    """Pages to be read: PNGs, and the languages on them (``es``, ``eng+deu``; None: to be found out).
+
+    ``hint`` is a language that is likely where none was asked for.
+    """
 
     OPERATION: ClassVar[str] = "ocr"
 
     model: str
     pictures: tuple[bytes, ...]
     language: str | None = None
+    hint: str | None = None
 
 
 class OcrPage(Value, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ def count(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
     if data[:1024].lstrip().startswith(b"%PDF-") or b"%PDF-" in data[:1024]:
         with opened(data) as pdf:
             return {"pages": len(pdf)}
-    return {"pages": image.frames(data)}
+    return {"pages": len(image.frames(data))}
 
 
 def show(data: bytes, options: dict[str, Any], tell: Any) -> tuple[dict[str, Any], list[bytes]]:

@@ -8,13 +8,19 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wallas.content.ocr.languages import RIGHT_TO_LEFT, SCRIPTS, Language, languages
+from wallas.content.language import language_of
+from wallas.content.ocr.languages import LANGUAGES, RIGHT_TO_LEFT, SCRIPTS, Language, language, languages
 from wallas.content.ocr.layout import Run, has_table, markdown
 
 UPRIGHT = (0, 90, 180, 270)
 LEAST_SURE = 2.0
 """Of Tesseract's orientation; below, it has seen too few letters."""
 DOUBTFUL = 0.75
+SCORE = 0.5
+"""Of RapidOCR's words: what it is less sure of is no word."""
+SURER = 0.03
+"""By which reading in one language may be less sure than in several: it tells accents apart that they do not."""
+MOST_LANGUAGES = 8
 AUTOMATIC, ONE_BLOCK = 3, 6
 """Of Tesseract's page segmentation modes."""
 SPLIT = 1.5
@@ -38,26 +44,79 @@ def unpacked(data: bytes) -> Iterator[bytes]:
 
 
 def tesseract(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
-    """Read by Tesseract with the languages asked for, or with those installed of the script that it sees."""
+    """Read by Tesseract in the languages asked for, or in those that a page seems to be in.
+
+    A ``hint`` says which language is likely, no more: the words of the request that the file came with are in it.
+    """
     import pytesseract
 
     installed = set(pytesseract.get_languages(config=""))
+    detects, installed = "osd" in installed, installed - {"osd"}
     asked = languages(options.get("language") or "")
+    likely = language(options.get("hint") or "")
     pages = []
     for picture in unpacked(data):
-        image, turned, script = _upright(picture, "osd" in installed)
-        words = "+".join(_for_tesseract(asked, script, installed))
-        runs = _tesseract_read(image, words)
-        pages.append(_page(runs, turned, rtl=(asked[0].script if asked else script) in RIGHT_TO_LEFT))
+        image, turned, script = _upright(picture, detects)
+        if asked:
+            pages.append(_in(image, [one.tesseract for one in asked], turned, installed))
+        else:
+            page, likely = _found_out(image, script, likely, turned, installed)
+            pages.append(page)
         tell({"pages": len(pages)})
     return {"pages": pages}
+
+
+def _found_out(
+    image: Any, script: str, likely: Language | None, turned: int, installed: set[str]
+) -> tuple[dict[str, Any], Language | None]:
+    """Return a page read in whatever language it is in, and which that is, for the next page.
+
+    The likely one first. A sparse page's script is often seen wrong: where little is understood in it, the page is
+    read in Latin letters too. What was read in another language, or in several, is read again in its own.
+    """
+    best: dict[str, Any] | None = None
+    codes: list[str] = []
+    for several in _guesses(script, likely, installed):
+        page = _in(image, several, turned, installed)
+        if best is None or _worth(page) > _worth(best):
+            best, codes = page, several
+        if _understood(best) >= DOUBTFUL:
+            break
+    assert best is not None
+    told = language(language_of(best["text"]) or "")
+    if told is None or told.tesseract not in installed:
+        return best, likely
+    if codes != [told.tesseract]:
+        alone = _in(image, [told.tesseract], turned, installed)
+        if alone["confidence"] >= best["confidence"] - SURER:
+            best = alone
+    return best, told
+
+
+def _guesses(script: str, likely: Language | None, installed: set[str]) -> list[list[str]]:
+    """Return the languages to read a page in, and those to read it in where that fails: none twice, at least some."""
+    guesses = [[likely.tesseract]] if likely is not None and likely.tesseract in installed else []
+    guesses += [_of_script(one, installed) for one in (script, "latin")]
+    return [guess for at, guess in enumerate(guesses) if guess and guess not in guesses[:at]] or [sorted(installed)[:1]]
+
+
+def _in(image: Any, codes: Sequence[str], turned: int, installed: set[str]) -> dict[str, Any]:
+    """Return a page read in some of Tesseract's languages."""
+    known = [code for code in codes if code in installed]
+    rtl = any(one.script in RIGHT_TO_LEFT for one in LANGUAGES if one.tesseract in known[:1])
+    return _page(_tesseract_read(image, "+".join(known)), turned, rtl=rtl)
+
+
+def _of_script(script: str, installed: set[str]) -> list[str]:
+    """Return the installed languages of a script."""
+    return [one.tesseract for one in LANGUAGES if one.script == script and one.tesseract in installed][:MOST_LANGUAGES]
 
 
 def rapidocr(data: bytes, options: dict[str, Any], tell: Any) -> dict[str, Any]:
     """Read by RapidOCR: PP-OCR's models on onnxruntime, those inside its wheel."""
     from rapidocr import RapidOCR
 
-    engine = RapidOCR(params={"Global.log_level": "error"})
+    engine = RapidOCR(params={"Global.log_level": "error", "Global.text_score": 0.0})
     pages = []
     for picture in unpacked(data):
         pages.append(_best_turn(picture, lambda image: _rapid_runs(engine, image)))
@@ -120,16 +179,6 @@ def _upright(picture: bytes, detects: bool) -> tuple[Any, int, str]:
     return level, turned, script
 
 
-def _for_tesseract(asked: Sequence[Language], script: str, installed: set[str]) -> list[str]:
-    """Return the languages to read with: those asked for, else those installed of a script, English last of none."""
-    from wallas.content.ocr.languages import LANGUAGES
-
-    wanted = [one.tesseract for one in asked]
-    if not wanted:
-        wanted = [one.tesseract for one in LANGUAGES if one.script == (script or "latin")][:8]
-    return [code for code in wanted if code in installed] or sorted(installed - {"osd"})[:1]
-
-
 def _tesseract_runs(table: dict[str, list[Any]]) -> list[Run]:
     """Return words joined to runs: those of one line that stand close to each other."""
     runs: list[Run] = []
@@ -175,16 +224,20 @@ def _wide(character: str) -> bool:
 
 
 def _best_turn(picture: bytes, read: Any) -> dict[str, Any]:
-    """Return a page read upright; where little is understood of it, it is tried on its other sides too."""
+    """Return a page read upright; where little is understood of it, it is tried on its other sides too.
+
+    Where nothing looks like words, no side is better than another.
+    """
     from wallas.content.ocr import image as images
 
     image, _ = images.levelled(images.quieted(images.opened(picture)))
-    best = _page(read(image), 0)
-    if _understood(best) >= DOUBTFUL:
+    seen = read(image)
+    best = _page([run for run in seen if run.confidence >= SCORE], 0)
+    if not seen or _understood(best) >= DOUBTFUL:
         return best
     for turned in UPRIGHT[1:]:
         level, _ = images.levelled(image.rotate(turned, expand=True, fillcolor=255))
-        page = _page(read(level), turned)
+        page = _page([run for run in read(level) if run.confidence >= SCORE], turned)
         if _worth(page) > _worth(best):
             best = page
     return best

@@ -6,8 +6,10 @@ from typing import Any
 from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 
 from wallas.content.guarded import Unreadable
+from wallas.content.readers import images
 
-Image.MAX_IMAGE_PIXELS = 120_000_000
+MOST_PAGES, MOVING = 2000, 8
+"""Pages of a TIFF that are counted, and frames of a GIF that are read."""
 LONGEST = 4200
 """Pixels of the longer side: an A4 page at 350 dpi."""
 SHORTEST = 900
@@ -24,13 +26,12 @@ BLANK_INK = 0.00012
 
 def opened(data: bytes, frame: int = 0) -> Image.Image:
     """Return a picture in grey on white, as its camera says it is up; raise Unreadable for what is none."""
+    image: Image.Image = images.opened(data)
     try:
-        image: Image.Image = Image.open(io.BytesIO(data))
         if frame:
             image.seek(frame)
+            images.measured(image)
         image.load()
-    except Image.DecompressionBombError as error:
-        raise Unreadable("a picture of too many pixels", code="too_large") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Unreadable("no picture that can be read", code="broken") from error
     image = ImageOps.exif_transpose(image) or image
@@ -95,12 +96,12 @@ def levelled(image: Image.Image) -> tuple[Image.Image, float]:
     return image.rotate(best, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=255), best
 
 
-def frames(data: bytes) -> int:
-    """Return how many pictures a file holds: a TIFF may be a whole document."""
+def frames(data: bytes) -> list[int]:
+    """Return which pictures of a file are read: all of a TIFF, which may be a whole document; some of what moves."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return int(getattr(image, "n_frames", 1))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with images.opened(data) as image:
+            return images.frames_of(image, MOST_PAGES if image.format == "TIFF" else MOVING)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Unreadable("no picture that can be read", code="broken") from error
 
 
@@ -118,8 +119,9 @@ def _scaled(image: Image.Image, by: float) -> tuple[int, int]:
 def show(data: bytes, options: dict[str, Any], tell: Any) -> tuple[dict[str, Any], list[bytes]]:
     """Return some pictures of a file, fit to be read, as PNG; ``options["pages"]`` are their numbers from 0."""
     told, blobs = [], []
+    numbers = frames(data)
     for page in options["pages"]:
-        image = fitted(opened(data, page))
+        image = fitted(opened(data, numbers[page]))
         told.append({"page": page, "width": image.width, "height": image.height, "blank": ink(image) <= BLANK_INK})
         blobs.append(png(image))
     return {"pages": told}, blobs

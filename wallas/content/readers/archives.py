@@ -3,9 +3,12 @@
 import gzip
 import io
 import lzma
+import shutil
+import subprocess
 import tarfile
 from bz2 import BZ2File
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from wallas.content.guarded import MEGABYTE, Tell, Unreadable
@@ -66,6 +69,32 @@ def _packed(data: bytes, word: str, name: str) -> dict[str, Any]:
             if len(rows) > 20 * LISTED:
                 raise Unreadable("it has too many parts", code="too_large")
     return _listed(rows, word)
+
+
+def read_foreign(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Return the list of an archive's members as bsdtar tells it (7z, rar, zst); raise Unreadable without bsdtar."""
+    word = options["word"]
+    program = shutil.which("bsdtar")
+    if program is None:
+        told = f"listing a {word} archive needs bsdtar, which is not installed: apt-get install libarchive-tools"
+        raise Unreadable(f"{told}; or send a zip", code="missing_extra")
+    Path("in").write_bytes(data)
+    done = subprocess.run([program, "-tvf", "in"], capture_output=True, check=False, env={"LANG": "C.UTF-8"})
+    rows = [_bsdtar_row(line) for line in done.stdout.decode("utf-8", "replace").splitlines()[: 20 * LISTED]]
+    if done.returncode and not rows:
+        what = "it is protected by a password" if b"ncrypt" in done.stderr or b"assphrase" in done.stderr else ""
+        code = "locked" if what else "broken"
+        raise Unreadable(what or "it is damaged: the archive cannot be read", code=code)
+    value = _listed(rows, word)
+    if done.returncode:
+        value["warnings"].append("it is damaged: the list breaks off")
+    return value
+
+
+def _bsdtar_row(line: str) -> tuple[str, int]:
+    """Return name and size from a line such as ``-rw-r--r--  0 root root  544 Nov 21 15:09 a b.csv``."""
+    words = line.split(None, 8)
+    return (words[8], int(words[4])) if len(words) == 9 and words[4].isdecimal() else (line, -1)
 
 
 def _listed(rows: list[tuple[str, int]], word: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
         if name not in package:
             warnings.append(f"chapter {number + 1} is missing")
             continue
-        parts.append(markdown_of(decoded(package.bytes(name), html=True)[0])[0])
+        parts.append(markdown_of(decoded(package.bytes(name), html=True)[0]).text)
         tell({"page": number + 1, "of": len(spine)})
     pictures = sum(name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".webp")) for name in package.infos)
     if pictures:

@@ -4,6 +4,7 @@ import codecs
 import re
 
 from wallas.content.language import SETS, language_of
+from wallas.content.sniff import is_text
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -30,6 +31,8 @@ def decoded(data: bytes, *, html: bool = False, said: str | None = None) -> tupl
     for claim in (found[1].decode() if found else None, said):
         if claim and (text := _tried(data, claim)) is not None:
             return text, claim.lower()
+    if b"\0" in data and not is_text(data[:SAMPLE]):
+        return decoded(data.replace(b"\0", b""), html=html, said=said)
     if b"\0" in data[:SAMPLE]:
         wide = "utf-16-be" if data[:SAMPLE:2].count(0) > data[1:SAMPLE:2].count(0) else "utf-16-le"
         return data.decode(wide, "replace"), wide

@@ -2,10 +2,11 @@
 
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, NamedTuple
 
 from wallas.content.guarded import Tell, Unreadable
 from wallas.content.readers.charset import decoded
+from wallas.content.readers.hiding import hidden_by, is_hidden
 from wallas.content.readers.markdown import heading, reading, table
 
 SILENT = frozenset({"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "head", "select"})
@@ -36,9 +37,11 @@ class _Table:
 class Markdown(HTMLParser):
     """Writes Markdown while it reads HTML."""
 
-    def __init__(self) -> None:
-        """Start with nothing read."""
+    def __init__(self, hiding: frozenset[str] = frozenset()) -> None:
+        """Start with nothing read; ``hiding`` are selectors of what is not shown."""
         super().__init__(convert_charrefs=True)
+        self.hiding = hiding
+        self.hidden = 0
         self.out: list[list[str]] = [[]]
         self.silent: list[str] = []
         self.open: list[str] = []
@@ -60,8 +63,10 @@ class Markdown(HTMLParser):
             if len(self.open) >= DEPTH:
                 raise Unreadable("it is nested too deeply", code="broken")
             self.open.append(tag)
-        if tag in SILENT or "hidden" in said or "display:none" in (said.get("style") or "").replace(" ", ""):
+        hides = tag not in VOID and is_hidden(tag, said, self.hiding)
+        if tag in SILENT or hides:
             if tag not in VOID:
+                self.hidden += hides and tag not in SILENT and not self.silent
                 self.silent.append(tag)
             return
         if not self.silent:
@@ -204,17 +209,27 @@ class Markdown(HTMLParser):
         return "".join(self.out.pop()) if len(self.out) > 1 else ""
 
 
-def markdown_of(text: str) -> tuple[str, str]:
-    """Return HTML as Markdown, and its title."""
-    parser = Markdown()
+class Page(NamedTuple):
+    """An HTML page as it was read: as Markdown, its title, and what was left out of it."""
+
+    text: str
+    title: str
+    lost: list[str]
+
+
+def markdown_of(text: str) -> Page:
+    """Return HTML as Markdown; what its styles hide is left out, and that is said."""
+    parser = Markdown(hidden_by(text))
     parser.feed(text)
-    return parser.result(), " ".join(parser.title.split())
+    lost = [f"text that the page hides was left out ({parser.hidden} places)"] if parser.hidden else []
+    return Page(parser.result(), " ".join(parser.title.split()), lost)
 
 
 def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Return an HTML page as Markdown."""
     text, charset = decoded(data, html=True)
-    body, title = markdown_of(text)
-    if title and title not in body[:500]:
-        body = f"{heading(1, title)}\n\n{body}"
-    return reading(body, converter="html", charset=charset)
+    page = markdown_of(text)
+    body = page.text
+    if page.title and page.title not in body[:500]:
+        body = f"{heading(1, page.title)}\n\n{body}"
+    return reading(body, converter="html", charset=charset, warnings=page.lost)

@@ -6,9 +6,8 @@ from typing import Any
 
 from wallas.content.guarded import MEGABYTE, Tell, Unreadable
 
-PIXELS = 24_000_000
-LARGEST = 120_000_000
-"""Pixels of a JPEG that may be decoded at a fraction of its size; of any other format 24 million is the most."""
+PIXELS = 120_000_000
+"""A page of A3 scanned at 600 dpi, a phone's best photo; 480 MB at most where each takes four bytes."""
 QUICK = (b"\x89PNG", b"\xff\xd8", b"GIF8")
 """Beginnings of files that need no plugins."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "MPO", "JPEG2000", "PPM", "AVIF", "HEIF", "PSD", "DIB")
@@ -25,40 +24,73 @@ def opened(data: bytes) -> Any:
             import pillow_heif
 
             pillow_heif.register_heif_opener()
-    Image.MAX_IMAGE_PIXELS = LARGEST
+    Image.MAX_IMAGE_PIXELS = PIXELS
     try:
         picture = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
     except UnidentifiedImageError as error:
         raise Unreadable("it is damaged, or no picture that is known here", code="broken") from error
     except Image.DecompressionBombError as error:
         raise Unreadable("it has too many pixels", code="too_large") from error
-    width, height = picture.size
-    if width * height > (LARGEST if picture.format in ("JPEG", "MPO") else PIXELS):
-        raise Unreadable(f"it has {width} x {height} pixels, at most 24 million are taken", code="too_large")
+    measured(picture)
     return picture
 
 
-def fit(data: bytes, options: dict[str, Any], tell: Tell) -> tuple[dict[str, Any], list[bytes]]:
-    """Return a picture as PNG or JPEG with at most ``long`` pixels on its long side and ``most`` bytes."""
-    from PIL import Image, ImageOps
+def measured(picture: Any) -> None:
+    """Raise Unreadable for a picture with too many pixels; they are counted before they are decoded."""
+    width, height = picture.size
+    if width * height > PIXELS:
+        told = f"it has {width} x {height} pixels, at most {PIXELS // 1_000_000} million are taken"
+        raise Unreadable(told, code="too_large")
 
+
+def frames_of(picture: Any, most: int) -> list[int]:
+    """Return the frames that stand for all: those of a document one after the other, of what moves some, spread out."""
+    count = int(getattr(picture, "n_frames", 1))
+    if picture.format == "TIFF" or count <= most:
+        return list(range(min(count, most)))
+    return [number * (count - 1) // max(most - 1, 1) for number in range(most)]
+
+
+def fit(data: bytes, options: dict[str, Any], tell: Tell) -> tuple[dict[str, Any], list[bytes]]:
+    """Return a picture as PNG or JPEG with at most ``long`` pixels on its long side and ``most`` bytes.
+
+    A TIFF of several pages becomes as many pictures, ``pages`` at most.
+    """
     picture = opened(data)
     long, most = int(options.get("long", 2048)), int(options.get("most", 5 * MEGABYTE))
-    before = picture.size
-    frames = int(getattr(picture, "n_frames", 1))
-    if picture.format in ("JPEG", "MPO") and max(before) > 2 * long:
+    count = int(getattr(picture, "n_frames", 1))
+    pages = min(count, int(options.get("pages", 1))) if picture.format == "TIFF" else 1
+    rows, blobs = [], []
+    for number in range(pages):
+        if number:
+            picture = opened(data)
+            picture.seek(number)
+            measured(picture)
+        fitted = _fitted(picture, long)
+        blob, mime = _small(fitted, most)
+        rows.append({"mime": mime, "width": fitted.width, "height": fitted.height})
+        blobs.append(blob)
+    what = "pages" if picture.format == "TIFF" else "frames"
+    first = f"{pages}" if pages > 1 else ""
+    lost = [f"only the first {first} of its {count} {what} was taken".replace("  ", " ")] if count > pages else []
+    return {"pictures": rows, "warnings": lost}, blobs
+
+
+def _fitted(picture: Any, long: int) -> Any:
+    """Return a picture decoded, upright and small enough; raise Unreadable where it breaks off."""
+    from PIL import Image, ImageOps
+
+    if picture.format in ("JPEG", "MPO") and max(picture.size) > 2 * long:
         picture.draft("RGB", (long, long))
     try:
+        picture.load()
+        if max(picture.size) > long:  # smaller first: what is turned is copied
+            picture.thumbnail((long, long), Image.Resampling.LANCZOS)
         picture = ImageOps.exif_transpose(picture)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unreadable("it is damaged: the picture breaks off", code="broken") from error
-    if max(picture.size) > long:
-        picture.thumbnail((long, long), Image.Resampling.LANCZOS)
     clear = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    picture = picture.convert("RGBA" if clear else "L" if picture.mode in ("1", "L") else "RGB")
-    blob, mime = _small(picture, most)
-    warnings = [f"only the first of its {frames} frames was taken"] if frames > 1 else []
-    return {"mime": mime, "width": picture.width, "height": picture.height, "warnings": warnings}, [blob]
+    return picture.convert("RGBA" if clear else "L" if picture.mode in ("1", "L") else "RGB")
 
 
 def _small(picture: Any, most: int) -> tuple[bytes, str]:

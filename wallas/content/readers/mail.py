@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from wallas.content.guarded import Tell, Unreadable
+from wallas.content.readers.attached import Attached
 from wallas.content.readers.charset import decoded
 from wallas.content.readers.html import markdown_of
 from wallas.content.readers.markdown import reading
@@ -19,38 +20,49 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     warnings: list[str] = []
-    return reading(_written(message, warnings, 0), converter="eml", warnings=warnings)
+    attached = Attached(warnings, tell, int(options.get("depth", 0)))
+    return reading(_written(message, attached, 0), converter="eml", warnings=warnings)
 
 
-def _written(message: EmailMessage, warnings: list[str], depth: int) -> str:
+def _written(message: EmailMessage, attachments: Attached, depth: int) -> str:
+    """Return a message: its head, its words, its attachments' names, and the words of those that are documents."""
     lines = [f"**{name}:** {' '.join(str(message[name]).split())}" for name in SHOWN if message[name]]
-    text = _body(message)
+    text = _body(message, attachments.warnings)
     attached = []
+    inside = []
     for part in message.iter_attachments() if message.is_multipart() else ():
         name = part.get_filename() or part.get_content_type()
         attached.append(f"- {' '.join(name.split())} ({part.get_content_type()})")
         if part.get_content_type() == "message/rfc822" and depth < DEPTH:
             inner = part.get_payload(0) if part.is_multipart() else None
             if isinstance(inner, EmailMessage):
-                text += "\n\n---\n\n" + _written(inner, warnings, depth + 1)
+                inside.append("---\n\n" + _written(inner, attachments, depth + 1))
         else:
-            warnings.append(f"the attachment {' '.join(name.split())[:100]} was left out")
+            data = part.get_payload(decode=True)
+            inside.append(attachments.text(name, data if isinstance(data, bytes) else b"", part.get_content_type()))
     files = ["Attachments:", *attached] if attached else []
-    return "\n\n".join(["  \n".join(lines), text, "\n".join(files)])
+    return "\n\n".join(["  \n".join(lines), text, "\n".join(files), *inside])
 
 
-def _body(message: EmailMessage) -> str:
+def _body(message: EmailMessage, warnings: list[str]) -> str:
     part = message.get_body(("plain", "html"))
     if part is None:
         return ""
     data = part.get_payload(decode=True)
     text = decoded(data if isinstance(data, bytes) else b"", said=part.get_content_charset())[0]
-    return markdown_of(text)[0] if part.get_content_subtype() == "html" else text
+    if part.get_content_subtype() != "html":
+        return text
+    page = markdown_of(text)
+    warnings += page.lost
+    return page.text
 
 
 PROPERTIES = {"Subject": "0037", "From": "0C1A", "Address": "0C1F", "To": "0E04", "Cc": "0E03", "Body": "1000"}
 """Of Outlook's messages: MAPI property numbers, in the names of streams."""
 FILE_NAMES = ("3707", "3704")
+FILE_DATA = "__substg1.0_37010102"
+STREAM = 2
+"""Of ``olefile.get_type``."""
 
 
 def read_msg(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
@@ -67,14 +79,24 @@ def read_msg(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]
     lines = [f"**{name}:** {said[name]}" for name in ("From", "To", "Cc", "Subject") if said[name]]
     text = said["Body"]
     if not text and file.exists("__substg1.0_10130102"):
-        text = markdown_of(decoded(file.openstream("__substg1.0_10130102").read(), html=True)[0])[0]
+        text = markdown_of(decoded(file.openstream("__substg1.0_10130102").read(), html=True)[0]).text
     folders = dict.fromkeys(path[0] for path in file.listdir() if path[0].startswith("__attach"))
     names = [
         next((n for number in FILE_NAMES if (n := _property(file, f"{folder}/", number))), folder) for folder in folders
     ]
-    warnings = [f"the attachment {name[:100]} was left out" for name in names]
+    warnings: list[str] = []
+    attached = Attached(warnings, tell, int(options.get("depth", 0)))
+    inside = [attached.text(name, _content(file, folder)) for name, folder in zip(names, folders, strict=True)]
     files = ["Attachments:", *(f"- {name}" for name in names)] if names else []
-    return reading("\n\n".join(["  \n".join(lines), text, "\n".join(files)]), converter="msg", warnings=warnings)
+    whole = "\n\n".join(["  \n".join(lines), text, "\n".join(files), *inside])
+    return reading(whole, converter="msg", warnings=warnings)
+
+
+def _content(file: Any, folder: str) -> bytes:
+    """Return an attachment's bytes; none of a message in a message, which is kept as a folder."""
+    name = f"{folder}/{FILE_DATA}"
+    is_stream = file.exists(name) and file.get_type(name) == STREAM
+    return bytes(file.openstream(name).read()) if is_stream else b""
 
 
 def _property(file: Any, folder: str, number: str) -> str:

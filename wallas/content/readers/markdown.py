@@ -15,6 +15,8 @@ def reading(text: str, *, converter: str, warnings: Iterable[str] = (), **facts:
     """Return what a reader returns: the text, tidied and not endless, and what should be known of it."""
     told = list(warnings)
     text = tidy(text)
+    if not text:
+        told.append("there are no words in it")
     if len(text) > CHARS:
         told.append(f"only the first {CHARS} of {len(text)} characters were taken")
         text = text[:CHARS]

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from wallas.content.guarded import Tell
 from wallas.content.readers.markdown import heading, reading, table
-from wallas.content.readers.packages import Package, attribute, local
+from wallas.content.readers.packages import Package, attribute, each, local
 
 REPEATED = 200
 DEPTH = 60
@@ -15,14 +15,24 @@ SKIPPED = frozenset({"tracked-changes", "settings", "sequence-decls", "forms", "
 def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Return an OpenDocument text or presentation as Markdown."""
     package = Package(data)
+    package.refuse_locked()
     root = package.xml("content.xml")
     body = next((element for element in root.iter() if local(element.tag) == "body"), root)
     writer = _Writer()
-    text = "\n".join(writer.blocks(body, 0))
+    head, foot = (_around(package, writer, what) for what in ("header", "footer"))
+    text = "\n".join([*head, *writer.blocks(body, 0), *foot])
     pictures = len(package.names("Pictures/"))
     warnings = [f"{pictures} pictures in it were left out"] if pictures else []
     facts = {"pages": writer.slides} if writer.slides else {}
     return reading(text, converter="opendocument", warnings=warnings, **facts)
+
+
+def _around(package: Package, writer: "_Writer", what: str) -> list[str]:
+    """Return what stands in a document's headers or footers, each text once."""
+    if "styles.xml" not in package:
+        return []
+    texts = ("\n".join(writer.blocks(element, 0)).strip() for element in each(package.xml("styles.xml"), what))
+    return [f"{text}\n" for text in dict.fromkeys(texts) if text]
 
 
 class _Writer:

@@ -61,6 +61,11 @@ class Package:
             raise Unreadable(f"it lies about the size of {name[:100]}", code="too_large")
         return data
 
+    def refuse_locked(self) -> None:
+        """Raise Unreadable for an OpenDocument file whose parts are encrypted."""
+        if "META-INF/manifest.xml" in self.infos and b"encryption-data" in self.bytes("META-INF/manifest.xml"):
+            raise Unreadable("it is protected by a password", code="locked")
+
     def xml(self, name: str) -> ElementTree.Element:
         """Return a member as XML; raise Unreadable for broken XML and for any that declares entities."""
         return parsed(self.bytes(name), name)

@@ -13,6 +13,8 @@ FEW_LETTERS = 12
 COVERED, FIGURE = 0.3, 0.04
 """Shares of a page from which a picture is the page, and from which it is worth a word."""
 DRAWN = 30
+WHOLE, STAMP = 0.7, 100
+"""Where one picture is nearly the whole page, fewer letters than these are a stamp on a scan."""
 BAD_SHARE = 0.2
 PIXELS = 24_000_000
 PNG_BELOW = 1_000_000
@@ -48,6 +50,8 @@ def read(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]:
     warnings = [f"page {page['page']} could not be read" for page in pages if page["broken"]]
     if len(document) > PAGES and not options.get("pages"):
         warnings.append(f"only the first {PAGES} of {len(document)} pages were read")
+    if not any(page["text"] or page["scanned"] for page in pages):
+        warnings.append("there are no words in it")
     figures = [page["page"] for page in pages if page["figures"] and not page["scanned"]]
     if figures:
         warnings.append(f"pictures on page {_ranges(figures)} are not in the text")
@@ -84,7 +88,7 @@ def _page(page: Any) -> dict[str, Any]:
     except (pypdfium2.PdfiumError, OSError, ValueError):
         return {"text": "", "scanned": True, "figures": 0, "broken": True}
     letters = sum(len(word.text) for word in words)
-    bare = letters < FEW_LETTERS or bad > BAD_SHARE * max(letters, 1)
+    bare = letters < FEW_LETTERS or bad > BAD_SHARE * max(letters, 1) or (covered > WHOLE and letters < STAMP)
     scanned = bare and (covered > COVERED or figures > 0 or drawn > DRAWN or bad > 0)
     text = "" if scanned and bad else page_markdown(words)
     page.close()

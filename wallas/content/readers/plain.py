@@ -38,11 +38,13 @@ def read_table(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, An
         dialect: Any = csv.Sniffer().sniff(sample, ",;\t|")
     except csv.Error:
         dialect = csv.excel_tab if "\t" in sample.partition("\n")[0] else csv.excel
+    lost = data.count(b"\0") if not charset.startswith("utf-16") and not charset.startswith("utf-32") else 0
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), dialect) if any(row)]
     except csv.Error:
         return reading(text, converter="text", charset=charset, warnings=["it is no table: read as plain text"])
     warnings = [f"only the first {ROWS} of {len(rows)} rows were taken"] if len(rows) > ROWS else []
+    warnings += [f"{lost} zero bytes in it were left out"] if lost else []
     rows = rows[:ROWS]
     return reading(table(rows), converter="csv", charset=charset, rows=len(rows), warnings=warnings)
 
