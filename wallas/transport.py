@@ -37,16 +37,32 @@ class Body:
     One thread at a time reads; ``abort`` may come from any other.
     """
 
+    __slots__ = (
+        "_answer",
+        "_lock",
+        "_sock",
+        "_target",
+        "_transport",
+        "_whole",
+        "begun",
+        "ended",
+        "failed",
+        "headers",
+        "let_go",
+        "reused",
+        "status",
+    )
+
     def __init__(
         self, transport: "Transport", sock: socket.socket, target: Target, method: str, *, reused: bool, whole: bool
     ) -> None:
         """Take over a connection on which a request was just sent, ``whole`` or as far as the provider took it."""
         self.reused = reused
-        self.heard = time.monotonic()
+        self.begun = False
+        """Whether anything has come."""
         self.failed: Exception | None = None
         self.let_go: Callable[[], None] | None = None
         self.ended = False
-        self.bytes_read = 0
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self._transport = transport
@@ -79,10 +95,17 @@ class Body:
         if self.failed is not None:
             self.abort()
             raise self.failed
-        if self.ended:
-            return b""
         answer = self._answer
-        if answer.pending:
+        if answer.between:  # the middle of a body, nothing held back: mostly one whole chunk comes
+            received = self._receive()
+            if received is None:
+                return b""
+            if chunk := answer.one_chunk(received):
+                return chunk
+            data = answer.feed(received) if received else self._cut()
+        elif self.ended:
+            return b""
+        elif answer.pending:
             data = answer.more()
         elif answer.fault is not None:
             self.abort()
@@ -91,6 +114,7 @@ class Body:
             received = self._receive()
             if received is None:
                 return b""
+            self.begun = self.begun or bool(received)
             data = answer.feed(received) if received else self._cut()
         if self.status is None and answer.status is not None:
             self.status, self.headers = answer.status, answer.headers
@@ -107,15 +131,11 @@ class Body:
                 kind = FailureKind.CONNECT if self.status is None else FailureKind.CUT
                 raise ProviderError(kind, "the connection was given up", code="aborted")
             try:
-                data = self._sock.recv(READ_BYTES)
+                return self._sock.recv(READ_BYTES)
             except _NOTHING_NOW:
                 return None
             except OSError as error:
                 return self._lost(error)
-        if data:
-            self.heard = time.monotonic()
-            self.bytes_read += len(data)
-        return data
 
     def _cut(self) -> bytes:
         """Take the connection's end: fine for a body that ends so, else a fault."""
@@ -127,7 +147,7 @@ class Body:
         said = "the connection broke" if error is None else f"the connection broke: {error.strerror or 'TLS'}"
         if self._answer.status is not None:
             raise ProviderError(FailureKind.CUT, said, code="cut") from error
-        if self.reused and not self.bytes_read:
+        if self.reused and not self.begun:
             raise ProviderError(FailureKind.CONNECT, "an idle connection had been closed", code="stale") from error
         if error is not None and error.errno is not None:
             raise connect_failure(error, self._target.host) from error

@@ -103,6 +103,22 @@ def request_head(method: str, target: Target, headers: Mapping[str, str], length
 class Answer:
     """Reads one answer: bytes in, body bytes out; knows when it is whole and whether the connection can go on."""
 
+    __slots__ = (
+        "_buffer",
+        "_inflate",
+        "_left",
+        "_over",
+        "_reader",
+        "between",
+        "ended",
+        "fault",
+        "headers",
+        "keep_alive",
+        "method",
+        "pending",
+        "status",
+    )
+
     def __init__(self, method: str) -> None:
         """Start before the first byte of the answer to a request of this method."""
         self.method = method
@@ -119,18 +135,30 @@ class Answer:
         self._inflate: Inflate | None = None
         self.pending = False
         """Whether ``more`` has something to give."""
+        self.between = False
+        """Whether the next byte begins another chunk of a body that is not compressed."""
 
     def feed(self, data: bytes) -> bytes:
         """Return the body bytes in these; a fault after them is kept in ``fault``, so that good bytes come first."""
         try:
             data = self._reader(data)
         except ProviderError as error:
-            self.fault = error
+            self.fault, self.between = error, False
             return b""
         if self._inflate is not None:
             return self._inflated(self._inflate, data)
         self.ended = self._over
+        self.between = self._left == _CHUNKED and not self._buffer and self.fault is None
         return data
+
+    @staticmethod
+    def one_chunk(data: bytes) -> bytes:
+        """Return the bytes in what is one whole chunk, as most servers write it; b"" for anything else."""
+        start = data.find(b"\n", 0, 10) + 1
+        size = len(data) - start - 2
+        if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(b"\r\n"):
+            return data[start:-2]
+        return b""
 
     def more(self) -> bytes:
         """Return what ``feed`` held back of a compressed body."""
@@ -241,10 +269,6 @@ class Answer:
 
     def _read_chunks(self, data: bytes) -> bytes:
         """Un-chunk: ``_buffer`` is an unfinished chunk's line, data or the trailers."""
-        if self._left == _CHUNKED and not self._buffer and (match := _CHUNK.match(data)):
-            start, size = match.end(), int(match[1], 16)
-            if size and len(data) == start + size + 2 and data.endswith(b"\r\n"):
-                return data[start:-2]  # one whole chunk, as most streams send and most reads give
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []

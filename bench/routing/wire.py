@@ -26,7 +26,6 @@ class SimBody:
         self.headers: dict[str, str] = {}
         self.ended = False
         self.failed: Exception | None = None
-        self.bytes_read = 0
 
     @property
     def due(self) -> float:
@@ -51,7 +50,6 @@ class SimBody:
         if data is None:
             raise ProviderError(FailureKind.CONNECT, "connection refused", code="econnrefused")
         self.status, self.headers = self.fate.status, self.fate.headers
-        self.bytes_read += len(data)
         self.ended = not self.pieces
         return data
 

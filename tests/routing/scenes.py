@@ -156,6 +156,9 @@ class Listener:
         self.events.append(event)
         return self.out.encode(event)
 
+    def words(self, index: int, choice: int) -> None:
+        return None
+
     def ping(self) -> bytes:
         self.pings += 1
         return self.out.ping()

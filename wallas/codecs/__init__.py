@@ -4,7 +4,7 @@ Codecs are sans-IO. JSON values and bytes go in, canonical values come out, and
 the other way round; no sockets, clock, Flask or SQL.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -22,6 +22,20 @@ COHERE = "cohere"
 WIRES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA, GEMINI, COHERE)
 
 
+class WordsReader(Protocol):
+    """Reads more words of one open part, until its decoder is fed again."""
+
+    def read(self, data: bytes) -> Sequence[str] | None:
+        """Return the words of each event in these bytes; None, and nothing is read, if they say anything else."""
+
+
+class WordsWriter(Protocol):
+    """Writes more words of one open part, until its encoder is given something else."""
+
+    def write(self, text: str) -> bytes:
+        """Return what the client gets for these words."""
+
+
 class StreamDecoder(Protocol):
     """A provider's streamed body, pushed in; events come out. Used once."""
 
@@ -36,6 +50,9 @@ class StreamDecoder(Protocol):
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events in these bytes. A generator: those before a fault come out before it is raised."""
 
+    def words(self, index: int, choice: int) -> WordsReader | None:
+        """Return what reads more words of this part; None where it takes ``feed``."""
+
     def end(self) -> Iterator[Event]:
         """Yield what the end of the body completes; raise ProviderError(CUT) when the end mark was not seen."""
 
@@ -49,6 +66,9 @@ class StreamEncoder(Protocol):
 
     def encode(self, event: Event) -> bytes:
         """Return what the client gets for this event, perhaps nothing yet."""
+
+    def words(self, index: int, choice: int) -> WordsWriter | None:
+        """Return what writes more words of this part; None where it takes ``encode``."""
 
     def ping(self) -> bytes:
         """Return the wire's own keep-alive."""

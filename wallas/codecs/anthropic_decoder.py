@@ -9,6 +9,7 @@ from wallas.codecs.anthropic_answers import malformed, read_answer_block, read_s
 from wallas.codecs.anthropic_blocks import INVALID, read_citation
 from wallas.codecs.anthropic_errors import failure
 from wallas.codecs.framing import JsonEvents, Sse
+from wallas.codecs.words import Reader
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import Citation, Extra, Opaque, Part, Reasoning, Seal, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Ping, Started
@@ -65,6 +66,13 @@ class Decoder:
                 yield from self._step(name, value)
             if self.done:
                 return
+
+    def words(self, index: int, choice: int) -> "Words | None":
+        """Return what reads more words of this text, if it is open."""
+        for number, block in self.blocks.items():
+            if block.index == index and type(block.part) is Text and self.events.between and not self.done:
+                return Words(number)
+        return None
 
     def end(self) -> Iterator[Event]:
         """Yield what the end of the body completes; raise CUT when ``message_stop`` was not seen.
@@ -210,6 +218,38 @@ class Decoder:
 
     def _ping(self, value: dict[str, Any]) -> Iterator[Event]:
         yield Ping()
+
+
+class TextDelta(msgspec.Struct, gc=False):
+    """``delta`` of a usual event."""
+
+    type: str
+    text: str
+
+
+class BlockDelta(msgspec.Struct, gc=False):
+    """A usual event: words for an open block."""
+
+    type: str
+    index: Any
+    delta: TextDelta
+
+
+class Words(Reader):
+    """Reads more words of one open block."""
+
+    __slots__ = ("number",)
+    head = b"event: content_block_delta\ndata: "
+    decode = staticmethod(msgspec.json.Decoder(BlockDelta).decode)
+
+    def __init__(self, number: Any) -> None:
+        """Read for the block of this number."""
+        self.number = number
+
+    def take(self, event: BlockDelta) -> str | None:
+        """Return the words of an event for this block."""
+        usual = event.type == "content_block_delta" and event.delta.type == "text_delta"
+        return event.delta.text if usual and event.index == self.number else None
 
 
 GROWS: dict[tuple[type, Any], str] = {

@@ -116,9 +116,13 @@ class Block:
         assert isinstance(self.part, Text | Refusal)
         return PartDelta(0, self.part.text, citations=self.part.citations if isinstance(self.part, Text) else ())
 
+    def write(self, text: str) -> bytes:
+        """Return the frame of more words."""
+        return self.grow + encode(text) + b"}}\n\n"
+
     def delta(self, event: PartDelta) -> bytes:
         """Return the frames of what was added."""
-        out = self.grow + encode(event.text) + b"}}\n\n" if event.text else b""
+        out = self.write(event.text) if event.text else b""
         for citation in event.citations:
             told = {"type": "citations_delta", "citation": write_citation(citation)}
             out += frame("content_block_delta", index=self.index, delta=told)
@@ -167,7 +171,7 @@ class ThinkingBlock(Block):
         if event.seal is not None:
             self.part = extended(self.part, PartDelta(0, seal=event.seal))
         text = event.text or event.summary
-        return self.grow + encode(text) + b"}}\n\n" if text and not self.quiet else b""
+        return self.write(text) if text and not self.quiet else b""
 
     def end(self) -> bytes:
         """Return the signature (empty when the thought has no seal) and the frame that closes the block."""
@@ -225,6 +229,10 @@ class Encoder:
                 return self._finish(event)
             case _:
                 return b""
+
+    def words(self, index: int, choice: int) -> Block | None:
+        """Return what writes more words of this part, if it is the open one and is made of nothing else."""
+        return self.block if choice == 0 and index == self.current and type(self.block) is Block else None
 
     def ping(self) -> bytes:
         """Return the wire's own keep-alive."""

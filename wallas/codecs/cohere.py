@@ -14,6 +14,7 @@ from wallas.codecs.cohere_pieces import REASONS
 from wallas.codecs.cohere_requests import PLAN, decode_request
 from wallas.codecs.framing import comment, encode, sse
 from wallas.codecs.refusals import decode_error, sentence
+from wallas.codecs.words import MARK, Writer
 from wallas.errors import GatewayError
 from wallas.types.chat import (
     ChatRequest,
@@ -102,6 +103,12 @@ class Encoder:
         """Return the events for this event."""
         write = self.WRITERS.get(type(event))
         return write(self, event) if write and getattr(event, "choice", 0) == 0 else b""
+
+    def words(self, index: int, choice: int) -> Writer | None:
+        """Return what writes more words of this text."""
+        if index not in self.parts or choice != 0 or not isinstance(self.parts[index][0], Text | Refusal):
+            return None
+        return Writer(self._message("content-delta", index, content={"text": MARK}))
 
     def ping(self) -> bytes:
         """Return a comment."""

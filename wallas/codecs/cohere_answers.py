@@ -21,6 +21,7 @@ from wallas.codecs.fields import leftover
 from wallas.codecs.framing import JsonEvents, Sse
 from wallas.codecs.reading import read
 from wallas.codecs.refusals import refusal
+from wallas.codecs.words import Reader
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Choice, Message, Part, Reasoning, Text
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started
@@ -110,6 +111,49 @@ def _weigh(parts: list[Part], logprobs: list[Schema], *, spare: Schema) -> None:
     parts[place] = msgspec.structs.replace(text, logprobs=tuple(logprob(raw) for raw in logprobs), extra=extra)
 
 
+class TextOut(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """``content`` of a usual event."""
+
+    text: str
+
+
+class SaidOut(msgspec.Struct, gc=False):
+    """``message`` of a usual event."""
+
+    content: TextOut
+
+
+class DeltaOut(msgspec.Struct, gc=False):
+    """``delta`` of a usual event."""
+
+    message: SaidOut
+
+
+class Usual(msgspec.Struct, gc=False):
+    """A usual event: words for an open text."""
+
+    type: str
+    index: int
+    delta: DeltaOut
+    logprobs: None = None
+
+
+class Words(Reader):
+    """Reads more words of one open text."""
+
+    __slots__ = ("number",)
+    head = b"event: content-delta\ndata: "
+    decode = staticmethod(msgspec.json.Decoder(Usual).decode)
+
+    def __init__(self, number: int) -> None:
+        """Read for the content of this number."""
+        self.number = number
+
+    def take(self, event: Usual) -> str | None:
+        """Return the words of an event for this text."""
+        return event.delta.message.content.text if (event.type, event.index) == ("content-delta", self.number) else None
+
+
 class Decoder:
     """Reads a stream; ``message-end`` is its end mark, and ``[DONE]`` after it changes nothing."""
 
@@ -135,6 +179,12 @@ class Decoder:
         if not self.done:
             for _, value in self.events.feed(data):
                 yield from self._event(value)
+
+    def words(self, index: int, choice: int) -> "Words | None":
+        """Return what reads more words of this text, if it is open."""
+        opened = isinstance(self.open.get(index), Text) and self.events.between and not self.done
+        number = next((number for number, place in self.content.items() if place == index), None)
+        return Words(number) if opened and number is not None else None
 
     def end(self) -> Iterator[Event]:
         """Yield what the end of the body completes; raise CUT when ``message-end`` was not seen."""

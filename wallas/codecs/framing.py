@@ -5,7 +5,7 @@ may hold U+2028 and its kin, which text line-splitting takes for line ends.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,10 +43,30 @@ class Sse:
         self.searched = 0
         self.started = False
 
+    @property
+    def between(self) -> bool:
+        """Return whether the next byte begins an event."""
+        return self.started and not (self.buffer or self.data or self.event)
+
+    @staticmethod
+    def apart(data: bytes, head: bytes) -> Sequence[bytes] | None:
+        """Return the data of each event of bytes that are whole events of one line behind ``head``; None for others."""
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        if b"\r" in data or not data.endswith(b"\n\n"):
+            return None
+        size = len(head)
+        end = data.find(b"\n", size)
+        if end == len(data) - 2 and data.startswith(head):
+            return (data[size:end],)
+        blocks = data[:-2].split(b"\n\n")
+        if all(block.startswith(head) and block.find(b"\n", size) < 0 for block in blocks):
+            return [block[size:] for block in blocks]
+        return None
+
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the events that these bytes complete; raise MALFORMED for one of more than EVENT_BYTES."""
-        between = self.started and not (self.buffer or self.data or self.event)
-        if between and data.endswith(b"\n\n") and b"\r" not in data:
+        if self.between and data.endswith(b"\n\n") and b"\r" not in data:
             yield from self._whole(data[:-2])
             return
         self.buffer += data
@@ -120,6 +140,16 @@ class Lines:
         """Start before the first byte."""
         self.buffer = b""
 
+    @property
+    def between(self) -> bool:
+        """Return whether the next byte begins a line."""
+        return not self.buffer
+
+    @staticmethod
+    def apart(data: bytes, head: bytes) -> Sequence[bytes] | None:
+        """Return the lines of bytes that are whole ones, None for others; ``head`` is empty."""
+        return data[:-1].split(b"\n") if data.endswith(b"\n") else None
+
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the lines that these bytes complete."""
         *lines, self.buffer = (self.buffer + data).split(b"\n")
@@ -149,6 +179,11 @@ class JsonEvents:
         self.frames = frames
         self.bad = ""
         self.skipped = 0
+
+    @property
+    def between(self) -> bool:
+        """Return whether the next byte begins an event, and nothing is to be forgiven."""
+        return self.frames.between and not self.bad
 
     def feed(self, data: bytes) -> Iterator[tuple[str, Any]]:
         """Yield (event name, JSON value) pairs; ``[DONE]`` comes as the string it is."""

@@ -160,6 +160,9 @@ class Encoder:
                 return self.ping()
         return b""
 
+    def words(self, index: int, choice: int) -> None:
+        """Return None: words go through ``encode``."""
+
     def ping(self) -> bytes:
         """Return an empty line, which is white space in an array and no event in a stream."""
         return b"\n"

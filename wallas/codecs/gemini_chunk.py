@@ -65,3 +65,33 @@ class Chunk(Struct):
     usageMetadata: Json | None = None
     modelVersion: str | None = None
     responseId: str | None = None
+
+
+class UsualPart(Struct, forbid_unknown_fields=True, gc=False):
+    """A part of words and nothing else."""
+
+    text: str
+
+
+class UsualContent(Struct, forbid_unknown_fields=True, gc=False):
+    """Content of one such part."""
+
+    parts: list[UsualPart]
+    role: str | None = None
+
+
+class UsualCandidate(Struct, forbid_unknown_fields=True, gc=False):
+    """A candidate that goes on."""
+
+    content: UsualContent
+    index: int = 0
+    finishReason: None = None
+
+
+class Usual(Struct, forbid_unknown_fields=True, gc=False):
+    """A usual chunk: words for one candidate, and counts."""
+
+    candidates: list[UsualCandidate]
+    usageMetadata: Json | None = None
+    modelVersion: str | None = None
+    responseId: str | None = None

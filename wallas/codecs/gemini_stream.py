@@ -5,18 +5,21 @@ that follow each other are one part; only where one chunk holds several of them
 do they stay apart, as they were sent.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from wallas.codecs import blame
 from wallas.codecs.framing import JsonEvents, Plain, Sse, encode
 from wallas.codecs.gemini_array import JsonArray
 from wallas.codecs.gemini_calls import Pieces, in_pieces
-from wallas.codecs.gemini_chunk import Chunk
+from wallas.codecs.gemini_chunk import Chunk, Usual
 from wallas.codecs.gemini_citations import SOURCES, citations_of
 from wallas.codecs.gemini_parts import minted, noted, part_of
 from wallas.codecs.gemini_words import logprobs_of, reason_of, seconds_of, usage_of
 from wallas.codecs.reading import read as checked
+from wallas.codecs.words import Reader
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Extra, Logprob, Reasoning, Seal, StopReason, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started, fold, halved
@@ -63,6 +66,13 @@ class Decoder:
         for chunk in self.chunks(data):
             yield from self.answers.read(chunk)
             self.complete = self.answers.complete
+
+    def words(self, index: int, choice: int) -> "Words | None":
+        """Return what reads more words of this text, if it is open; a JSON array has no such way."""
+        answer = self.answers.answers.get(choice)
+        opened = answer is not None and answer.open is Text and answer.count == index
+        usual = opened and self.chunks == self._sent and self.sse.between
+        return Words(self.answers, answer) if answer is not None and usual else None
 
     def end(self) -> Iterator[Event]:
         """Yield what the end completes; raise CUT when a candidate has no ``finishReason``."""
@@ -253,9 +263,13 @@ class Answers:
         feedback = beside.get("promptFeedback") or {}
         self.blocked = feedback.get("blockReason") or self.blocked
         if usage := body.get("usageMetadata"):
-            self.usage = usage if self.usage is None else self.usage | usage
+            self.count(usage)
         for place, candidate in enumerate(body.get("candidates") or ()):
             yield from self._candidate(candidate, place)
+
+    def count(self, usage: dict[str, Any]) -> None:
+        """Take in what a chunk says of usage; later words replace earlier ones."""
+        self.usage = usage if self.usage is None else self.usage | usage
 
     def _candidate(self, candidate: dict[str, Any], place: int) -> Iterator[Event]:
         number = candidate.get("index")
@@ -318,6 +332,34 @@ class Answers:
                 noted(answer.extra),
                 extra if last else {},
             )
+
+
+class Words(Reader):
+    """Reads more words of one candidate's open text."""
+
+    __slots__ = ("answer", "answers")
+    head = b"data: "
+    decode = staticmethod(msgspec.json.Decoder(Usual).decode)
+
+    def __init__(self, answers: Answers, answer: Answer) -> None:
+        """Read for this one of the candidates."""
+        self.answers = answers
+        self.answer = answer
+
+    def take(self, event: Usual) -> str | None:
+        """Return the words of a chunk that brings nothing else but counts."""
+        if len(event.candidates) != 1 or event.candidates[0].index != self.answer.number:
+            return None
+        parts = event.candidates[0].content.parts
+        if len(parts) != 1 or not parts[0].text:
+            return None
+        if event.usageMetadata:
+            self.answers.count(event.usageMetadata)
+        return parts[0].text
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Note what was said, from which places of citations are told."""
+        self.answer.words.extend(said)
 
 
 def _beside(part: dict[str, Any], *, spoken: bool) -> Extra:

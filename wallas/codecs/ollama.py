@@ -14,6 +14,7 @@ from wallas.codecs.ollama_answers import DURATIONS, REASONS, Decoder, decode_res
 from wallas.codecs.ollama_bodies import encode_request, said_by
 from wallas.codecs.ollama_requests import decode_generate, decode_request
 from wallas.codecs.refusals import decode_error, sentence
+from wallas.codecs.words import MARK, Writer
 from wallas.errors import GatewayError
 from wallas.types.chat import (
     ChatRequest,
@@ -110,6 +111,10 @@ class Encoder:
         """Return the lines for this event; only the first choice is told, for the wire has no other."""
         write = self.WRITERS.get(type(event))
         return write(self, event) if write and getattr(event, "choice", 0) == 0 else b""
+
+    def words(self, index: int, choice: int) -> Writer | None:
+        """Return what writes more words of this text."""
+        return Writer(self._line({"content": MARK})) if isinstance(self.parts.get(index), Text) else None
 
     def ping(self) -> bytes:
         """Return a line without content, which every client reads as nothing."""

@@ -12,6 +12,7 @@ from wallas.codecs.fields import leftover
 from wallas.codecs.framing import JsonEvents, Lines
 from wallas.codecs.reading import call_id, read, tokens
 from wallas.codecs.refusals import refusal
+from wallas.codecs.words import Reader
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Extra, Logprob, Media, Part, Reasoning, StopReason, Text, ToolCall, Usage
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started, fold
@@ -86,6 +87,34 @@ class LineOut(msgspec.Struct):
     eval_duration: Any = None
 
 
+class Said(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """``message`` of a usual line."""
+
+    content: str
+    role: str | None = None
+
+
+class Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A usual line of a chat: words and nothing else."""
+
+    message: Said
+    model: str | None = None
+    created_at: str | None = None
+    done: bool | None = None
+
+
+class Words(Reader):
+    """Reads more words of the open text."""
+
+    __slots__ = ()
+    apart = staticmethod(Lines.apart)
+    decode = staticmethod(msgspec.json.Decoder(Usual).decode)
+
+    def take(self, event: Usual) -> str | None:
+        """Return the words of a line that is not the last."""
+        return None if event.done else event.message.content
+
+
 class Decoder:
     """Reads a stream of lines, of chat or generate; ``done: true`` is its end mark."""
 
@@ -101,6 +130,12 @@ class Decoder:
         if not self.done:
             for _, value in self.lines.feed(data):
                 yield from self._line(value)
+
+    def words(self, index: int, choice: int) -> Words | None:
+        """Return what reads more words of this text, if it is open."""
+        answer = self.answer
+        opened = answer.open is Text and answer.next == index + 1 and self.lines.between
+        return Words() if opened and not self.done else None
 
     def end(self) -> Iterator[Event]:
         """Yield what the last line, without line end, says; raise CUT when no line said ``done``."""

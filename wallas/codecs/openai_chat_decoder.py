@@ -5,6 +5,7 @@ from typing import Any
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
 from wallas.codecs.openai_chat_answer import Answer
+from wallas.codecs.openai_chat_chunk import Words
 from wallas.codecs.openai_chat_parts import kept, overlaid
 from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
 from wallas.codecs.openai_chat_words import decode_usage, minted
@@ -50,6 +51,12 @@ class Decoder:
             return
         if not self.done and data:
             yield from self._told(self.events.feed(data))
+
+    def words(self, index: int, choice: int) -> Words | None:
+        """Return what reads more words of this text, if it is open."""
+        answer = self.answers.get(choice)
+        opened = answer is not None and answer.kind == "text" and answer.open == index
+        return Words(answer, self.extra) if answer and opened and self.events.between and not self.done else None
 
     def end(self) -> Iterator[Event]:
         """Yield the end of the answer; raise CUT when it is not whole."""

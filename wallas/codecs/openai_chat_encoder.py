@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from wallas.codecs.framing import comment, encode, sse
 from wallas.codecs.openai_chat_fields import WIRE
@@ -10,6 +10,7 @@ from wallas.codecs.openai_chat_parts import overlaid, own
 from wallas.codecs.openai_chat_response import encode_audio, encode_call, encode_image, reasoning_fields
 from wallas.codecs.openai_chat_words import encode_citation, encode_logprob, encode_stopped, encode_usage
 from wallas.codecs.openai_errors import encode_error
+from wallas.codecs.words import MARK
 from wallas.errors import GatewayError
 from wallas.types.chat import ChatRequest, Media, Part, Reasoning, Refusal, Text, ToolCall, Usage
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started
@@ -20,18 +21,27 @@ EVERYWHERE = ("system_fingerprint", "service_tier", "provider")
 """Extras that every chunk carries, as OpenAI's and OpenRouter's do; the others are in the first."""
 
 
-class Slot(NamedTuple):
+class Slot:
     """An open part: the bytes around a text delta, once for each field that tells it."""
 
-    before: bytes
-    between: bytes
-    after: bytes
-    part: Part
-    position: int = 0
-    offset: int = 0
+    __slots__ = ("after", "before", "between", "length", "offset", "part", "position")
+
+    def __init__(
+        self, before: bytes, between: bytes, after: bytes, part: Part, *, position: int = 0, offset: int = 0
+    ) -> None:
+        """Open a part; ``offset`` is how many characters its choice said before it."""
+        self.before = before
+        self.between = between
+        self.after = after
+        self.part = part
+        self.position = position
+        self.offset = offset
+        self.length = 0
+        """How many characters it has."""
 
     def write(self, text: str) -> bytes:
         """Return the chunk for more text."""
+        self.length += len(text)
         data = encode(text)
         if self.between:
             return self.before + data + self.between + data + self.after
@@ -70,7 +80,7 @@ class Encoder:
             case PartStarted():
                 return self._begin(event.choice) + self._part(event)
             case PartEnded():
-                self.slots.pop((event.choice, event.index), None)
+                self._end(event)
                 return b""
             case Started():
                 self._start(event)
@@ -79,6 +89,11 @@ class Encoder:
                 return self._begin(event.choice) + self._finish(event)
             case _:
                 return b""
+
+    def words(self, index: int, choice: int) -> Slot | None:
+        """Return what writes more words of a part that is made of nothing else."""
+        slot = self.slots.get((choice, index))
+        return slot if slot is not None and isinstance(slot.part, Text | Refusal | Reasoning) else None
 
     def ping(self) -> bytes:
         """Return a comment, which clients skip."""
@@ -134,7 +149,8 @@ class Encoder:
     def _slot(self, event: PartStarted, *fields: str) -> Slot:
         """Return a part's place: the bytes of its chunks are cut where the text goes."""
         before, *others, after = self._say(event.choice, dict.fromkeys(fields, MARK)).split(encode(MARK))
-        offset = self.lengths.get(event.choice, 0)
+        texts = [slot for (choice, _), slot in self.slots.items() if choice == event.choice and type(slot.part) is Text]
+        offset = self.lengths.get(event.choice, 0) + sum(slot.length for slot in texts)
         return Slot(before, others[0] if others else b"", after, event.part, offset=offset)
 
     def _part(self, event: PartStarted) -> bytes:
@@ -186,7 +202,6 @@ class Encoder:
         if slot is None:
             return b""
         if type(slot.part) is Text:
-            self.lengths[event.choice] = self.lengths.get(event.choice, 0) + len(event.text)
             if event.citations or event.logprobs:
                 return self._cited(event, slot)
         elif type(slot.part) is not Refusal:
@@ -195,7 +210,13 @@ class Encoder:
                 return data
         return slot.write(event.text) if event.text else b""
 
+    def _end(self, event: PartEnded) -> None:
+        slot = self.slots.pop((event.choice, event.index), None)
+        if slot is not None and type(slot.part) is Text:
+            self.lengths[event.choice] = self.lengths.get(event.choice, 0) + slot.length
+
     def _cited(self, event: PartDelta, slot: Slot) -> bytes:
+        slot.length += len(event.text)
         rows = [encode_citation(citation, slot.offset) for citation in event.citations]
         annotations = [row for row in rows if row is not None]
         delta: dict[str, Any] = {"content": event.text} if event.text else {}
@@ -233,9 +254,6 @@ class Encoder:
         whole = len(self.finished) >= max(self.expected, 1) or event.usage is not None
         return data + self.end() if whole and self.finished >= self.begun else data
 
-
-MARK = "\ue000"
-"""Stands where the text goes while a chunk is made."""
 
 OTHERS: dict[type, Callable[[Encoder, PartDelta, Slot], bytes]] = {
     Reasoning: Encoder._thought,

@@ -174,6 +174,9 @@ class Encoder:
                 pass
         return b""
 
+    def words(self, index: int, choice: int) -> None:
+        """Return None: words go through ``encode``."""
+
     def ping(self) -> bytes:
         """Return a comment, which clients skip."""
         return KEEP_ALIVE

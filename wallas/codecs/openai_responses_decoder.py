@@ -4,9 +4,11 @@ Of each part is noted what its deltas said, so that a ``done`` event, which
 repeats the whole, adds only what they did not say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from wallas.codecs.framing import JsonEvents, Plain, Sse
@@ -21,6 +23,7 @@ from wallas.codecs.openai_responses_answer import (
 from wallas.codecs.openai_responses_errors import cut, failure
 from wallas.codecs.openai_responses_items import BETWEEN, CALLS, annotated, decode_item, edges, named
 from wallas.codecs.openai_responses_parts import decode_citation, decode_logprob, decode_part
+from wallas.codecs.words import Reader
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import Citation, Logprob, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from wallas.types.events import (
@@ -88,6 +91,14 @@ class Decoder:
             self.plain.feed(data)
         for name, value in self.frames.feed(data):
             yield from self._read(name, value)
+
+    def words(self, index: int, choice: int) -> "Words | None":
+        """Return what reads more words of this text, if it is open."""
+        for place, incoming in self.items.items():
+            for number, growing in incoming.parts.items():
+                if growing.index == index and type(growing.part) is Text and not growing.ended:
+                    return Words(place, number, growing) if self.frames.between and not self.done else None
+        return None
 
     def end(self) -> Iterator[Event]:
         """Yield what the end of the body completes; raise ProviderError(CUT) when no response was completed.
@@ -380,6 +391,41 @@ def unsaid(growing: Growing, whole: Part, place: str) -> str:
             return ""
     said = BETWEEN.join("".join(words) for known, words in growing.said.items() if known[0] == place)
     return text[len(said) :] if text.startswith(said) else ""
+
+
+class TextDelta(Struct, gc=False):
+    """A usual event: words for an open text."""
+
+    type: str
+    delta: str
+    output_index: int
+    content_index: int
+    logprobs: list[Any] | None = None
+    error: Any = None
+
+
+class Words(Reader):
+    """Reads more words of one open text."""
+
+    __slots__ = ("growing", "number", "place")
+    head = b"event: response.output_text.delta\ndata: "
+    decode = staticmethod(msgspec.json.Decoder(TextDelta).decode)
+
+    def __init__(self, place: int, number: int, growing: Growing) -> None:
+        """Read for this part of the item at this place."""
+        self.place = place
+        self.number = number
+        self.growing = growing
+
+    def take(self, event: TextDelta) -> str | None:
+        """Return the words of an event for this text."""
+        ours = event.output_index == self.place and event.content_index == self.number
+        usual = event.type == "response.output_text.delta" and not (event.logprobs or event.error)
+        return event.delta if ours and usual else None
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Note what was said, which the end of the text says again."""
+        self.growing.said.setdefault(("text", 0), []).extend(said)
 
 
 READERS = {

@@ -4,12 +4,35 @@ from typing import Any
 
 from wallas.codecs.framing import comment, encode, sse
 from wallas.codecs.openai_responses_answer import response_object, told_ending
-from wallas.codecs.openai_responses_output import OutputItems, fresh
+from wallas.codecs.openai_responses_output import OutputItems, Slot, fresh, text_events
+from wallas.codecs.words import MARK
 from wallas.errors import GatewayError
-from wallas.types.chat import ChatRequest
-from wallas.types.events import Event, Finished, Started
+from wallas.types.chat import ChatRequest, Text
+from wallas.types.events import Event, Finished, PartDelta, Started
 
 BEGUN = {"status": "in_progress", "incomplete_details": None}
+
+
+class Words:
+    """Writes more words of one text as numbered events."""
+
+    __slots__ = ("after", "before", "between", "encoder", "index")
+
+    def __init__(self, encoder: "Encoder", slot: Slot, index: int) -> None:
+        """Write for the part of this index."""
+        self.encoder = encoder
+        self.index = index
+        event = next(text_events(slot, PartDelta(index, MARK))) | {"sequence_number": 0}
+        self.before, rest = sse(encode(event), event["type"]).split(encode(MARK))
+        self.between, _, self.after = rest.rpartition(b"0")
+
+    def write(self, text: str) -> bytes:
+        """Return the event for these words."""
+        encoder = self.encoder
+        encoder.output.whole.add(PartDelta(self.index, text))
+        number = encoder.number
+        encoder.number = number + 1
+        return b"%b%b%b%d%b" % (self.before, encode(text), self.between, number, self.after)
 
 
 class Encoder:
@@ -41,6 +64,11 @@ class Encoder:
             kind = "completed" if end["status"] == "completed" else "incomplete"
             told += self._event({"type": f"response.{kind}", "response": self._response(end)})
         return bytes(told)
+
+    def words(self, index: int, choice: int) -> "Words | None":
+        """Return what writes more words of this text."""
+        slot = self.output.slots.get(index)
+        return Words(self, slot, index) if choice == 0 and slot is not None and isinstance(slot.part, Text) else None
 
     def ping(self) -> bytes:
         """Return a comment: this wire has no keep-alive of its own that all clients know."""

@@ -24,6 +24,9 @@ class PlainDecoder:
         self.body.feed(data)
         return iter(())
 
+    def words(self, index: int, choice: int) -> None:
+        """Return None: all is told at once."""
+
     def end(self) -> Iterator[Event]:
         """Yield the events of the whole answer."""
         response = self.decode_response(self.body.value())
@@ -55,6 +58,9 @@ class PlainEncoder:
     def finish(self, response: ChatResponse | None = None) -> bytes:
         """Return the whole answer as JSON: the events' own, or ``response`` made from it."""
         return encode(self.encode_response(response or self.whole.result()))
+
+    def words(self, index: int, choice: int) -> None:
+        """Return None: words go through ``encode``."""
 
     def ping(self) -> bytes:
         """Return nothing: a plain body has no keep-alive."""

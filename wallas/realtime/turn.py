@@ -39,6 +39,9 @@ class Told:
             self.response.hear(event)
         return b""
 
+    def words(self, index: int, choice: int) -> None:
+        """Return None: words go through ``encode``."""
+
     def ping(self) -> bytes:
         """Return nothing: a WebSocket has pings of its own."""
         return b""

@@ -12,12 +12,13 @@ from wallas.routing.adapt import Lessons, adapt
 from wallas.routing.admission import Held, book_failure, hear, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
-from wallas.routing.loops import LEAST, Loops
+from wallas.routing.loops import Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
 from wallas.routing.patience import patience
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
+from wallas.routing.shortcut import Shortcut
 from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
@@ -57,6 +58,8 @@ class Attempt:
         self.notices = Notices(request, patient=attempts.whole_turn)
         self.substance = Substance()
         self.held: list[Event] = []
+        self.passed: PartDelta | None = None
+        """The last event of a read, if it was words that passed every stage."""
         self.lessons = Lessons()
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
         self.started = attempts.desk.clock()
@@ -121,11 +124,14 @@ class Attempt:
         if self.attempts.whole_turn:
             yield from self._staged(reading.feed())
             return
+        self.passed = None
         for event in reading.feed():
-            if type(event) is PartDelta and self._passes(event):
-                yield event
-            else:
+            if type(event) is not PartDelta or not self._is_plain(event):
+                self.passed = None
                 yield from self._staged((event,))
+            elif self._passes(event):
+                self.passed = event
+                yield event
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
@@ -133,8 +139,8 @@ class Attempt:
         online = self.attempts.plan.online
         return joined if online is None else online.cited(joined, self.attempts.shown)
 
-    def _passes(self, event: PartDelta) -> bool:
-        """Return whether plain words would pass every stage as they are, and note them there.
+    def _is_plain(self, event: PartDelta) -> bool:
+        """Return whether words would pass every stage as they are, unless they repeat what was said.
 
         Nearly all events of a stream are such words, and six generators for each of them would be half of its cost.
         """
@@ -143,18 +149,27 @@ class Attempt:
             return False
         if not (self.notices.certain and self.substance.seen and join.content):
             return False
-        if join.places.get(slot) != event.index:
-            return False
-        text = event.text or event.summary
         watch = self.loops.watches.get(slot)
-        if watch is not None and text:
-            if watch.held or watch.fresh + len(text) >= LEAST:
-                return False
-            watch.fresh += len(text)
-            watch.pieces.append(text)
-        units.heard += bool(text or event.data)
-        join.shown.note(event)
+        return join.places.get(slot) == event.index and watch is not None and not watch.held
+
+    def _passes(self, event: PartDelta) -> bool:
+        """Take in plain words; return whether they are shown now. Raise UNUSABLE for an endless loop."""
+        text = event.text or event.summary
+        watch = self.loops.watches[event.choice, event.index]
+        if text and not watch.shows(text):
+            watch.held.append(event)
+            return False
+        self.units.heard += bool(text or event.data)
+        self.join.shown.note(event)
         return True
+
+    def shortcut(self, reading: Reading) -> Shortcut | None:
+        """Return the way that more of the words that have just passed may take; None where each is to be looked at."""
+        words, attempts = self.passed, self.attempts
+        if words is None or attempts.others is not None or attempts.closing.whole is not None:
+            return None
+        reader = reading.words(words)
+        return Shortcut(attempts, self, reader, words) if reader is not None else None
 
     def content(self) -> None:
         """Note that content has come."""

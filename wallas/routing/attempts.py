@@ -35,6 +35,7 @@ from wallas.routing.needs import Needs
 from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
+from wallas.routing.shortcut import Move
 from wallas.routing.tally import Tally
 from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
@@ -152,7 +153,7 @@ class Attempts:
         """Return status and headers, once the first bytes are known."""
         return self.first_head.sent
 
-    def moves(self) -> Iterator[bytes | Want]:
+    def moves(self) -> Iterator[Move]:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
@@ -188,7 +189,7 @@ class Attempts:
             for part in (self.closing, self.first_head):  # a circle would keep the request's files for the collector
                 vars(part).pop("attempts", None)
 
-    def _moves(self) -> Iterator[bytes | Want]:
+    def _moves(self) -> Iterator[Move]:
         while True:
             while (candidate := self.next()) is not None:
                 if not (yield from readied(self, candidate)):
@@ -300,7 +301,7 @@ class Attempts:
             return False
         return self.desk.budget.spend()
 
-    def _answer(self, candidate: Candidate) -> Generator[bytes | Want, None, bool]:
+    def _answer(self, candidate: Candidate) -> Generator[Move, None, bool]:
         """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
@@ -329,12 +330,12 @@ class Attempts:
         yield from self._drain()
         return True
 
-    def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[bytes | Want]:
+    def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
         heard = 0
         while reading.early or not reading.done:
             if reading.waits:
-                yield READ
+                yield attempt.shortcut(reading) or READ
             for event in attempt.feed(reading):
                 if isinstance(event, Finished):
                     ending.append(event)

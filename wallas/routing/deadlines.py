@@ -21,6 +21,8 @@ OUT_OF_TIME = "out_of_time"
 class Deadlines:
     """Instants on one monotonic clock; content moves them, mere bytes do not."""
 
+    __slots__ = ("clock", "end", "ending", "gap", "late", "late_at", "ping_at", "stalled", "started", "stream")
+
     def __init__(
         self,
         *,
@@ -77,6 +79,11 @@ class Deadlines:
     def sent(self) -> None:
         """Note that the client got something: the next sign of life is due later."""
         self.ping_at = self.clock() + PING_SECONDS
+
+    def passed(self) -> None:
+        """Note that words came and went on to the client."""
+        now = self.clock()
+        self.late_at, self.late, self.ping_at = now + self.gap, self.stalled, now + PING_SECONDS
 
     @property
     def overdue(self) -> bool:

@@ -21,7 +21,9 @@ SHORT_RUN = 16_000
 FEW_SIGNS = 4
 HELD_FROM = 2
 LOOKED_AT = 20_000
-STEP = 4 * LEAST
+WINDOW = 10 * LEAST
+STEP = BLOCK = 4 * LEAST
+BLOCKS = LOOKED_AT // BLOCK + 2
 TRIES = 4
 LOOP = "loop"
 """The code of the failure."""
@@ -68,39 +70,78 @@ def looped(text: str) -> bool:
 class Watch:
     """One part's words: whether they have begun to repeat themselves, and for how long."""
 
+    __slots__ = ("fresh", "held", "length", "period", "run", "said", "short_run", "times")
+
     def __init__(self, times: int = TIMES, *, short_run: int = SHORT_RUN) -> None:
         """Call it a loop after so many repetitions, or so many characters of repetitions shorter than 40."""
         self.times = times
         self.short_run = short_run
-        self.tail = ""
-        self.pieces: list[str] = []
-        self.fresh = 0
+        self.fresh = ""
+        """The last words, which are too few yet to be looked at."""
+        self.said: list[str] = []
+        """The words before them, BLOCK characters and a little more each but the last."""
+        self.length = 0
         self.period = 0
         self.run = 0
         self.held: list[Event] = []
 
     def loops_in(self, text: str) -> bool:
         """Take words in, a few at a time; return whether they became a loop."""
+        if len(text) <= STEP:
+            return self.looped_by(text)
         return any(self.looped_by(text[start : start + STEP]) for start in range(0, len(text), STEP))
+
+    def shows(self, text: str) -> bool:
+        """Take words in; return whether they need not wait for what follows. Raise UNUSABLE for an endless loop."""
+        if not self.period and len(self.fresh) + len(text) < LEAST:
+            self.fresh += text
+            return True
+        if self.loops_in(text):
+            raise ProviderError(FailureKind.UNUSABLE, "an endless loop: the same words again and again", code=LOOP)
+        return not (self.held or self.holds)
 
     def looped_by(self, text: str) -> bool:
         """Take more words in; return whether they are a loop by now. ``period`` is 0 while nothing repeats itself."""
-        self.pieces.append(text)
-        self.fresh += len(text)
-        if self.fresh < LEAST and not self.holds:
+        self.fresh = new = self.fresh + text
+        if len(new) < LEAST and not self.holds:
             return False
-        new, self.pieces, self.fresh = "".join(self.pieces), [], 0
-        before = self.tail
-        self.tail = (before + new)[-LOOKED_AT:]
+        self.fresh = ""
         period = self.period
-        if period and new == (before[-period:] * (len(new) // period + 1))[: len(new)]:
+        goes_on = period and new == (self._end(period) * (len(new) // period + 1))[: len(new)]
+        further = self._add(new)
+        if goes_on:
             self.run += len(new)
         else:
-            self.period = period_of(self.tail) or 0
-            self.run = run_of(self.tail, self.period) if self.period else 0
-            if self.run < HELD_FROM * self.period:
-                self.period = self.run = 0
+            self._search(LOOKED_AT if period else min(WINDOW << further, LOOKED_AT))
         return self.run >= self.times * LEAST and self.run >= self._most()
+
+    def _add(self, new: str) -> int:
+        """Append words; return how many times to double the window in which they are looked for.
+
+        Every other time once, every fourth time twice, and so on: a repetition
+        is found soon for its length, and looking costs little.
+        """
+        said = self.said
+        if said and len(said[-1]) < BLOCK:
+            said[-1] += new
+        else:
+            said.append(new)
+            if len(said) > 2 * BLOCKS:
+                del said[:-BLOCKS]
+        before = self.length // LEAST
+        self.length += len(new)
+        return max((before ^ self.length // LEAST).bit_length() - 1, 0)
+
+    def _end(self, size: int) -> str:
+        """Return so many of the last characters, as far as they are known."""
+        return "".join(self.said[-(size // BLOCK) - 2 :])[-size:]
+
+    def _search(self, size: int) -> None:
+        """Look whether the last words repeat themselves within so many characters."""
+        self.period = period_of(self._end(size)) or 0
+        self.run = run_of(self._end(LOOKED_AT), self.period) if self.period else 0
+        if self.run < HELD_FROM * self.period:
+            self.period = self.run = 0
 
     @property
     def holds(self) -> bool:
@@ -108,7 +149,7 @@ class Watch:
         return self.period >= LEAST
 
     def _most(self) -> int:
-        if len(set(self.tail[-self.period :])) < FEW_SIGNS:
+        if len(set(self._end(self.period))) < FEW_SIGNS:
             return SHORT_RUN
         return self.times * self.period if self.period >= LEAST else self.short_run
 
@@ -131,14 +172,12 @@ class Loops:
             if type(event) is PartDelta:
                 text = event.text or event.summary
                 watch = self.watches.get((event.choice, event.index))
-                if watch is None or not text:
+                if watch is None or not text or watch.shows(text):
                     yield event
-                elif watch.fresh + len(text) < LEAST and not watch.held:
-                    watch.fresh += len(text)
-                    watch.pieces.append(text)
-                    yield event
-                else:
-                    yield from self._heard(watch, event, text)
+                    continue
+                watch.held.append(event)
+                if not watch.holds:
+                    yield from watch.released()
                 continue
             if isinstance(event, PartStarted):
                 times = CALL_TIMES if isinstance(event.part, ToolCall) else TIMES
@@ -150,13 +189,6 @@ class Loops:
                     if choice == event.choice:
                         yield from self._over(choice, index)
             yield event
-
-    def _heard(self, watch: Watch, event: Event, text: str) -> Iterator[Event]:
-        if watch.loops_in(text):
-            raise ProviderError(FailureKind.UNUSABLE, "an endless loop: the same words again and again", code=LOOP)
-        watch.held.append(event)
-        if not watch.holds:
-            yield from watch.released()
 
     def _over(self, choice: int, index: int) -> Iterator[Event]:
         watch = self.watches.pop((choice, index), None)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wallas import codecs
-from wallas.codecs import StreamDecoder
+from wallas.codecs import StreamDecoder, WordsReader
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider
 from wallas.types.chat import ChatRequest
-from wallas.types.events import Event
+from wallas.types.events import Event, PartDelta
 
 REFUSAL_BYTES = 256 * 1024
 
@@ -35,11 +35,13 @@ class Reading:
         self.done = False
         self.early: list[Event] = []
         """Events that were read before anybody wanted them."""
+        self.ahead: bytes | ProviderError | None = None
+        """What a read of the body gave that ``feed`` has not looked at."""
 
     @property
     def waits(self) -> bool:
         """Return whether the next ``feed`` has to wait for the socket."""
-        return not (self.early or self.body.ended or self.body.pending())
+        return not (self.early or self.ahead is not None or self.body.ended or self.body.pending())
 
     @property
     def complete(self) -> bool:
@@ -54,6 +56,12 @@ class Reading:
         else:
             yield from self._read()
 
+    def words(self, words: PartDelta) -> WordsReader | None:
+        """Return what reads more of these words, None where that takes ``feed``."""
+        if self.decoder is None or self.done or self.early or self.decoder.complete:
+            return None
+        return self.decoder.words(words.index, words.choice)
+
     def look(self) -> Sequence[Event]:
         """Return the events so far, after one more read; ``feed`` gives them all later. Raises as ``feed`` does."""
         self.early.extend(list(self._read()))
@@ -61,7 +69,7 @@ class Reading:
 
     def _read(self) -> Iterator[Event]:
         try:
-            data = self.body.read()
+            data = self._taken()
         except ProviderError as error:
             if self.body.status is not None and self.body.status >= 400:
                 raise self._refusal() from error
@@ -83,6 +91,13 @@ class Reading:
             self.done = True
         elif self.body.ended:
             yield from self._end(self.decoder)
+
+    def _taken(self) -> bytes:
+        ahead, self.ahead = self.ahead, None
+        if isinstance(ahead, ProviderError):
+            raise ahead
+        data: bytes = self.body.read() if ahead is None else ahead
+        return data
 
     def _fed(self, decoder: StreamDecoder, data: bytes) -> Iterator[Event]:
         """Yield the events of these bytes; what goes wrong behind a whole answer is no fault of it."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from wallas.errors import ProviderError
 from wallas.routing.deadlines import Deadlines
+from wallas.routing.shortcut import Move, Shortcut
 from wallas.types.flow import BLOCK, END, READ, Want
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class Source(Protocol):
     def head(self) -> tuple[str, list[tuple[str, str]]] | None:
         """Return status and headers, once the first bytes are known."""
 
-    def moves(self) -> Iterator[bytes | Want]:
-        """Yield bytes for the client, and what the next step will do."""
+    def moves(self) -> Iterator[Move]:
+        """Yield bytes for the client, and what the next step will do; a shortcut is a READ that knows its way."""
 
     def ping(self) -> bytes:
         """Return a keep-alive, which fixes the status."""
@@ -55,7 +56,8 @@ class Stream:
     def __init__(self, attempts: Source) -> None:
         """Stream what the attempts give."""
         self.attempts = attempts
-        self.moves: Iterator[bytes | Want] = attempts.moves()
+        self.moves: Iterator[Move] = attempts.moves()
+        self.shortcut: Shortcut | None = None
         self.want: Want = BLOCK
         self.nonblock = False
         self.cancelled = False
@@ -85,11 +87,19 @@ class Stream:
     def step(self) -> bytes:
         """Advance to the next wait and return what the client gets now."""
         data = b""
+        shortcut = self.shortcut
+        if shortcut is not None:
+            data = shortcut.step()
+            if not shortcut.over:
+                return data
+            self.shortcut = None
         for move in self.moves:
-            if isinstance(move, str):
-                self.want = move
-                break
-            data = data + move if data else move
+            if isinstance(move, bytes):
+                data = data + move if data else move
+                continue
+            self.want = move if isinstance(move, str) else READ
+            self.shortcut = None if isinstance(move, str) else move
+            break
         else:
             self.want = END
         if data:

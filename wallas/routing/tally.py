@@ -17,6 +17,8 @@ def tokens_in(text: str) -> int:
 class Tally:
     """The usage of one answer that one or several attempts gave: the prompt once, the delivered words once."""
 
+    __slots__ = ("before", "characters", "needs")
+
     def __init__(self, needs: Needs) -> None:
         """Start with the estimate of the prompt."""
         self.needs = needs
@@ -26,7 +28,11 @@ class Tally:
     def hear(self, event: Event) -> None:
         """Count an answer's words."""
         if type(event) is PartDelta:
-            self.characters += len(event.text) if event.text.isascii() else len(event.text.encode())
+            self.count(event.text)
+
+    def count(self, text: str) -> None:
+        """Count words."""
+        self.characters += len(text) if text.isascii() else len(text.encode())
 
     @property
     def spoken(self) -> int:

@@ -1,0 +1,92 @@
+"""The usual chunk of a chat completions stream as a type: some words of one choice, and nothing else that counts.
+
+Whatever has no field here, or another type, makes a chunk an unusual one,
+which ``openai_chat_decoder`` reads with all that dialects may say.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from wallas.codecs import words
+from wallas.codecs.openai_chat_answer import Answer
+
+
+class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """``delta``: the words. What many servers send as null all the same, is null."""
+
+    content: str
+    role: str | None = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+    annotations: None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    padding: str | None = None
+
+
+class Choice(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The one of ``choices``; ``text`` is Together's copy of the words."""
+
+    delta: Delta
+    index: int = 0
+    finish_reason: str | None = None
+    logprobs: None = None
+    text: str | None = None
+    native_finish_reason: None = None
+    stop_reason: None = None
+    matched_stop: None = None
+    error: None = None
+
+
+class Chunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A chunk behind the first; ``system_fingerprint`` and the two below it are kept, so they may say no news."""
+
+    choices: list[Choice]
+    id: str | None = None
+    object: str | None = None
+    created: int | float | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    provider: str | None = None
+    usage: None = None
+    error: None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    padding: str | None = None
+
+
+class Words(words.Reader):
+    """Reads more words of one choice's open text."""
+
+    __slots__ = ("answer", "kept")
+    head = b"data: "
+    decode = staticmethod(msgspec.json.Decoder(Chunk).decode)
+
+    def __init__(self, answer: Answer, extra: Mapping[str, Any]) -> None:
+        """Read for this choice; ``extra`` is what the chunks before said beside it."""
+        self.answer = answer
+        self.kept = tuple(extra.get(key) for key in ("system_fingerprint", "service_tier", "provider"))
+
+    def take(self, event: Chunk) -> str | None:
+        """Return the words of a chunk that brings nothing else."""
+        if len(event.choices) != 1:
+            return None
+        choice = event.choices[0]
+        if choice.index != self.answer.number or choice.finish_reason:
+            return None
+        told = (event.system_fingerprint, event.service_tier, event.provider)
+        if told != self.kept and any(new not in (None, old) for new, old in zip(told, self.kept, strict=True)):
+            return None
+        return choice.delta.content
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Count the characters, from which places of citations are told."""
+        for text in said:
+            self.answer.length += len(text)
