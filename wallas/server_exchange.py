@@ -162,6 +162,15 @@ class Exchange:
         elif data := stream.quiet():
             self._deliver(data)
 
+    def wanted(self) -> bool:
+        """Return whether the client still waits, for a thread that works on its answer; see ``probe``."""
+        client = self.client
+        if client.parting and not (client.half_closed or client.gone):
+            client.half_closed = True
+            if self.asked.version > (1, 0):
+                client.write(CONTINUE)
+        return not client.gone
+
     def leave(self) -> None:
         """End the answer of a client that left: the provider is cut off at once."""
         stream = self._stream()
@@ -194,6 +203,7 @@ class Exchange:
             environ.update(worker.base)
             environ["wsgi.early_hints"] = partial(early_hints, self)
             self.environ, self.asked = environ, Asked(environ)
+        self.environ["wallas.wanted"] = self.wanted
         self.keep = not self.asked.should_close() and worker.keeps and raw.whole
 
     def _parsed(self, feed: Feed) -> Any:
@@ -308,9 +318,9 @@ class Exchange:
             return b""
         self.opened = True
         status, self.headers = head
-        names = {name.lower() for name, _ in self.headers}
         omits = self.asked.method == "HEAD" or status.startswith(BODILESS)
-        measured = "content-length" in names or omits
+        told = "\r\n".join([f"{name}: {value}" for name, value in self.headers])
+        measured = omits or "\r\ncontent-length:" in f"\r\n{told}".lower()
         self.chunked = not measured and self.asked.version > (1, 0)
         self.keep = self.keep and (measured or self.chunked) and self.worker.keeps and self._read_whole()
         lines = [
@@ -321,9 +331,10 @@ class Exchange:
         ]
         if self.chunked:
             lines.append("Transfer-Encoding: chunked")
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        if told:
+            lines.append(told)
+        text, ends = "\r\n".join(lines), len(lines) + max(len(self.headers) - 1, 0) - 1
+        if text.count("\n") != ends or text.count("\r") != ends:
             raise ValueError("a header's value breaks its line")
         if omits:
             data, self.silent = b"", True
@@ -366,6 +377,12 @@ class Exchange:
             worker.cfg.post_request(worker, asked, self.environ, response)
         except Exception:
             worker.log.exception("Exception in post_request hook")
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the request: its environ knows this exchange, a circle that would keep bodies for the collector."""
+        self.environ.pop("wsgi.early_hints", None)
+        self.environ = {}
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:

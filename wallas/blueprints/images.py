@@ -8,11 +8,10 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
-from wallas.blueprints.drawing import encode_chat
 from wallas.blueprints.files import address, owner, store
 from wallas.blueprints.gateway import service
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.multipart import Form, body_or_form
-from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs import OPENAI_CHAT
 from wallas.codecs.openai_images import Asked, decode_request, encode_answer, encode_events
@@ -35,7 +34,7 @@ DRAWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 def generations() -> Response:
     """Make pictures from words."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return answered(decode_request(body), said)
 
 
@@ -43,7 +42,7 @@ def generations() -> Response:
 def edits() -> Response:
     """Change pictures as words say."""
     body, sent = body_or_form(request, most=BODY_BYTES)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     images = _pictures(body, sent)
     mask = _mask(body, sent)
     return answered(decode_request(body, images=images, mask=mask), said)
@@ -53,7 +52,7 @@ def edits() -> Response:
 def variations() -> Response:
     """Draw a picture anew."""
     body, sent = body_or_form(request, most=BODY_BYTES)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return answered(decode_request(body, images=_pictures(body, sent)[:1], variation=True), said)
 
 
@@ -73,12 +72,12 @@ def answered(asked: Asked, said: Options) -> Response:
     return Response(data, headers=run.headers(), content_type="text/event-stream")
 
 
-def answered_in_chat(asked: Asked, said: Options) -> Response:
-    """Return the answer to a chat that asks for pictures."""
+def answered_in_chat(asked: Asked, said: Options, show: Callable[..., Response]) -> Response:
+    """Return the answer to a chat that asks for pictures, as ``show`` writes it."""
     with run_for(asked, said) as run:
         answer = draw(run, asked.request, fetcher())
         assert run.last is not None
-        response = encode_chat(answer, asked, provider=run.last.model.provider, model=run.last.model.id)
+        response = show(answer, asked, provider=run.last.model.provider, model=run.last.model.id)
     response.headers.update(run.headers())
     return response
 

@@ -1,6 +1,7 @@
 """The clocks of one answer: when the client wants a sign of life, when an attempt is late, when all of it is."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from wallas.errors import FailureKind, ProviderError
@@ -70,8 +71,8 @@ class Deadlines:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
         limit += max(tokens - SHORT_PROMPT, 0) / READING_SPEED
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
-        self.stalled = (FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
-        self._due(limit, (FailureKind.TIMEOUT, f"no answer within {limit:g} s"))
+        self.stalled = _stalled(self.gap)
+        self._due(limit, _unanswered(limit))
 
     def hurry(self, seconds: float, further: Further) -> None:
         """Ask after so many seconds how long to wait on for the first content of the attempt that has just begun."""
@@ -164,3 +165,13 @@ class Deadlines:
     def _due(self, seconds: float, fault: tuple[FailureKind, str]) -> None:
         self.late_at = self.clock() + seconds
         self.late, self.further = fault, None
+
+
+@lru_cache(maxsize=256)
+def _stalled(seconds: float) -> tuple[FailureKind, str]:
+    return FailureKind.STALLED, f"nothing for {seconds:g} s in mid-stream"
+
+
+@lru_cache(maxsize=256)
+def _unanswered(seconds: float) -> tuple[FailureKind, str]:
+    return FailureKind.TIMEOUT, f"no answer within {seconds:g} s"

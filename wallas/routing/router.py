@@ -18,7 +18,7 @@ from wallas.ids import fresh
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Selection
-from wallas.routing.choice import Chooser, Options
+from wallas.routing.choice import Chooser, Options, beside
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
@@ -210,12 +210,14 @@ class Router:
         most = wanted(request, options) if self.search is not None else 0
         if not most:
             return None
-        from wallas.routing.online import UNCITED, Online, query_of
+        from wallas.routing.online import UNCITED, Online, query_of, turns_of
+        from wallas.routing.querying import better, unsure
 
         query = query_of(request)
         library, search = self.library, self.search
         if not query or library is None or search is None:
             return None
+        doubt = unsure(turns_of(request), query)
         return Online(
             request,
             query,
@@ -224,13 +226,17 @@ class Router:
             works=library.works,
             most=most,
             cites=codec.WIRE not in UNCITED,
+            better=partial(better, self, request.messages, beside(options, request.model)) if doubt else None,
         )
 
     def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if self.library is None or only_words(request.messages):
             return None
-        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
+        terms = partial(beside, options, request.model)
+        return self.library.contents(
+            request.messages, owner=options.owner, engine=options.file_engine, wire=wire, terms=terms
+        )
 
     def seen(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request after a look at all of them. May block."""
