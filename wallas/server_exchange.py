@@ -377,6 +377,12 @@ class Exchange:
             worker.cfg.post_request(worker, asked, self.environ, response)
         except Exception:
             worker.log.exception("Exception in post_request hook")
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the request: its environ knows this exchange, a circle that would keep bodies for the collector."""
+        self.environ.pop("wsgi.early_hints", None)
+        self.environ = {}
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:
