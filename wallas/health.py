@@ -201,16 +201,21 @@ class Health:
         now = self.clock()
         began = now - (latency or 0.0)
         with self.lock:
-            self.doubts.cleared(place[:2], place.provider, began=began)
-            self.limited.discard(place)
-            self.finding.pop(place, None)
-            self.gone.pop(place.provider, None)
+            if self.doubts.doubts:
+                self.doubts.cleared(place[:2], place.provider, began=began)
+            if self.limited:
+                self.limited.discard(place)
+            if self.finding:
+                self.finding.pop(place, None)
+            if self.gone:
+                self.gone.pop(place.provider, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
-            self._woken(place, now, began=began)
+            if self.rests:
+                self._woken(place, now, began=began)
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
@@ -262,7 +267,8 @@ class Health:
                 breaker.probing = True
             if place in self.limited:
                 self.finding[place] = self.clock()
-            self.doubts.probing(place[:2], place.provider, now=self.clock())
+            if self.doubts.doubts:
+                self.doubts.probing(place[:2], place.provider, now=self.clock())
         return True
 
     def release(self, place: Place) -> None:

@@ -370,7 +370,7 @@ class Attempts:
             if attempt.units.heard != heard:
                 heard = attempt.units.heard
                 attempt.content()
-            if reading.complete:
+            if reading.complete and not reading.done:
                 self.deadlines.linger()
 
     def show(self, event: Event) -> bytes:
@@ -459,7 +459,8 @@ class Attempts:
         """Read the rest of the body for a moment, so that its connection can be used again."""
         body = self.body
         try:
-            self.deadlines.linger()
+            if not body.ended:
+                self.deadlines.linger()
             while not body.ended:
                 if not body.pending():
                     yield READ
