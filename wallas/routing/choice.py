@@ -11,6 +11,7 @@ from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.content.contents import Contents
 from wallas.errors import BadRequest, NotFound
+from wallas.health_cache import LEAST_TOKENS
 from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
@@ -214,7 +215,9 @@ class Chooser:
         """
         groups, terms, several = choice.groups, choice.terms, (request.n or 1) > 1 and choice.profile is not None
         bonus = self.sessions.bonus(choice.session, needs.tokens)
-        session = Session(*bonus) if bonus else None
+        session = None
+        if bonus is not None:
+            session = Session(bonus.model, bonus.seconds * self.selector.worth(bonus.model), bonus.key)
         issuers = _issuers(request)
         everybody = full or several or choice.wishes is not None or bool(choice.order)
         select = self.selector.select
@@ -358,22 +361,24 @@ class Chooser:
 
     def _profiled(self, request: ChatRequest, name: str, needs: Needs, kind: str | None, words: str) -> Sequence[Group]:
         hard = level(request, tokens=needs.tokens, words=words) if PROFILES[name].quality is None else -1
-        key = (name, hard, needs.capabilities, needs.native, bool(request.tools), kind is not None)
+        tools = bool(request.tools)
+        cached = tools and needs.tokens >= LEAST_TOKENS
+        key = (name, hard, needs.capabilities, needs.native, tools, cached, kind is not None)
         known = self.groups.get(key)
         if known is None:
             if len(self.groups) >= KEPT_MOST:
                 self.groups.clear()
-            known = self.groups[key] = self._of_profile(name, hard, needs, tools=bool(request.tools))
+            known = self.groups[key] = self._of_profile(name, hard, needs, tools=tools, cached=cached)
             if kind is not None:
                 wanted = needs.capabilities | PROFILES[name].needs
                 known = self.groups[key] = [Group(self.selector.best("auxiliary", wanted)), *known]
         return known
 
-    def _of_profile(self, name: str, hard: int, needs: Needs, *, tools: bool) -> list[Group]:
+    def _of_profile(self, name: str, hard: int, needs: Needs, *, tools: bool, cached: bool) -> list[Group]:
         profile = PROFILES[name]
         return [
             Group(
-                self.selector.best(name, needs.capabilities | profile.needs | own, level=hard),
+                self.selector.best(name, needs.capabilities | profile.needs | own, level=hard, cached=cached),
                 roomy=profile.roomy,
                 sticky=max(profile.sticky, TOOL_LOOP) if tools else profile.sticky,
                 sparing=SPARING[hard] if hard >= 0 else 1.0,

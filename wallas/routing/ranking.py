@@ -157,9 +157,19 @@ class LiveRanking(Ranking):
     """Models whose order follows what health makes of them."""
 
     def __init__(
-        self, stands: Iterable[Stand], strategy: Strategy, costs: Costs, *, extra: Mapping[str, float]
+        self,
+        stands: Iterable[Stand],
+        strategy: Strategy,
+        costs: Costs,
+        *,
+        extra: Mapping[str, float],
+        cached: float = 0.0,
     ) -> None:
-        """Rank those that the strategy is able to rank; ``extra`` are seconds by provider that its models cost more."""
+        """Rank those that the strategy is able to rank; ``extra`` are seconds by provider that its models cost more.
+
+        ``cached`` are the seconds that a sure cache speaks for a model, and a sure lack of one against it.
+        """
+        self.cached = cached
         self.strategy = strategy
         self.costs = costs
         self.extra = extra
@@ -196,9 +206,14 @@ class LiveRanking(Ranking):
         view.rows, view.count = rows, count
 
     def _row(self, stand: Stand) -> Row:
-        total, parts = self.strategy.cost(0, stand.model, self.costs.of(stand.model))
-        extra = self.extra.get(stand.model.provider, 0.0)
-        return Row(total + extra, stand.key, stand, parts.scarcer(extra) if extra else parts)
+        expected = self.costs.of(stand.model)
+        total, parts = self.strategy.cost(0, stand.model, expected)
+        if extra := self.extra.get(stand.model.provider, 0.0):
+            total, parts = total + extra, parts.scarcer(extra)
+        if self.cached:
+            seconds = self.cached * (1.0 - 2.0 * expected.cached)
+            total, parts = total + seconds, parts._replace(session=seconds)
+        return Row(total, stand.key, stand, parts)
 
 
 def ranked(rows: Iterable[Ranked], stand: Callable[[Model], Stand]) -> Ranking:

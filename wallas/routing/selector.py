@@ -30,6 +30,9 @@ SOON = 5.0
 """A limit that ends within this time is waited for, streaming or not."""
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
+CACHING_SECONDS = 2.0
+"""What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
+LEAST_WORTH = 0.2
 EXPLORE_EVERY = 50
 
 
@@ -110,19 +113,28 @@ class Selector:
         self.lists: dict[Hashable, Ranking] = {}
         self.brief: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.expected: Callable[[str], int] = lambda model: 0
+        """How many conversations will be back at a model at once."""
         self.inabilities = Inabilities()
         self.shared = {name: SHARED_SECONDS for name, one in providers.items() if is_shared(one)}
         self.served = 0
 
-    def best(self, profile: str, capabilities: frozenset[str], *, level: int = -1) -> Ranking:
-        """Return all models that have the capabilities, as the profile ranks them; ``level`` is ``auto``'s."""
-        strategy = STRATEGIES[profile] if level < 0 else BY_LEVEL[level]
+    def best(self, profile: str, capabilities: frozenset[str], *, level: int = -1, cached: bool = False) -> Ranking:
+        """Return all models that have the capabilities, as the profile ranks them.
+
+        ``level`` is ``auto``'s; ``cached``: the request is one of many with the same beginning.
+        """
         return self.live(
-            (profile, level, capabilities),
-            strategy,
+            (profile, level, capabilities, cached),
+            STRATEGIES[profile] if level < 0 else BY_LEVEL[level],
             lambda: [model for model in self.models if model.capabilities >= capabilities],
             extra=self.shared,
+            cached=CACHING_SECONDS if cached else 0.0,
         )
+
+    def worth(self, model: str) -> float:
+        """Return how far a conversation should stay with a model, 0 to 1: less where nothing was found in its cache."""
+        return min(LEAST_WORTH + 2.0 * self.health.caches.chance(model), 1.0)
 
     def live(
         self,
@@ -131,10 +143,11 @@ class Selector:
         models: Callable[[], Iterable[Model]],
         *,
         extra: Mapping[str, float] | None = None,
+        cached: float = 0.0,
     ) -> Ranking:
         """Return these models as a strategy ranks them, the list known as ``what`` if there is one.
 
-        It follows health, at most four times a second. ``extra`` are seconds by provider that models cost more.
+        It follows health, at most four times a second. ``extra`` and ``cached`` are those of ``LiveRanking``.
         """
         self.refresh()
         known = self.lists.get(what)
@@ -142,7 +155,7 @@ class Selector:
             if len(self.lists) >= RANKED_MOST:
                 self.lists.clear()
             if strategy.live:
-                known = LiveRanking(map(self.stand, models()), strategy, self.costs, extra=extra or {})
+                known = LiveRanking(map(self.stand, models()), strategy, self.costs, extra=extra or {}, cached=cached)
             else:
                 known = self.rank(strategy, None, list(models()))
             self.lists[what] = known
@@ -286,6 +299,6 @@ def _too_small(model: Model, window: int | None, needs: Needs, *, roomy: float) 
     return None
 
 
-def _by_failures(row: Excluded) -> tuple[bool, bool]:
-    """Sort those who are out by a guess first, and those who are only doubted before those who rest."""
-    return not row.guess, row.reason.startswith("resting")
+def _by_failures(row: Excluded) -> tuple[bool, bool, float]:
+    """Sort those who are out by a guess first, those who are only doubted before those who rest, the worst last."""
+    return not row.guess, row.reason.startswith("resting"), row.seconds or 0.0

@@ -113,11 +113,15 @@ class Ranked(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What health makes of a model, in seconds: to the first token, for the tokens that count, for the odds to fail."""
+    """What health makes of a model, in seconds: to the first token, for the tokens that count, for the odds to fail.
+
+    ``cached`` is how likely it keeps a prompt's beginning, 0 to 1.
+    """
 
     first: float
     generation: float
     failure: float
+    cached: float = 0.0
 
 
 Cost = tuple[float, Parts]
@@ -153,13 +157,21 @@ def expected_of(model: Model, health: Health) -> Expected:
     speed = health.generation_speed(model.provider, model.id, SPEED.get(model.provider, USUAL_SPEED))
     success = health.probability(model.provider, model.id)
     return Expected(
-        expected_first(model, health), FELT_OUTPUT / max(speed, 1.0), (1.0 - success) / success * FAILURE_SECONDS
+        expected_first(model, health),
+        FELT_OUTPUT / max(speed, 1.0),
+        (1.0 - success) / success * FAILURE_SECONDS,
+        health.caches.chance(model.key),
     )
 
 
 def parts_of(model: Model, expected: Expected, *, weight: float, prior: str = "quality") -> Parts:
     """Return what calling this model is expected to cost, whatever is asked (routing.md 1)."""
-    return Parts(*expected, weight * (BEST_QUALITY - (model.coding if prior == "coding" else model.quality)))
+    return Parts(
+        expected.first,
+        expected.generation,
+        expected.failure,
+        weight * (BEST_QUALITY - (model.coding if prior == "coding" else model.quality)),
+    )
 
 
 def by_cost(profile: Profile, *, weight: float) -> Strategy:

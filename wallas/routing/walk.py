@@ -22,6 +22,8 @@ ENOUGH = 6
 """Candidates after which a walk may stop: more than the attempts that one request usually makes; when all of them
 failed, the request looks for others."""
 SCARCITY_SECONDS, LEAST_HEADROOM = 0.05, 0.005
+KEPT_TIMES = 2.0
+"""How many times scarcer a quota is for each conversation that will be back for it at once."""
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
 EXPLORE_ROWS = 16
@@ -59,7 +61,7 @@ class Walk:
         self.own = session is not None or self.exploring
         """Whether this request knows something of its own of what models cost."""
         self.learned = bool(selector.windows or selector.inabilities.found)
-        self.finding, self.doubting = bool(health.finding), bool(health.doubts.doubts)
+        self.finding, self.doubting = bool(health.finding), bool(health.doubts.doubts or health.speeds.places)
         self.benched = self.finding or bool(health.rests)
         self.now, self.turns = selector.clock(), health.turns
         self.chosen: list[Candidate] = []
@@ -245,20 +247,28 @@ class Walk:
             if room.seconds > 0:
                 self.excluded.append(_no_room(stand.model, key, room))
                 return self.now + min(room.seconds, LOOK_SECONDS if room.short is None else OUT_SECONDS), room.short
-            scarce = SCARCITY_SECONDS / max(room.headroom, LEAST_HEADROOM)
+            scarce = self._scarcity(stand, room.headroom)
         if self.doubting and (doubt := self.health.doubted(*stand.pair)) is not None:
             self.excluded.append(Excluded(stand.model, key, why_doubted(doubt), doubt.seconds, breaker=True))
             return self.now + min(doubt.seconds, LOOK_SECONDS), None
-        if scarce < stand.scarcity or self.now >= stand.priced_until:
-            stand.scarcity, stand.priced_until = scarce, self.now + PRICED_SECONDS
         if parts is not own:
-            parts = self._cached(parts, key)
-            total = sum(parts)
+            if self.session is not None and self._met(stand) and self.session.key not in ("", key.id):
+                parts = own
+            total = row.total if parts is own else sum(parts)
         scarce *= group.sparing
         total += scarce
         self.found.append((total, len(self.best), Candidate(stand.model, stand.provider, key, parts, scarce)))
         insort(self.best, total)
         return None
+
+    def _scarcity(self, stand: Stand, headroom: float) -> float:
+        """Return the seconds that a quota adds; what is left of one is kept for conversations that will be back."""
+        scarce = SCARCITY_SECONDS / max(headroom, LEAST_HEADROOM)
+        if headroom < 1.0 and (expected := self.selector.expected(stand.key)) and not self._met(stand):
+            scarce *= 1.0 + expected * KEPT_TIMES
+        if scarce < stand.scarcity or self.now >= stand.priced_until:
+            stand.scarcity, stand.priced_until = scarce, self.now + PRICED_SECONDS
+        return scarce
 
     def _rest(self, stand: Stand, turn: int) -> Rest | None:
         """Return the rest that keeps a key of a model out; most have none since rests began or ended last."""
@@ -266,12 +276,9 @@ class Walk:
             return self.health.resting(stand.places[turn], free=stand.model.free)
         return None
 
-    def _cached(self, parts: Parts, key: Key) -> Parts:
-        """Return a cost without what a warm cache saves where that belongs to another key."""
-        session = self.session
-        if session is None or not parts.session or session.key in ("", key.id):
-            return parts
-        return parts._replace(session=0.0)
+    def _met(self, stand: Stand) -> bool:
+        """Return whether the conversation met this model last."""
+        return self.session is not None and self.session.model == stand.key
 
     def _turns(self, count: int) -> Sequence[int]:
         """Return the order of a model's keys, a different one first each time."""
