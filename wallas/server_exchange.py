@@ -382,7 +382,7 @@ class Exchange:
     def forget(self) -> None:
         """Let go of the request: its environ knows this exchange, a circle that would keep bodies for the collector."""
         self.environ.pop("wsgi.early_hints", None)
-        self.environ = {}
+        self.environ, self.raw.environ = {}, None
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:
