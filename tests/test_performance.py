@@ -259,9 +259,8 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(gateway, worker):
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
-    assert not {"Exchange", "Stream", "Attempts", "Attempt", "Plan", "ChatRequest", "Answer", "Body"} & left.keys(), (
-        left
-    )
+    ours = {"Answer", "Attempt", "Attempts", "Body", "ChatRequest", "Exchange", "Plan", "Stream"}
+    assert not ours & left.keys(), left
 
 
 @pytest.mark.parametrize("stream", [False, True])
