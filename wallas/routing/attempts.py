@@ -330,7 +330,7 @@ class Attempts:
             return False
         reading: Reading = begun
         self.last_name = candidate.model.name
-        self.tried.add(candidate.place)
+        self.tried.add(attempt.place)
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
