@@ -5,6 +5,7 @@ figure in the same commit, and says there what it buys.
 """
 
 import contextlib
+import gc
 import io
 import os
 import socket
@@ -237,6 +238,29 @@ def test_a_plain_request_takes_no_more_of_the_worker_than_it_did(gateway, worker
     fewest = min(each, key=Counter.total)
     assert fewest.total() <= WORKED_CALLS * MARGIN, fewest.total()
     assert {name: fewest[name] for name in fewest if name.startswith(KERNEL)} == SYSTEM_CALLS
+
+
+def test_a_request_leaves_nothing_for_the_garbage_collector(gateway, worker):
+    """What knows itself by a circle stays until the collector comes by, and bodies with it."""
+    _, provider = gateway
+    for _ in range(10):
+        provider.will(say("Well, thank you."))
+    for _ in range(5):
+        worked(*worker)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            worked(*worker)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = Counter(type(one).__name__ for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    ours = {"Answer", "Attempt", "Attempts", "Body", "ChatRequest", "Exchange", "Plan", "Stream"}
+    assert not ours & left.keys(), left
 
 
 @pytest.mark.parametrize("stream", [False, True])
