@@ -71,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     asked: str
     again: Callable[..., Selection] | None = None
+    unfit: Callable[[], list[Excluded]] = list
+    """Returns who was meant and may not answer in any case, with the reasons: for the error, if it comes to that."""
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
@@ -131,7 +133,7 @@ class Attempts:
         self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
-        """An answer without content: the client gets it if another asked has none either."""
+        """An answer without content: the client gets it if another that was asked has none either."""
         self.empty_from: Model | None = None
         self.excluded = list(plan.excluded)
         self.last_name = ""
@@ -216,12 +218,16 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and self.empty_from is not None:
+        if self.empty and self.empty_from is not None and self._empty_twice():
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
             yield from self.closing.finish([*before, *self.empty], self.empty_from)
             return
         yield self._error(self._final_error())
+
+    def _empty_twice(self) -> bool:
+        """Return whether two candidates had nothing to say: then that is the answer (decisions/0019)."""
+        return sum(error.kind is FailureKind.EMPTY for error in self.failures) > 1
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
@@ -255,8 +261,7 @@ class Attempts:
         hops = len(self.record.hops)
         if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
             return False
-        kinds = [error.kind for error in self.failures]
-        if kinds.count(FailureKind.EMPTY) > 1:
+        if self._empty_twice():
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
@@ -438,8 +443,9 @@ class Attempts:
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:
-            overdue = self.deadlines.overdue
-            error = outcome.all_failed(failures, hops, self.excluded, overdue=overdue)
+            told = {row.model.key for row in self.excluded} | {f"{hop.provider}/{hop.model}" for hop in hops}
+            excluded = [*self.excluded, *(row for row in self.plan.unfit() if row.model.key not in told)]
+            error = outcome.all_failed(failures, hops, excluded, overdue=self.deadlines.overdue)
         if self.shown.started and not self.whole_turn:
             return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
         return error
