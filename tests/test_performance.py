@@ -35,10 +35,10 @@ from wallas.waits import anywhere
 
 CHUNK_CALLS = {"openai_chat": 110, "anthropic": 110, "gemini": 134, "ollama": 107}
 """For one chunk from a provider of each wire to a client of the OpenAI chat wire, waiting for it included."""
-PLAIN_CALLS = 711
+PLAIN_CALLS = 684
 """For one plain request of words from WSGI's environ to the last byte of the answer; 200 of them say who may answer."""
 KERNEL = ("epoll.", "eventfd_", "poll.", "select", "socket.")
-WORKED_CALLS = 805
+WORKED_CALLS = 779
 """For the same request on our own worker: from the client's bytes to the answer's, in the loop's one thread."""
 SYSTEM_CALLS = {
     "epoll.poll": 2,
