@@ -35,10 +35,10 @@ from wallas.waits import anywhere
 
 CHUNK_CALLS = {"openai_chat": 110, "anthropic": 110, "gemini": 134, "ollama": 107}
 """For one chunk from a provider of each wire to a client of the OpenAI chat wire, waiting for it included."""
-PLAIN_CALLS = 711
+PLAIN_CALLS = 684
 """For one plain request of words from WSGI's environ to the last byte of the answer; 200 of them say who may answer."""
 KERNEL = ("epoll.", "eventfd_", "poll.", "select", "socket.")
-WORKED_CALLS = 805
+WORKED_CALLS = 779
 """For the same request on our own worker: from the client's bytes to the answer's, in the loop's one thread."""
 SYSTEM_CALLS = {
     "epoll.poll": 2,
@@ -230,9 +230,9 @@ def worked(worker: Inside, client: socket.socket) -> tuple[bytes, Counter[str]]:
 
 def test_a_plain_request_takes_no_more_of_the_worker_than_it_did(gateway, worker):
     _, provider = gateway
-    for _ in range(9):
+    for _ in range(16):
         provider.will(say("Well, thank you."))
-    for _ in range(5):
+    for _ in range(12):  # the first of all prepares the app in a thread, and its connection stays there for a while
         assert worked(*worker)[0].startswith(b"HTTP/1.1 200 OK")
     each = [worked(*worker)[1] for _ in range(4)]
     fewest = min(each, key=Counter.total)
@@ -243,9 +243,9 @@ def test_a_plain_request_takes_no_more_of_the_worker_than_it_did(gateway, worker
 def test_a_request_leaves_nothing_for_the_garbage_collector(gateway, worker):
     """What knows itself by a circle stays until the collector comes by, and bodies with it."""
     _, provider = gateway
-    for _ in range(10):
+    for _ in range(17):
         provider.will(say("Well, thank you."))
-    for _ in range(5):
+    for _ in range(12):
         worked(*worker)
     gc.collect()
     gc.disable()

@@ -97,7 +97,7 @@ def doubtful(health: Health, model: Model) -> Held | None:
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
     """Take what a call is expected to use, or say why not; may block on an empty share."""
-    cost, wait = expected_cost(model, needs.tokens, needs.output), not barred()
+    cost, wait = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output), not barred()
     taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost, wait=wait)
     if isinstance(taken, Refusal):
         if not wait:

@@ -20,7 +20,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import Place
+from wallas.health import BLAMELESS, Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
@@ -234,8 +234,8 @@ class Attempts:
         again = self.plan.again
         if again is None or not self._may_wait():
             return False
-        selection = again()
-        back = [one for one in selection.candidates if one.place not in self.tried]
+        selection, over = again(), self._over()
+        back = [one for one in selection.candidates if one.place not in over]
         while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
@@ -244,7 +244,7 @@ class Attempts:
             turn = None if soonest > left else self.desk.room.enter(line, came=came)
             if turn is None:
                 selection = again(patient=False)
-                back = [one for one in selection.candidates if one.place not in self.tried]
+                back = [one for one in selection.candidates if one.place not in over]
                 break
             try:
                 yield from self._pause(soonest + turn)
@@ -252,9 +252,23 @@ class Attempts:
                 self.waited += soonest + turn
                 self.desk.room.leave(line, came=came)
             selection = again()
-            back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
+            back = [
+                one
+                for one in selection.candidates
+                if one.place not in over or (over is self.tried and not one.provider.never_rest)
+            ]
         self.queue, self.excluded = Queue(back), selection.excluded
         return bool(back)
+
+    def _over(self) -> set[Place]:
+        """Return who had a chance: whoever was tried, and where it was the request's fault, whoever it was as well for.
+
+        What one of them cannot take, those that the queue has left out since cannot either, however long it waits.
+        """
+        kinds = [error.kind for error in self.failures]
+        if not kinds or not BLAMELESS.issuperset(kinds):
+            return self.tried
+        return self.tried | {one.place for one in self.plan.candidates}
 
     def _may_wait(self) -> bool:
         """Return whether waiting could help: somebody else may be asked, and what was shown can be continued."""
@@ -335,7 +349,7 @@ class Attempts:
             return False
         reading: Reading = begun
         self.last_name = candidate.model.name
-        self.tried.add(candidate.place)
+        self.tried.add(attempt.place)
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
