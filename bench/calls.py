@@ -1,15 +1,20 @@
 """Counts the function calls that a request and a streamed chunk take, by place: exact where times are noise.
 
-usage: python bench/calls.py plain|chunk [LEAST]    (LEAST: leave out what takes fewer calls; default 8)
+usage: python bench/calls.py plain|chunk|worker [LEAST]    (LEAST: leave out what takes fewer calls; default 8)
+
+``plain`` is the app alone, as stock gthread calls it; ``worker`` the same request in our own worker's loop.
 """
 
+import contextlib
 import io
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -18,7 +23,7 @@ sys.path.insert(0, str(HERE.parent))
 import scenarios  # noqa: E402
 import servers  # noqa: E402
 
-REPEATS = 3
+REPEATS = 5
 CHUNKS = 200
 
 
@@ -97,6 +102,46 @@ def request(app: Any, scenario: scenarios.Scenario) -> bytes:
     return b"".join(app(environ, lambda status, headers: None))
 
 
+def loop(app: Any) -> tuple[Any, socket.socket]:
+    """Return our worker around the app, whose loop is turned by whoever has it, and a client's connection to it."""
+    from gunicorn.config import Config
+    from gunicorn.glogging import Logger
+
+    from wallas.server import Worker
+
+    class Inside(Worker):
+        """A worker that leaves this process's signals alone, and only begins."""
+
+        def init_signals(self) -> None:
+            """Do nothing."""
+
+        def run(self) -> None:
+            """Begin."""
+            self.begin()
+
+    cfg = Config()
+    cfg.set("worker_connections", 8)
+    cfg.set("keepalive", 75)
+    listener = socket.create_server(("127.0.0.1", 0))
+    application = SimpleNamespace(wsgi=lambda: app)
+    worker = Inside(0, os.getppid(), [listener], application, 60, cfg, Logger(cfg))
+    worker.init_process()
+    return worker, socket.create_connection(listener.getsockname())
+
+
+def turned(worker: Any, client: socket.socket) -> None:
+    """Have a plain request answered in the worker's loop."""
+    body = scenarios.request_body(scenarios.SCENARIOS["plain"])
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8001\r\nContent-Length: {len(body)}\r\n\r\n"
+    client.sendall(head.encode() + body)
+    client.setblocking(False)
+    while True:
+        worker._turn()
+        with contextlib.suppress(BlockingIOError):
+            client.recv(65536)
+            return
+
+
 def main(what: str, least: float) -> None:
     """Print the tree of one plain request, or of one chunk of a stream."""
     with tempfile.TemporaryDirectory() as name:
@@ -105,13 +150,16 @@ def main(what: str, least: float) -> None:
         try:
             os.environ.update(servers.settings(folder, upstream, port=8001))
             from wallas import create_app
+            from wallas.waits import anywhere
 
             app = create_app()
             tokens = CHUNKS if what == "chunk" else 0
             scenario = scenarios.Scenario("", 1, 1, tokens=tokens, gap=3000, first=3000)  # a chunk a read
+            asked = partial(request, app, scenario) if what != "worker" else partial(turned, *loop(app))
             for _ in range(REPEATS):
-                request(app, scenario)
-            tree = counted(lambda: request(app, scenario))
+                asked()
+            tree = counted(asked)
+            anywhere()
             app.extensions["wallas"].close()
             print("\n".join(tree.lines(what, per=tokens or 1, least=least)))
         finally:
@@ -119,6 +167,6 @@ def main(what: str, least: float) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3) or sys.argv[1] not in ("plain", "chunk"):
+    if len(sys.argv) not in (2, 3) or sys.argv[1] not in ("plain", "chunk", "worker"):
         sys.exit(__doc__)
     main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) == 3 else 8.0)

@@ -56,6 +56,10 @@ class Gateway(Flask):
             return stream
         return super().wsgi_app(environ, start_response)
 
+    def at_once(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request as ``wsgi_app`` does, in a thread that must not wait; None for what only that can answer."""
+        return None if self.direct is None else self.direct.answer(environ, start_response)
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: none of ours is a coroutine."""
         return func

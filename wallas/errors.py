@@ -241,6 +241,13 @@ class Misdirected(GatewayError):
     code = "misdirected_request"
 
 
+class ClientLeft(GatewayError):
+    """Whoever asked waits no longer: what is being done for them is left off."""
+
+    status = 499
+    code = "cancelled"
+
+
 class AllAttemptsFailed(GatewayError):
     """Nobody answered. ``details`` lists each attempt and each exclusion with its reason and its end."""
 

@@ -13,6 +13,9 @@ _page = mmap.mmap(-1, 8)
 """Anonymous and shared: made before the fork, one page for the master and all of its workers."""
 
 
+NEVER = bytes(8)
+
+
 def announce_end(seconds: float) -> None:
     """Tell all workers that this program ends in ``seconds``."""
     _page[:8] = struct.pack("d", time.monotonic() + seconds)
@@ -24,8 +27,10 @@ def seconds_left() -> float | None:
     A stream that is open when less than two are left should end with its
     protocol's own error event.
     """
+    if _page[:8] == NEVER:
+        return None
     end: float = struct.unpack("d", _page[:8])[0]
-    return None if end == 0 else end - time.monotonic()
+    return end - time.monotonic()
 
 
 def take_back() -> None:

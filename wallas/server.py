@@ -29,6 +29,7 @@ from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
 from wallas.server_request import talk_freely
+from wallas.waits import anywhere, never_here
 
 SWEEP_SECONDS = 1.0
 STOP_LINGER = 2.0
@@ -42,6 +43,8 @@ READS = 16
 """Reads of one connection in a row, before the others have their turn."""
 BODIES_BYTES = 16 * BUFFER_BYTES
 """Bodies under way in all; who comes beyond that waits until others are whole."""
+QUICK, QUICK_BYTES = 16, 16 * 1024
+"""Requests between two waits that the loop answers itself, where the app can do so at once, and their bodies' most."""
 FEW_THREADS = 1
 """Threads of the app that compute at once; those that wait for something do not count."""
 DIALS = 128
@@ -85,6 +88,10 @@ class Worker(Base):  # type: ignore[misc]
         """When all were looked at last, when somebody is to be next, and when the last turn ended."""
         self.stopped = self.ending = float("inf")
         self.bodies = 0
+        self.at_once: Callable[..., Any] | None = None
+        """The app's own way to answer in a thread that must not wait, where it has one."""
+        self.quick = 0
+        """How many more requests are answered so before the others have their turn."""
         self.free: set[Client] = set()
         """Connections that an app has for itself."""
         self.clock_text = (0, "")
@@ -140,6 +147,19 @@ class Worker(Base):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop and all is over."""
+        self.begin()
+        try:
+            while not (self.stopping and self._over()):
+                self._turn()
+        finally:
+            anywhere()
+        for listener in self.sockets:
+            listener.close()
+
+    def begin(self) -> None:
+        """Begin to listen; from here on this is the thread that nothing may keep waiting."""
+        self.at_once = getattr(self.wsgi, "at_once", None)
+        never_here()
         self.special = {self.bell: self._quiet, self.PIPE[0]: self._signalled}
         for descriptor in self.special:
             self.poll.register(descriptor, select.EPOLLIN)
@@ -147,17 +167,13 @@ class Worker(Base):  # type: ignore[misc]
             listener.setblocking(False)
         self._accept_again()
         self._sweep(time.monotonic())
-        while not (self.stopping and self._over()):
-            self._turn()
-        for listener in self.sockets:
-            listener.close()
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
         waits = 0.0 if self.posted or self.again else max(self.wakes - self.now, 0.0)
         if self.pool.calls:
             waits = min(waits, PATIENCE)
-        providers, clients, accepts = self.providers, self.clients, False
+        providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
         for descriptor, mask in self.poll.poll(waits, EVENTS):
             if (exchange := providers.get(descriptor)) is not None:
                 try:
@@ -309,8 +325,12 @@ class Worker(Base):  # type: ignore[misc]
         if raw.upgrade:
             self._set_free(client, raw)
             return
-        client.exchange = Exchange(self, client, raw)
-        self.pool.submit(client.exchange.run)
+        exchange = client.exchange = Exchange(self, client, raw)
+        if self.at_once is not None and self.quick and raw.environ is not None and len(raw.body) <= QUICK_BYTES:
+            self.quick -= 1
+            if exchange.at_once(self.at_once):
+                return
+        self.pool.submit(exchange.run)
 
     def _set_free(self, client: Client, raw: Raw) -> None:
         """Give a connection away, to the app alone."""

@@ -9,7 +9,7 @@ import errno
 import io
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -82,10 +82,29 @@ class Exchange:
         """When the loop looks at the stream's clocks again."""
         self.began = time.monotonic()
 
+    def at_once(self, app: Callable[..., Steppable | None]) -> bool:
+        """Answer without waiting for anything; return False, with nothing done, where a thread has to. For the loop."""
+        self._read()
+        stream = app(self.environ, self._start_response)
+        if stream is None:
+            return False
+        self.worker.counted()
+        self.stream = stream
+        stream.nonblock = True
+        try:
+            if stream.brief:
+                self._deliver(stream.step())
+        except Exception:
+            self.worker.log.exception("a stream broke")
+            self.keep, self.client.gone = False, True
+        self._settle()
+        return True
+
     def run(self) -> None:
         """Call the app and answer, as far as that goes without waiting for a provider."""
         try:
-            self._read()
+            if not self.environ:
+                self._read()
             self.worker.counted()
             answer = self.worker.wsgi(self.environ, self._start_response)
             if hasattr(answer, "step"):
@@ -144,6 +163,15 @@ class Exchange:
         elif data := stream.quiet():
             self._deliver(data)
 
+    def wanted(self) -> bool:
+        """Return whether the client still waits, for a thread that works on its answer; see ``probe``."""
+        client = self.client
+        if client.parting and not (client.half_closed or client.gone):
+            client.half_closed = True
+            if self.asked.version > (1, 0):
+                client.write(CONTINUE)
+        return not client.gone
+
     def leave(self) -> None:
         """End the answer of a client that left: the provider is cut off at once."""
         stream = self._stream()
@@ -176,6 +204,7 @@ class Exchange:
             environ.update(worker.base)
             environ["wsgi.early_hints"] = partial(early_hints, self)
             self.environ, self.asked = environ, Asked(environ)
+        self.environ["wallas.wanted"] = self.wanted
         self.keep = not self.asked.should_close() and worker.keeps and raw.whole
 
     def _parsed(self, feed: Feed) -> Any:

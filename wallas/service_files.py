@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from wallas.codecs import OPENAI_CHAT
 from wallas.content.guarded import Unreadable
-from wallas.content.hooks import Description, Hooks, Kept, PageText, Tell, Transcript
+from wallas.content.hooks import Caller, Description, Hooks, Kept, PageText, Transcript
 from wallas.errors import GatewayError, NotFound
 from wallas.ids import fresh
 from wallas.media.store import MediaStore
@@ -33,7 +35,7 @@ def _read_pages(
     mime: str,
     pages: Sequence[int] | None = None,
     language: str | None = None,
-    tell: Tell,
+    caller: Caller,
 ) -> list[PageText]:
     """Return pages as OCR reads them; raise Unreadable when nobody can. The language is no more than a hint."""
     from wallas.routing.ocr import Asked, Read, reading
@@ -42,12 +44,12 @@ def _read_pages(
     found: list[PageText] = []
     total = len(pages or ())
     try:
-        for step in reading(router, asked, Options(), request_id=fresh(), wire=OPENAI_CHAT):
+        for step in reading(router, asked, _options(router, caller), request_id=fresh(), wire=OPENAI_CHAT):
             if not isinstance(step, Read):
                 total = step
                 continue
             found.append(PageText(step.page, step.text, step.confidence, step.engine))
-            tell({"pages_read": len(found), "of": total})
+            caller.tell({"pages_read": len(found), "of": total})
     except GatewayError as error:
         if error.code in NOBODY:
             told = "it has to be read by OCR, and no engine is here: pip install 'wallas[ocr]'"
@@ -56,7 +58,16 @@ def _read_pages(
     return found
 
 
-def _transcribe(router: Router, data: bytes, *, mime: str, name: str | None = None, tell: Tell) -> Transcript:
+def _options(router: Router, caller: Caller) -> Options:
+    """Return what a call for a file of a request is made with: whom the request's own caller allows to see it."""
+    said = caller.terms() if caller.terms is not None else None
+    allowed = said if isinstance(said, Options) else Options()
+    programs = {name for name, provider in router.providers.items() if provider.row.program}
+    only = allowed.only | programs if allowed.only else allowed.only  # what stays on this machine is shown to nobody
+    return msgspec.structs.replace(allowed, only=only, wanted=caller.wanted)
+
+
+def _transcribe(router: Router, data: bytes, *, mime: str, name: str | None = None, caller: Caller) -> Transcript:
     """Return what is said in a sound; raise Unreadable when nobody can write it down."""
     from wallas.routing.operation import begin
     from wallas.routing.transcription import task, transcribe
@@ -67,12 +78,13 @@ def _transcribe(router: Router, data: bytes, *, mime: str, name: str | None = No
     segments: list[tuple[float, float, str]] = []
     language = None
     try:
-        with begin(router, task(router), None, Options(), request_id=fresh(), wire=OPENAI_CHAT) as run:
+        said = _options(router, caller)
+        with begin(router, task(router), None, said, request_id=fresh(), wire=OPENAI_CHAT) as run:
             for answer in transcribe(run, request):
                 words.append(answer.text.strip())
                 segments += [(span.start, span.end, span.text) for span in answer.segments]
                 language = language or answer.language
-                tell({"seconds_heard": round(segments[-1][1])} if segments else {"parts_heard": len(words)})
+                caller.tell({"seconds_heard": round(segments[-1][1])} if segments else {"parts_heard": len(words)})
             engine = run.last.model.key if run.last is not None else ""
     except GatewayError as error:
         missing = error.code in NOBODY
@@ -81,10 +93,10 @@ def _transcribe(router: Router, data: bytes, *, mime: str, name: str | None = No
     return Transcript(" ".join(words), engine, language, segments)
 
 
-def _describe(router: Router, data: bytes, *, mime: str, tell: Tell) -> Description | None:
+def _describe(router: Router, data: bytes, *, mime: str, caller: Caller) -> Description | None:
     from wallas.routing.describing import describe
 
-    return describe(router, data, mime=mime, options=Options())
+    return describe(router, data, mime=mime, options=_options(router, caller))
 
 
 def _stored(store: MediaStore, file_id: str, *, owner: str) -> Kept | None:

@@ -18,6 +18,7 @@ from typing import NoReturn
 from wallas.errors import FailureKind, ProviderError
 from wallas.transport_dial import Dialler, Resolver, connect_failure, parse_proxy
 from wallas.transport_http import Answer, Target, request_head, split_url
+from wallas.waits import may_wait
 
 READ_BYTES = 65536
 """At least a TLS record (16 kB), so that none is left where no poll sees it."""
@@ -157,6 +158,7 @@ class Body:
         For callers that own a thread. It may still say nothing: TLS has records
         that are no data. Another thread's ``abort`` ends the wait.
         """
+        may_wait()
         until = time.monotonic() + timeout
         while not (self.ended or self.pending()):
             descriptor = self.fileno()
@@ -272,6 +274,7 @@ class Transport:
         sock = self._take_idle(target)
         reused = sock is not None
         if sock is None:
+            may_wait()
             sock = self._dialler.open(target, connect=connect, tls=tls)
         try:
             whole = _write(sock, head + body if body else head)
@@ -287,6 +290,7 @@ class Transport:
 
         For small calls off the hot path. A stale idle connection is tried anew once.
         """
+        may_wait()
         until = time.monotonic() + timeout
         for last in (False, True):
             answer = self.send(method, url, headers=headers, body=body, connect=min(timeout, self._dialler.connect))
@@ -378,6 +382,7 @@ def _write(sock: socket.socket, data: bytes) -> bool:
 
 def _writable(sock: socket.socket) -> bool:
     """Wait until more can be sent; return False when an early answer is here instead. Raise TIMEOUT for neither."""
+    may_wait()
     poll = select.poll()
     poll.register(sock, select.POLLOUT | (0 if isinstance(sock, ssl.SSLSocket) else select.POLLIN))
     for _, event in poll.poll(1000 * WRITE_SECONDS):

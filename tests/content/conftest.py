@@ -89,7 +89,7 @@ def reading(text: str = "| 7 | Quito | 7307 |") -> Any:
     """Return what reads every page as this text, and remembers what it was asked."""
     asked: list[tuple[str, Any]] = []
 
-    def read_pages(data, *, mime, pages=None, language=None, tell):
+    def read_pages(data, *, mime, pages=None, language=None, caller):
         asked.append((mime, pages))
         return [PageText(number, f"{text} (page {number})", 0.9, "reader") for number in pages or [1]]
 
@@ -97,7 +97,7 @@ def reading(text: str = "| 7 | Quito | 7307 |") -> Any:
     return read_pages
 
 
-def hearing(data, *, mime, name=None, tell):
+def hearing(data, *, mime, name=None, caller):
     """Return what is said in every sound."""
     return Transcript("It is 7307 in Quito", "ear", "en", [(0.0, 2.0, "Hello"), (12.0, 14.0, "It is 7307 in Quito")])
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.content import samples
 from tests.content.conftest import b64, hearing, reading
+from tests.content.kinds import tone
 from tests.content.samples import ANSWER
-from tests.content.test_matrix import tone
 from tests.content.web import page, serving
 
 PATH = "/v1/files/convert"

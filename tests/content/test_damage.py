@@ -14,6 +14,7 @@ import pytest
 
 from tests.content import samples
 from tests.content.bodies import PROTOCOLS
+from tests.content.kinds import tone
 from tests.content.samples import ANSWER
 from wallas.content.guarded import Unreadable
 from wallas.content.opening import opened
@@ -242,3 +243,14 @@ def test_a_damaged_file_is_read_or_refused_by_its_place_and_a_reason(gateway, da
             odd[name] = (answer.status_code, answer.text[:200])
         gate.provider.will()
     assert odd == {}
+
+
+def test_a_file_that_breaks_the_gateway_itself_is_named_in_a_400(gateway):
+    def broken(data, **said):
+        raise KeyError("a mistake of our own")
+
+    gate = gateway("blind")
+    gate.library.hooks.transcribe = broken
+    path, body, headers = PROTOCOLS["openai"]("acme/blind", "x.wav", "audio/wav", tone(0.7))
+    answer = gate.post(path, body, **headers)
+    assert answer.status_code == 400 and "reading it failed here (KeyError)" in answer.text

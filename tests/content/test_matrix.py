@@ -1,149 +1,86 @@
-"""Each kind of file in each client protocol to each kind of model: what is in it reaches the model."""
+"""Each kind of file in each client protocol to each kind of model: the fact in it reaches the model.
 
-import shutil
-import struct
-import subprocess
-import wave
-from io import BytesIO
+A covering part runs here: each kind with each model, the protocols in turn. ``MATRIX=all`` runs all of it
+(``python -m bench.content.matrix``).
+"""
+
+import base64
+import os
 
 import pytest
 
 from tests.content import samples
 from tests.content.bodies import PROTOCOLS, QUESTION
-from tests.content.conftest import hearing, reading
-from tests.content.samples import ANSWER
+from tests.content.conftest import Gate, hearing, reading
+from tests.content.kinds import AS_IT_IS, KINDS, MODELS, PICTURE, PICTURES, WAVE, needs_ffmpeg
+from tests.fakes import say
 
-DOCUMENTS = {name: make for name, make in samples.DOCUMENTS.items() if name != "towns.zip"}
-MIMES = {
-    "pdf": "application/pdf", "html": "text/html", "csv": "text/csv", "py": "text/x-python", "rtf": "application/rtf",
-    "eml": "message/rfc822", "epub": "application/epub+zip", "ipynb": "application/x-ipynb+json",
-}  # fmt: skip
-
-
-def mime_of(name: str) -> str:
-    return MIMES.get(name.rpartition(".")[2], "application/octet-stream")
+WHOLE = [(name, model, protocol) for name in KINDS for model in MODELS for protocol in PROTOCOLS]
+COVERING = [case for number, case in enumerate(WHOLE) if number % len(PROTOCOLS) == number // len(PROTOCOLS) % 5]
+CASES = WHOLE if os.environ.get("MATRIX") == "all" else COVERING
 
 
-def ask(gate, protocol, model, name, mime, data):
-    path, body, headers = PROTOCOLS[protocol](f"acme/{model}", name, mime, data)
-    answer = gate.post(path, body, **headers)
-    assert answer.status_code == 200, answer.text
-    return answer
+def test_the_part_that_always_runs_covers_every_pair():
+    kinds = {(name, model) for name, model, _ in COVERING}
+    assert len(kinds) == len(KINDS) * len(MODELS) == len(COVERING)
+    assert {(model, protocol) for _, model, protocol in COVERING} == {(m, p) for m in MODELS for p in PROTOCOLS}
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_document_reaches_a_model_of_words_alone(gateway, protocol):
-    gate = gateway("blind")
-    lost = []
-    for name, make in DOCUMENTS.items():
-        answer = ask(gate, protocol, "blind", name, mime_of(name), make())
-        sent = gate.sent()
-        if ANSWER not in sent or QUESTION not in sent or not answer.headers.get("X-Wallas-Converted"):
-            lost.append(name)
-        gate.provider.will()
-    assert lost == []
+def arrived(gate: Gate, expected: str, data: bytes) -> bool:
+    """Return whether a model got what it should: bytes, pictures, or words."""
+    match expected:
+        case "as it is":
+            return gate.got(base64.b64encode(data).decode())
+        case "wave":
+            return gate.got('"format":"wav"') and gate.got(base64.b64encode(b"RIFF").decode()[:5])
+        case "picture":
+            return gate.sent().count('"image_url":{"url"') == 1
+        case "3 pictures":
+            return gate.sent().count('"image_url":{"url"') >= 3
+        case _:
+            return gate.got(expected)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("model", ["blind", "seeing", "native"])
-def test_a_pdf_reaches_every_model(gateway, protocol, model):
-    gate = gateway(model)
-    answer = ask(gate, protocol, model, "towns.pdf", "application/pdf", samples.pdf())
-    if model == "native":
-        assert "X-Wallas-Converted" not in answer.headers
-        assert gate.got("JVBERi0")
-    else:
-        assert gate.got(ANSWER) and "pdf to text (pdfium)" in answer.headers["X-Wallas-Converted"]
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("model", ["blind", "seeing", "native"])
-def test_a_scanned_pdf_reaches_every_model(gateway, protocol, model):
-    gate = gateway(model)
-    gate.library.hooks.read_pages = read = reading()
-    answer = ask(gate, protocol, model, "scan.pdf", "application/pdf", samples.scanned_pdf())
-    told = answer.headers.get("X-Wallas-Converted", "")
-    if model == "native":
-        assert told == "" and gate.got("JVBERi0") and not read.asked
-    elif model == "seeing":
-        assert "3 pages as pictures" in told and gate.sent().count("image_url") >= 3 and not read.asked
-    else:
-        assert "3 pages by ocr (reader)" in told and gate.got("7307 | (page 3)")
-        assert set(read.asked) <= {("application/pdf", (1, 2, 3))}
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("model", ["blind", "seeing", "native"])
-def test_a_picture_reaches_every_model(gateway, protocol, model):
-    gate = gateway(model)
-    gate.library.hooks.read_pages = reading()
-    answer = ask(gate, protocol, model, "photo.png", "image/png", samples.page_picture(3))
-    if model == "blind":
-        assert "png to text (ocr (reader)" in answer.headers["X-Wallas-Converted"]
-        assert gate.got(ANSWER) and not gate.got("image_url")
-    else:
-        assert "X-Wallas-Converted" not in answer.headers and gate.got("data:image/png;base64,")
-
-
-def tone(seconds: float = 1.0) -> bytes:
-    """Return a WAV file."""
-    out = BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        count = int(8000 * seconds)
-        file.writeframes(struct.pack(f"<{count}h", *(((n % 40) - 20) * 300 for n in range(count))))
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("model", ["blind", "native"])
-def test_a_sound_reaches_every_model(gateway, protocol, model):
-    gate = gateway(model)
-    gate.library.hooks.transcribe = hearing
-    answer = ask(gate, protocol, model, "note.wav", "audio/wav", tone())
-    if model == "blind":
-        assert "wav to text (transcript (ear))" in answer.headers["X-Wallas-Converted"]
-        assert gate.got("[00:12] It is 7307 in Quito")
-    else:
-        assert "X-Wallas-Converted" not in answer.headers and gate.got("input_audio")
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory) -> bytes:
-    """Return a video of three colours, two seconds each, with a tone."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed; test.sh installs it")
-    path = tmp_path_factory.mktemp("film") / "x.mp4"
-    colours = [("-f", "lavfi", "-i", f"color={name}:s=160x120:d=2:r=10") for name in ("red", "blue", "green")]
-    words = [*(word for colour in colours for word in colour), "-f", "lavfi", "-i", "sine=440:d=6:r=8000"]
-    joined = ["-filter_complex", "[0][1][2]concat=n=3[v]", "-map", "[v]", "-map", "3", str(path)]
-    subprocess.run(["ffmpeg", "-loglevel", "error", *words, *joined], check=True)
-    return path.read_bytes()
-
-
-@pytest.mark.parametrize("protocol", ["openai", "gemini", "ollama"])
-@pytest.mark.parametrize("model", ["blind", "seeing", "native"])
-def test_a_video_reaches_every_model(gateway, film, protocol, model):
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_in_a_file_reaches_the_model(gateway, model):
     gate = gateway(model)
     gate.library.hooks.read_pages, gate.library.hooks.transcribe = reading(), hearing
-    answer = ask(gate, protocol, model, "film.mp4", "video/mp4", film)
-    told = answer.headers.get("X-Wallas-Converted", "")
-    if model == "native":
-        assert told == "" and gate.got("data:video/mp4;base64,")
-        return
-    assert gate.got("[00:12] It is 7307 in Quito") and "and a transcript" in told
-    if model == "seeing":
-        assert gate.sent().count('"image_url"') >= 6 and gate.got("[Picture at 00:04 (4.0 s)]")
-    else:
-        assert gate.got("[00:00] | 7 | Quito | 7307 |") and not gate.got("image_url")
+    gate.provider.otherwise = lambda request: (say("read"),)
+    lost = {}
+    for name, _, protocol in (case for case in CASES if case[1] == model and not needs_ffmpeg(case[0])):
+        kind = KINDS[name]
+        data, expected = kind.make(), getattr(kind, model)
+        path, body, headers = PROTOCOLS[protocol](f"acme/{model}", name, kind.mime, data)
+        answer = gate.post(path, body, **headers)
+        told = answer.headers.get("X-Wallas-Converted")
+        well = answer.status_code == 200 and gate.got(QUESTION) and arrived(gate, expected, data)
+        if not well or bool(told) == (expected == AS_IT_IS):
+            lost[name, protocol] = (answer.status_code, told or answer.text[:300])
+    assert lost == {}
 
 
-def test_a_sound_of_a_kind_that_models_do_not_take_is_made_another(gateway, film):
-    gate = gateway("native")
-    sound = subprocess.run(
-        ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "sine=440:d=1", "-f", "flac", "-"],
-        capture_output=True,
-        check=True,
-    ).stdout
-    answer = ask(gate, "gemini", "native", "x.flac", "audio/flac", sound)
-    assert "flac to sound (ffmpeg, wav)" in answer.headers["X-Wallas-Converted"] and gate.got('"format":"wav"')
+WIRES = {"openai": "/v1", "responses": "/v1", "anthropic": "/v1", "gemini": "/v1beta", "ollama": ""}
+TAKEN = {"openai": "pdf", "responses": "pdf", "anthropic": "pdf", "gemini": "pdf", "ollama": ""}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_each_wire_has_its_place_for_pictures_and_documents(gateway, wire):
+    gate = gateway("native", wire=wire, prefix=WIRES[wire])
+    for name, mime, data in (
+        ("photo.png", "image/png", samples.page_picture(3, (200, 280))),
+        ("towns.pdf", "application/pdf", samples.pdf()),
+    ):
+        path, body, headers = PROTOCOLS["openai"]("acme/native", name, mime, data)
+        answer = gate.post(path, body, **headers)
+        assert answer.status_code == 200, answer.text
+        native = name.endswith("png") or TAKEN[wire]
+        assert gate.got(base64.b64encode(data).decode() if native else samples.ANSWER)
+        assert bool(answer.headers.get("X-Wallas-Converted")) is not bool(native)
+
+
+def test_what_the_matrix_expects_is_told_apart(gateway):
+    gate = gateway("blind")
+    path, body, headers = PROTOCOLS["openai"]("acme/blind", "x.txt", "text/plain", b"nothing of the kind")
+    assert gate.post(path, body, **headers).status_code == 200
+    expectations = (AS_IT_IS, WAVE, PICTURE, PICTURES, samples.ANSWER)
+    assert not any(arrived(gate, expected, samples.pdf()) for expected in expectations)

@@ -15,7 +15,9 @@ from tests.content.conftest import b64, hearing, reading
 from tests.content.samples import ANSWER
 from tests.content.test_fetch import INSIDE, INSIDE6, SPELLED
 from tests.content.web import moved, page, serving
+from wallas import create_app
 from wallas.content.hooks import Description
+from wallas.settings import load_settings
 
 
 def chat(model, *parts, **fields):
@@ -219,7 +221,7 @@ def test_a_picture_of_too_many_pixels_is_refused_and_costs_nothing(gateway):
 def test_a_picture_is_described_by_a_model_that_sees(gateway):
     gate = gateway("blind")
     gate.library.hooks.read_pages = reading()
-    gate.library.hooks.describe = lambda data, *, mime, tell: Description("A red dog.", "acme/eye")
+    gate.library.hooks.describe = lambda data, *, mime, caller: Description("A red dog.", "acme/eye")
     answer = gate.post("/v1/chat/completions", chat("blind", picture(data_url(samples.page_picture(2)))))
     assert "description (acme/eye)" in answer.headers["X-Wallas-Converted"] and gate.got("A red dog.")
 
@@ -230,6 +232,28 @@ def test_the_models_that_see_describe_for_those_that_do_not(gateway):
     answer = gate.post("/v1/chat/completions", chat("blind", picture(data_url(samples.page_picture(1, (400, 300))))))
     assert "description (acme/seeing)" in answer.headers["X-Wallas-Converted"]
     assert [request.model for request in gate.provider.requests] == ["seeing", "blind"]
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_private_request_shows_its_files_to_nobody_who_trains_on_them(gateway, tmp_path, private):
+    gate = gateway("blind", "seeing")
+    config = (tmp_path / "wallas.toml").read_text().replace('id = "blind"\n', 'id = "blind"\ntrains_on_data = false\n')
+    (tmp_path / "wallas.toml").write_text(config.replace('id = "seeing"\n', 'id = "seeing"\ntrains_on_data = true\n'))
+    values = {
+        "WALLAS_DATABASE_URL": f"sqlite:///{tmp_path / 'other.sqlite'}",
+        "WALLAS_CONFIG": str(tmp_path / "wallas.toml"),
+        "WALLAS_KEYLESS": "off",
+        "OLLAMA_UPSTREAM": "http://127.0.0.1:1",
+    }
+    app = create_app(load_settings(values, directory=tmp_path))
+    app.extensions["wallas"].library.hooks.read_pages = reading()
+    body = chat("blind", picture(data_url(samples.page_picture(2, (410, 300)))))
+    body["model"] += ":private" if private else ""
+    answer = app.test_client().post("/v1/chat/completions", json=body)
+    app.extensions["wallas"].close()
+    assert answer.status_code == 200, answer.text
+    assert [request.model for request in gate.provider.requests] == ["blind"] if private else ["seeing", "blind"]
+    assert ("description" in answer.headers["X-Wallas-Converted"]) is not private
 
 
 def test_auto_prefers_who_takes_it_natively_and_falls_back(gateway):
@@ -325,10 +349,10 @@ def test_progress_is_told_while_a_file_is_read(gateway):
     gate = gateway("blind")
     release = threading.Event()
 
-    def slowly(data, *, mime, pages=None, language=None, tell):
-        tell({"pages_read": 1, "of": 3})
+    def slowly(data, *, mime, pages=None, language=None, caller):
+        caller.tell({"pages_read": 1, "of": 3})
         release.wait(5)
-        return reading()(data, mime=mime, pages=pages, tell=tell)
+        return reading()(data, mime=mime, pages=pages, caller=caller)
 
     gate.library.hooks.read_pages = slowly
     body = openai("acme/blind", "slow.pdf", "application/pdf", samples.scanned_pdf(2)).body | {"stream": True}
@@ -373,7 +397,7 @@ def test_a_file_is_read_once_whatever_it_is_called(gateway):
 
 
 def test_the_sound_of_a_voice_note_is_written_down_in_words(gateway):
-    from tests.content.test_matrix import tone
+    from tests.content.kinds import tone
 
     gate = gateway("blind")
     gate.library.hooks.transcribe = hearing

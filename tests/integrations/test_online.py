@@ -5,10 +5,11 @@ import json
 import pytest
 
 from tests.content.web import Web, page
-from tests.fakes import FakeProvider, say
+from tests.fakes import FakeProvider, say, status
 from tests.integrations.sites import Sites
 from wallas.app import create_app
 from wallas.routing.online import citations_of, passages, query_of
+from wallas.routing.querying import unsure
 from wallas.settings import load_settings
 from wallas.types.chat import ChatRequest, Message, Text
 
@@ -178,6 +179,49 @@ def asked(*turns):
 )
 def test_the_query_is_the_question(turns, query):
     assert query_of(asked(*turns)) == query
+
+
+FOLLOWING = [
+    {"role": "user", "content": "When is high water at Cadiz?"},
+    {"role": "assistant", "content": "At 06:12."},
+    {"role": "user", "content": "And what is it like there in winter, with storms?"},
+]
+
+
+def test_a_question_that_leans_on_what_was_said_is_put_into_words_by_a_quick_model(world):
+    client, provider, sites, _ = world
+    provider.will(say('"high water Cadiz winter storms"'))
+    provider.will(say(ANSWER))
+    answer = client.post("/v1/chat/completions", json=chat(model="acme/m:online", messages=FOLLOWING))
+    assert answer.status_code == 200
+    assert sites.asked[0][2]["q"] == "high water Cadiz winter storms" and len(provider.requests) == 2
+    asked = provider.requests[0]["messages"][-1]["content"]
+    assert "user: When is high water at Cadiz?" in asked and "assistant: At 06:12." in asked
+    assert "Web search results for 'high water Cadiz winter storms'" in seen(provider)
+
+
+@pytest.mark.parametrize("reply", [(status(500),), (say("Sure!\nHere is a query:\n- water"),), (say("x" * 400),)])
+def test_without_a_good_query_of_a_model_the_rules_stand(world, reply):
+    client, provider, sites, _ = world
+    provider.will(*reply)
+    provider.otherwise = lambda request: (say(ANSWER),)
+    client.post("/v1/chat/completions", json=chat(model="acme/m:online", messages=FOLLOWING))
+    assert sites.asked[0][2]["q"] == "And what is it like there in winter, with storms"
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        (["When is high water at Cadiz?"], False),
+        (["When is it?"], False),
+        (["Tides at Cadiz", "And tomorrow?"], True),
+        (["Mareas en Cádiz", "¿Y cómo es allí el tiempo en invierno?"], True),
+        (["Tides at Cadiz", "Opening hours of the maritime museum of Sanlucar"], False),
+        ([" ".join(["word"] * 60)], True),
+    ],
+)
+def test_rules_know_when_they_are_not_sure(turns, expected):
+    assert unsure(turns, turns[-1]) is expected
 
 
 def test_of_a_page_what_has_to_do_with_the_query_is_kept():

@@ -7,6 +7,7 @@ import struct
 import zlib
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from openai import APIStatusError, BadRequestError, NotFoundError
 
@@ -250,6 +251,27 @@ def test_a_chat_may_ask_for_pictures(stage):
     content = [{"type": "text", "text": "darker"}, image]
     body = body | {"model": "one/editor", "messages": [{"role": "user", "content": content}]}
     assert stage.client.post("/v1/chat/completions", json=body).status_code == 200 and RED in stage.asked.body
+
+
+def test_geminis_own_client_gets_pictures_where_it_asks_for_them(stage):
+    from google import genai
+    from google.genai import types
+
+    stage.on("/one/v1/images/generations", DRAWN)
+    http = httpx.Client(transport=httpx.WSGITransport(app=stage.app), base_url="http://localhost")
+    options = types.HttpOptions(base_url="http://localhost", httpx_client=http)
+    config = types.GenerateContentConfig(
+        response_modalities=["TEXT", "IMAGE"], image_config=types.ImageConfig(aspect_ratio="16:9")
+    )
+    with genai.Client(api_key="any", http_options=options) as client:
+        asked = {"model": "one/one-image", "contents": "a red square", "config": config}
+        whole = client.models.generate_content(**asked)
+        [chunk] = client.models.generate_content_stream(**asked)
+    for answer in (whole, chunk):
+        blob = answer.candidates[0].content.parts[-1].inline_data
+        assert (blob.data, blob.mime_type) == (RED, "image/png")
+        assert answer.candidates[0].finish_reason == types.FinishReason.STOP
+    assert stage.asked.json["prompt"] == "a red square" and stage.asked.json["size"] == "1365x768"
 
 
 @pytest.mark.parametrize(

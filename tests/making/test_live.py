@@ -1,5 +1,6 @@
 """Files, speech and transcription through a live gateway, as users start it, by OpenAI's own client over sockets."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +113,17 @@ def test_sound_that_breaks_off_is_seen_to(client: OpenAI, provider: FakeProvider
     provider.on("/audio/speech", lambda exchange: [step(exchange) for step in answers.pop(0)])
     with pytest.raises((APIConnectionError, httpx.RemoteProtocolError)):
         client.audio.speech.create(model="acme/voice", input=LONG, voice="nova", response_format="pcm").read()
+
+
+def test_a_provider_is_let_go_once_whoever_asked_has_left(fleet: Fleet, client: OpenAI, provider: FakeProvider) -> None:
+    provider.on("/images/generations", pause(30), status(200, {"data": []}))
+    provider.on("/audio/transcriptions", pause(30), status(200, {"text": "late"}))
+    hasty = client.with_options(timeout=httpx.Timeout(1.5), max_retries=0)
+    with pytest.raises(APIConnectionError):
+        hasty.images.generate(model="acme/brush", prompt="red")
+    with pytest.raises(APIConnectionError):
+        hasty.audio.transcriptions.create(model="acme/ear", file=("a.wav", WAV))
+    until = time.monotonic() + 10
+    while time.monotonic() < until and not all(request.cancelled for request in provider.requests):
+        time.sleep(0.05)
+    assert [bool(request.cancelled) for request in provider.requests] == [True, True]

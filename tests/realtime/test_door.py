@@ -98,8 +98,8 @@ BAD = {
         "session.instructions",
     ),
     "another model": (
-        '{"type": "session.update", "session": {"type": "realtime", "model": "two/two-m"}}',
-        "invalid_value",
+        '{"type": "session.update", "session": {"type": "realtime", "model": "nobody/nothing"}}',
+        "model_not_found",
         "session.model",
     ),
     "a tool server": (

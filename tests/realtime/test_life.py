@@ -20,6 +20,7 @@ from tests.postgres import free_port
 from tests.realtime.conftest import NOBODY, TABLE
 from tests.realtime.talk import Talk, joined
 from tests.server.kit import wait_until
+from wallas import grace
 from wallas.realtime import line as lines
 from wallas.realtime import session as sessions
 from wallas.realtime.session import Limits
@@ -39,6 +40,20 @@ def test_a_session_has_its_time(stage, monkeypatch, limits, code):
     monkeypatch.setattr(sessions.Session.__init__, "__kwdefaults__", {"limits": Limits(*limits)})
     with stage.talk() as talk:
         assert ended(talk) == (code, 1000)
+
+
+def test_an_answer_that_outlasts_its_server_fails_before_the_session_ends(stage, monkeypatch):
+    stage.one.will(say("For ever", finish=None), pause(30))
+    monkeypatch.setattr(grace, "seconds_left", lambda: None)
+    with stage.talk() as talk:
+        talk.say("Hi")
+        talk.send("response.create")
+        talk.until("response.output_text.delta")
+        monkeypatch.setattr(grace, "seconds_left", lambda: 1.0)
+        done = talk.until("response.done")[-1].response
+        assert (done.status, done.output[0].status) == ("failed", "incomplete")
+        assert ended(talk) == ("server_stopping", 1001)
+    assert stage.one.wait_until(lambda: stage.one.cancelled)
 
 
 def test_a_server_that_takes_no_new_work_ends_a_session_after_its_answer(stage, monkeypatch):

@@ -246,6 +246,14 @@ def test_the_beta_has_its_own_names_and_shapes(stage):
     assert stage.one.requests[-1]["temperature"] == 0.7
 
 
+def test_another_model_may_answer_from_the_next_turn_on(stage):
+    stage.two.otherwise = lambda request: (say("two"),)
+    with stage.talk() as talk:
+        assert talk.ask()[-1].response.model == "one-m"
+        assert talk.update(model="two/two-m").model == "two/two-m"
+        assert talk.ask()[-1].response.model == "two-m"
+
+
 def test_the_asynchronous_client_is_answered_too(stage):
     stage.one.will(say("Hello"))
 

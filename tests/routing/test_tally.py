@@ -5,6 +5,7 @@ from tests.routing.scripted import ScriptedProvider, ask, candidate
 from wallas.catalog.entries import Price
 from wallas.routing.needs import needs_of
 from wallas.routing.tally import Tally, price, tokens_in
+from wallas.routing.tally import said as told_by
 from wallas.routing.trail import Hop
 from wallas.types.chat import Usage
 from wallas.types.events import Finished
@@ -32,7 +33,7 @@ def test_what_the_provider_says_holds():
     heard(tally, "x" * 360)
     said = Usage(input=7, output=9, cache_read=3, reasoning=2, raw={"anthropic": {"a": 1}})
     mine = hop()
-    assert tally.own([Finished(usage=said)], mine).output == 9
+    tally.own(said, mine)
     assert (mine.input, mine.output, mine.cached, mine.reasoning, mine.estimated) == (7, 9, 3, 2, False)
     told = tally.usage(said, FREE)
     assert (told.input, told.output, told.raw) == (7, 9, {"anthropic": {"a": 1}, "openai_chat": {"cost": 0.0}})
@@ -42,7 +43,7 @@ def test_what_nobody_said_is_estimated_and_marked():
     tally = Tally(NEEDS)
     heard(tally, "ñ" * 180)
     mine = hop()
-    tally.own([Finished()], mine)
+    tally.own(Usage(), mine)
     assert (mine.input, mine.output, mine.estimated) == (NEEDS.tokens, 101, True)
     told = tally.usage(None, FREE)
     assert (told.input, told.output) == (NEEDS.tokens, 101)
@@ -82,6 +83,5 @@ def test_a_cost_is_told_where_the_price_is_known(model, cost):
 
 
 def test_several_reports_of_one_attempt_are_one():
-    tally = Tally(NEEDS)
-    usage = tally.own([Finished(usage=Usage(input=5)), Finished(usage=Usage(output=6))], hop())
+    usage = told_by([Finished(usage=Usage(input=5)), Finished(usage=Usage(output=6))])
     assert (usage.input, usage.output) == (5, 6)

@@ -13,6 +13,8 @@ from wsgiref.validate import validator
 from flask import Flask
 from flask_sock import Sock
 
+from wallas.waits import barred
+
 TEXT = [("Content-Type", "text/plain")]
 closed: list[bool] = []
 """Whether each stream that was closed had lost its client."""
@@ -224,3 +226,29 @@ PAGES: dict[str, Any] = {
     "split": split,
     "ends": ends,
 }
+
+
+class Swift(Parked):
+    """A stream whose first step needs no wait, or finds out that it does; its head tells in which threads it went."""
+
+    brief = True
+
+    def __init__(self, *, dial: float) -> None:
+        """Plan; ``dial`` seconds are waited, where that is allowed."""
+        super().__init__(count=2, size=4, gap=0.0, dial=dial, length=True)
+
+    def step(self) -> bytes:
+        """Move on, but not where that would keep everybody waiting."""
+        self.headers.append(("X-Step", threading.current_thread().name))
+        if self.want == "block" and self.dial and barred():
+            return b""
+        return super().step()
+
+
+def at_once(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    """Answer ``/swift/SECONDS`` in the thread that must not wait; None for all else."""
+    what, _, given = environ["PATH_INFO"].strip("/").partition("/")
+    return Swift(dial=float(given)) if what == "swift" and barred() else None
+
+
+app.at_once = at_once  # type: ignore[attr-defined]

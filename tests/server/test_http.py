@@ -248,3 +248,18 @@ def test_a_websocket_has_its_connection_for_itself(server: Server):
     assert heads(server.talk(refused)) == [503]
     for client in held:
         client.close()
+
+
+@pytest.mark.parametrize(("dial", "threads"), [("0", ["MainThread"] * 2), ("0.01", ["MainThread", "wallas-dial-1"])])
+def test_an_answer_that_needs_no_wait_needs_no_thread(server, dial, threads):
+    said = server.get(f"/swift/{dial}")
+    assert said.startswith(b"HTTP/1.1 200") and said.endswith(b"AAAABBBB")
+    steps = [line.partition(": ")[2] for line in said.decode().split("\r\n") if line.startswith("X-Step")]
+    assert steps[:2] == threads
+
+
+def test_what_cannot_be_answered_at_once_is_answered_by_a_thread(server):
+    for path, size in (("/x", 3), ("/swift/0", 20_000)):
+        body = b"x" * size
+        sent = request("POST", path, "Connection: close", f"Content-Length: {size}", body=body)
+        assert json.loads(server.talk(sent).partition(b"\r\n\r\n")[2])["size"] == size

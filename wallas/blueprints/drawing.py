@@ -1,7 +1,12 @@
-"""Chat that asks for pictures (``modalities: ["image"]``): its words and pictures become a request for pictures."""
+"""Chat that asks for pictures: its words and pictures become a request for pictures, the answer is a message again.
+
+OpenAI's chat asks by ``modalities: ["image"]``, as OpenRouter has it; Gemini by ``responseModalities: ["IMAGE"]``.
+"""
 
 import base64
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,6 +22,8 @@ from wallas.types.chat import ChatRequest, Media, Text
 from wallas.types.image import ImageAnswer, ImageRequest, Picture, Size
 
 SIDE = 1024
+Show = Callable[..., Response]
+"""Writes an answer in the caller's protocol: ``(answer, asked, *, provider, model)``."""
 WORDS_MOST = 32_000
 
 
@@ -28,14 +35,27 @@ def draws(body: dict[str, Any]) -> bool:
 
 def drawn(body: dict[str, Any], said: Options) -> Response:
     """Answer a chat with pictures, as OpenRouter has them in a message."""
+    config = body.pop("image_config", None)
+    size = _size(config.get("aspect_ratio") if isinstance(config, dict) else None, "image_config.aspect_ratio")
+    return _answered(openai_chat.decode_request(body), said, size=size, show=encode_chat)
+
+
+def drawn_for_gemini(chat: ChatRequest, body: dict[str, Any], said: Options, *, array: bool = False) -> Response:
+    """Answer Gemini's ``generateContent`` with pictures; ``array``: a stream is a JSON array, no events."""
+    config = body.get("generationConfig", body.get("generation_config"))
+    image = config.get("imageConfig", config.get("image_config")) if isinstance(config, dict) else None
+    ratio = image.get("aspectRatio", image.get("aspect_ratio")) if isinstance(image, dict) else None
+    size = _size(ratio, "generationConfig.imageConfig.aspectRatio")
+    return _answered(chat, said, size=size, show=partial(encode_gemini, array=array))
+
+
+def _answered(chat: ChatRequest, said: Options, *, size: Size | None, show: Show) -> Response:
     from wallas.blueprints.images import answered_in_chat
 
-    size = _size(body.pop("image_config", None))
-    chat = openai_chat.decode_request(body)
     prompt, images = _asked(chat)
     request = ImageRequest(model=chat.model, prompt=prompt, n=chat.n or 1, size=size, images=images, seed=chat.seed)
     asked = Asked(request=request, model=chat.model, form="b64_json", stream=chat.stream)
-    return answered_in_chat(asked, said)
+    return answered_in_chat(asked, said, show)
 
 
 def _asked(chat: ChatRequest) -> tuple[str, tuple[Picture, ...]]:
@@ -63,14 +83,11 @@ def _asked(chat: ChatRequest) -> tuple[str, tuple[Picture, ...]]:
     return "\n\n".join(words)[-WORDS_MOST:], tuple(images)
 
 
-def _size(config: Any) -> Size | None:
-    ratio = config.get("aspect_ratio") if isinstance(config, dict) else None
+def _size(ratio: Any, param: str) -> Size | None:
     if ratio is None:
         return None
     if ratio not in RATIOS:
-        raise BadRequest(
-            f"image_config.aspect_ratio: expected one of {', '.join(RATIOS)}", param="image_config.aspect_ratio"
-        )
+        raise BadRequest(f"{param}: expected one of {', '.join(RATIOS)}", param=param)
     width, _, height = ratio.partition(":")
     scale = SIDE / (int(width) * int(height)) ** 0.5
     return Size(round(int(width) * scale), round(int(height) * scale))
@@ -99,3 +116,21 @@ def encode_chat(answer: ImageAnswer, asked: Asked, *, provider: str, model: str)
     ]
     data = b"".join(b"data: " + msgspec.json.encode(row) + b"\n\n" for row in rows)
     return Response(data + b"data: [DONE]\n\n", content_type="text/event-stream")
+
+
+def encode_gemini(answer: ImageAnswer, asked: Asked, *, provider: str, model: str, array: bool) -> Response:
+    """Return pictures as Gemini's answer, or as the one chunk of a stream."""
+    parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text else []
+    for one in answer.pictures:
+        parts.append({"inlineData": {"mimeType": one.mime, "data": base64.b64encode(one.data).decode()}})
+    candidate = {"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
+    usage = answer.usage
+    spent, made = (usage.input or 0, usage.output or 0) if usage else (0, 0)
+    told = {"promptTokenCount": spent, "candidatesTokenCount": made, "totalTokenCount": spent + made}
+    whole = {"candidates": [candidate], "usageMetadata": told, "modelVersion": model, "responseId": fresh()}
+    data = msgspec.json.encode(whole)
+    if not asked.stream:
+        return Response(data, content_type="application/json")
+    if array:
+        return Response(b"[" + data + b"]", content_type="application/json")
+    return Response(b"data: " + data + b"\r\n\r\n", content_type="text/event-stream")

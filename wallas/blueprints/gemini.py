@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
+from wallas.blueprints.drawing import drawn_for_gemini
 from wallas.blueprints.embedding import gemini_embed, gemini_embed_batch
 from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, respond, router
@@ -30,6 +31,8 @@ def act(target: str) -> Response:
 def _generate(model: str, body: dict[str, Any]) -> Response:
     said = options(request.environ, body)
     chat = gemini.decode_request(body | {"model": model, "stream": False})
+    if "image" in chat.modalities:
+        return drawn_for_gemini(chat, body, said)
     return respond(chat, said, codec=gemini)
 
 
@@ -39,6 +42,8 @@ def _stream(model: str, body: dict[str, Any]) -> Response:
     framing = request.args.get("alt", "")
     if framing not in ("", "sse", "json"):
         raise BadRequest(f"alt: expected sse or json, got {framing[:20]!r}", param="alt")
+    if "image" in chat.modalities:
+        return drawn_for_gemini(chat, body, said, array=framing != "sse")
     return respond(chat, said, codec=gemini, out=gemini.Encoder(chat, array=framing != "sse"))
 
 

@@ -8,7 +8,6 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
-from wallas.blueprints.drawing import encode_chat
 from wallas.blueprints.files import address, owner, store
 from wallas.blueprints.gateway import service
 from wallas.blueprints.multipart import Form, body_or_form
@@ -73,12 +72,12 @@ def answered(asked: Asked, said: Options) -> Response:
     return Response(data, headers=run.headers(), content_type="text/event-stream")
 
 
-def answered_in_chat(asked: Asked, said: Options) -> Response:
-    """Return the answer to a chat that asks for pictures."""
+def answered_in_chat(asked: Asked, said: Options, show: Callable[..., Response]) -> Response:
+    """Return the answer to a chat that asks for pictures, as ``show`` writes it."""
     with run_for(asked, said) as run:
         answer = draw(run, asked.request, fetcher())
         assert run.last is not None
-        response = encode_chat(answer, asked, provider=run.last.model.provider, model=run.last.model.id)
+        response = show(answer, asked, provider=run.last.model.provider, model=run.last.model.id)
     response.headers.update(run.headers())
     return response
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wallas.blueprints.guard import client_id
+from wallas.blueprints.leaving import still_there
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
 from wallas.routing.wishes import SORTS, Wishes, max_price_of, preferred_of
@@ -92,8 +93,15 @@ LATER = {"X-Wallas-Memory": "HTTP_X_WALLAS_MEMORY"}
 """Switches that are read and named as dropped while they have no effect yet: their environ names."""
 
 
+SAID = frozenset({"wallas", "session_id", "models", "fallbacks", "provider", "plugins"})
+"""Fields of a body that are read here."""
+
+
 def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     """Return the caller's options and take them out of ``body``, which is what the codec then reads."""
+    if body.keys().isdisjoint(SAID) and environ.keys().isdisjoint(SAID_IN_HEADERS):
+        client = client_id(environ)
+        return Options(client=client) if client else NOTHING_SAID
     own = body.pop("wallas", None)
     if own is not None and not isinstance(own, dict):
         raise BadRequest("wallas: expected an object", param="wallas")
@@ -123,6 +131,7 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         owner=str(environ.get("wallas.owner", "")),
         client=client_id(environ),
         file_engine=engine,
+        wanted=environ.get("wallas.wanted") or still_there(environ),
         **(terms | read),
     )
 
@@ -133,6 +142,11 @@ PDF_ENGINES = {"native": "native", "pdf-text": "text", "mistral-ocr": "ocr", "cl
 
 SESSIONS = ("HTTP_X_SESSION_AFFINITY", "HTTP_X_CLAUDE_CODE_SESSION_ID")
 """Headers by which some clients name a conversation (clients.md), as WSGI spells them."""
+
+
+SAID_IN_HEADERS = frozenset({*HEADERS.values(), *LATER.values(), *SESSIONS, "wallas.owner"})
+"""What of an environ is read here, beside the client's key."""
+NOTHING_SAID = Options()
 
 
 def _session(environ: Mapping[str, Any], body: dict[str, Any]) -> str | None:

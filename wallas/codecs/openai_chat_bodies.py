@@ -1,34 +1,35 @@
 """Writes a chat completions request for a provider, and names what has no place in it."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
-from wallas.codecs.dropping import Dropped, foreign, unplaced
+from wallas.codecs.dropping import Dropped, foreign
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_messages import Outlet, encode_messages
 from wallas.codecs.openai_chat_parts import overlaid, own
-from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool
+from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool, only_words
 
-PLAIN = (
-    ("parallel_tool_calls", "parallel_tools"),
-    ("max_completion_tokens", "max_tokens"),
-    ("temperature", "temperature"),
-    ("top_p", "top_p"),
-    ("seed", "seed"),
-    ("frequency_penalty", "frequency_penalty"),
-    ("presence_penalty", "presence_penalty"),
-    ("logit_bias", "logit_bias"),
-    ("n", "n"),
-    ("user", "user"),
-    ("metadata", "metadata"),
-    ("service_tier", "service_tier"),
-)
+PLAIN = {
+    "parallel_tool_calls": "parallel_tools",
+    "max_completion_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "seed": "seed",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+    "logit_bias": "logit_bias",
+    "n": "n",
+    "user": "user",
+    "metadata": "metadata",
+    "service_tier": "service_tier",
+}
 """Wire names whose value is the field's own; providers that only know ``max_tokens`` are told so by their row."""
+
+_plain = attrgetter(*PLAIN.values())
 
 BUDGETS = ((1024, "low"), (8192, "medium"))
 """Up to how many tokens of thinking an effort stands for (Gemini's own table); beyond is ``high``."""
-
-UNPLACED = ("previous_id",)
 
 
 def encode_request(
@@ -55,17 +56,24 @@ def encode_request(
     more = out.extra(request.extra)
     body: dict[str, Any] = {"model": request.model} if request.model else {}
     body["messages"] = encode_messages(request.messages, out)
-    body |= _tools(request, out)
+    if request.tools or request.tool_choice is not None or request.allowed_tools is not None:
+        body |= _tools(request, out)
     body |= {} if request.output is None else {"response_format": _output(request.output, notes)}
-    body |= {name: value for name, field in PLAIN if (value := getattr(request, field)) is not None}
+    for name, value in zip(PLAIN, _plain(request), strict=True):
+        if value is not None:
+            body[name] = value
     body |= _sampling(request, more, out)
-    body |= _thinking(request.thinking, notes.get("_thinking"), more, out)
+    if request.thinking is not None or notes:
+        body |= _thinking(request.thinking, notes.get("_thinking"), more, out)
     if request.voice is not None:
         voice = {"voice": request.voice.name, "format": request.voice.format}
         body["audio"] = {key: value for key, value in voice.items() if value is not None}
     if request.stream:
         body["stream"] = True
-    out.dropped.add(*unplaced(request, UNPLACED), *foreign(request, WIRE))
+    if request.previous_id is not None:
+        out.dropped.add("previous_id")
+    if request.extra or request.tools or not only_words(request.messages):
+        out.dropped.add(*foreign(request, WIRE))
     return overlaid(more, body)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from wallas.codecs.limits import Name
+from wallas.codecs.limits import MESSAGES, Name
 
 WIRE = "openai_chat"
 
@@ -293,4 +293,27 @@ class Request(msgspec.Struct, kw_only=True):
     user: str | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
+    stream: bool | None = None
+
+
+class Words(msgspec.Struct, forbid_unknown_fields=True):
+    """A turn of a conversation of nothing but words."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str
+
+
+class Talk(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A request as most programs send it: words, and numbers beside them; all else is a ``Request``."""
+
+    messages: Annotated[list[Words], msgspec.Meta(min_length=1, max_length=MESSAGES)]
+    model: Name | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    seed: Seed | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    user: str | None = None
     stream: bool | None = None

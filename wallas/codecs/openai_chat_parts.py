@@ -58,6 +58,10 @@ def rest(raw: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def overlaid(under: Mapping[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Return both objects as one, ``over`` first; where both hold an object, that too is both as one."""
+    if not under:
+        return over
+    if under.keys().isdisjoint(over):
+        return {**over, **under}
     result = dict(over)
     for key, value in under.items():
         mine = over.get(key)

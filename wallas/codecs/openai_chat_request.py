@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from wallas.codecs.fields import convert, leftover
+import msgspec
+
+from wallas.codecs.fields import convert, leftover, names
 from wallas.codecs.framing import encode
 from wallas.codecs.limits import MESSAGES, TOOLS, at_most, small_schema, without_nul
 from wallas.codecs.openai_chat_fields import (
@@ -26,6 +28,7 @@ from wallas.codecs.openai_chat_fields import (
     ResponseFormat,
     Seed,
     StreamOptions,
+    Talk,
     ToolMessage,
 )
 from wallas.codecs.openai_chat_parts import decode_content, kept, rest
@@ -40,6 +43,7 @@ from wallas.types.chat import (
     Reasoning,
     Refusal,
     Seal,
+    Text,
     Thinking,
     Tool,
     ToolCall,
@@ -47,6 +51,8 @@ from wallas.types.chat import (
     ToolResult,
     Voice,
 )
+
+TALK = names(Talk)
 
 MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 """Words of ``tool_choice``; ``any`` is Mistral's."""
@@ -59,6 +65,8 @@ def decode_request(body: Any) -> ChatRequest:
     whatever it sat on. The legacy ``functions``, ``function_call`` and role
     ``function`` become tools, calls and results, and stay such.
     """
+    if (talk := _talk(body)) is not None:
+        return talk
     _counted(body)
     asked = convert(body, Request)
     more = leftover(body, Request)
@@ -92,6 +100,34 @@ def decode_request(body: Any) -> ChatRequest:
         service_tier=asked.service_tier,
         stream=bool(asked.stream),
         extra=kept(more),
+    )
+
+
+def _talk(body: Any) -> ChatRequest | None:
+    """Return a request of nothing but words and numbers; None for one that has more, or is wrong."""
+    if not isinstance(body, dict) or not body.keys() <= TALK:
+        return None
+    try:
+        asked = msgspec.convert(body, Talk)
+    except msgspec.ValidationError:
+        return None
+    messages = []
+    for said in asked.messages:
+        text = said.content
+        if not text or "\0" in text:
+            return None
+        messages.append(Message(role=said.role, parts=(Text(text=text),)))
+    return ChatRequest(
+        model=asked.model or "",
+        messages=tuple(messages),
+        max_tokens=asked.max_completion_tokens or asked.max_tokens,
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        seed=asked.seed,
+        frequency_penalty=asked.frequency_penalty,
+        presence_penalty=asked.presence_penalty,
+        user=asked.user,
+        stream=bool(asked.stream),
     )
 
 

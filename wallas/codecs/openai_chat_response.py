@@ -38,6 +38,8 @@ from wallas.types.chat import (
 BODY = frozenset({"id", "object", "created", "model", "choices", "usage"}) | PADDING
 CHOICE = frozenset({"index", "message", "finish_reason", "logprobs", "error"}) | PADDING
 WORDS = frozenset({"role", "content", "refusal", "reasoning", "reasoning_content"})
+LISTS = frozenset({"annotations", "images", "tool_calls"})
+"""What of a message may be empty lists, which say nothing."""
 CALL = frozenset({"id", "type", "function", "custom"})
 
 
@@ -55,13 +57,15 @@ def decode_response(body: Any) -> ChatResponse:
     if not isinstance(choices, list) or not choices:
         raise failure(body) if is_error(body) else malformed("an answer without choices")
     rows = [choice for choice in choices if isinstance(choice, dict)]
+    if len(rows) > 1:
+        rows.sort(key=_index)
     id_ = body.get("id") or minted("chatcmpl-", encode(body))
     usage = body.get("usage") or _groq(body).get("usage")
     return ChatResponse(
         id=str(id_),
         model=str(body.get("model") or ""),
         created=created(body),
-        choices=tuple(_choice(row, f"{id_}.{number}") for number, row in enumerate(sorted(rows, key=_index))),
+        choices=tuple(_choice(row, f"{id_}.{number}") for number, row in enumerate(rows)),
         usage=decode_usage(usage),
         extra=kept(without(body, BODY)),
     )
@@ -80,6 +84,8 @@ def created(body: Mapping[str, Any]) -> int | None:
 
 def without(values: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """Return what of an object no field took, nulls left out."""
+    if values.keys() <= names:
+        return {}
     return {key: value for key, value in values.items() if value is not None and key not in names}
 
 
@@ -97,6 +103,12 @@ def _choice(choice: dict[str, Any], seed: str) -> Choice:
     if choice.get("error"):
         raise failure(choice)
     extra = without(choice, CHOICE)
+    text = _words_alone(choice.get("message"))
+    if text is not None and choice.get("logprobs") is None:
+        word = choice.get("finish_reason")
+        reason, detail, extra = stopped(None if word is None else str(word), extra, ())
+        said = Message(role="assistant", parts=(Text(text=text),))
+        return Choice(message=said, stop_reason=reason, stop_detail=detail, extra=kept(extra))
     message = dict(given) if isinstance(given := choice.get("message"), dict) else {}
     rows, logprobs = split_logprobs(choice.get("logprobs"))
     parts, left = _Message(message, seed).read(rows)
@@ -113,6 +125,16 @@ def _choice(choice: dict[str, Any], seed: str) -> Choice:
         stop_detail=detail,
         extra=kept(extra | more),
     )
+
+
+def _words_alone(message: Any) -> str | None:
+    """Return what a message says that holds nothing but words, as most do; None for any other."""
+    if type(message) is not dict or type(text := message.get("content", "")) is not str:
+        return None
+    for name, value in message.items():
+        if value is not None and name not in ("content", "role") and not (value == [] and name in LISTS):
+            return None
+    return text or None
 
 
 class _Message:
@@ -321,6 +343,15 @@ def encode_response(response: ChatResponse) -> dict[str, Any]:
 
 
 def _encode_choice(choice: Choice, number: int) -> dict[str, Any]:
+    parts = choice.message.parts
+    alone = parts[0] if len(parts) == 1 and not choice.extra else None
+    if isinstance(alone, Text) and not (alone.citations or alone.logprobs):
+        return {
+            "index": number,
+            "message": {"role": "assistant", "content": alone.text, "refusal": None},
+            "logprobs": None,
+            **encode_stopped(choice.stop_reason, choice.stop_detail),
+        }
     more = dict(own(choice.extra))
     left = more.pop("message", {})
     message = overlaid(left, encode_message(choice.message.parts))

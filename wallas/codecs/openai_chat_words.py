@@ -1,6 +1,6 @@
 """What whole and streamed chat completions share: why an answer ended, usage, log probabilities, citations, ids."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 from wallas.codecs.fields import leftover
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import kept, overlaid, own
-from wallas.codecs.reading import tokens
+from wallas.codecs.reading import MOST_TOKENS, tokens
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import Citation, Logprob, StopReason, ToolCall, Usage
 
@@ -65,7 +65,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def stopped(
-    word: str | None, extra: dict[str, Any], calls: Iterable[ToolCall]
+    word: str | None, extra: dict[str, Any], calls: Sequence[ToolCall]
 ) -> tuple[StopReason | None, str | None, dict[str, Any]]:
     """Return why a choice ended, the wire's own word for it, and the choice's extra without that word.
 
@@ -80,13 +80,14 @@ def stopped(
             case _:
                 return None, None, extra
     reason = REASONS.get(word, StopReason.UNKNOWN)
+    if not extra and not calls and word and reason is not StopReason.UNKNOWN:
+        return reason, word, extra
     if reason is StopReason.UNKNOWN:
         return reason, word, extra
     match extra:
         case {"stop_reason": str() as matched, **more} if reason is StopReason.STOP and matched:
             return StopReason.STOP_SEQUENCE, matched, more
     native = given if isinstance(given := extra.get("native_finish_reason"), str) else None
-    calls = list(calls)
     reason = NATIVES.get((FINISHES[reason], native or ""), reason)
     if reason is StopReason.STOP and calls:
         reason = StopReason.TOOL_CALLS
@@ -149,10 +150,15 @@ DETAILS = {
 }
 
 
+BARE_USAGE = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+
+
 def decode_usage(raw: Any) -> Usage | None:
     """Return usage, impossible counts as not said; what no count took stays in ``raw``."""
     if not isinstance(raw, dict) or not raw:
         return None
+    if len(raw) == 3 and (usage := _bare_usage(**raw) if raw.keys() == BARE_USAGE else None) is not None:
+        return usage
     inner = dict(raw)
     for key, known in DETAILS.items():
         details = raw.get(key)
@@ -176,6 +182,17 @@ def decode_usage(raw: Any) -> Usage | None:
     return None if usage == Usage() else usage
 
 
+def _bare_usage(prompt_tokens: Any, completion_tokens: Any, total_tokens: Any) -> Usage | None:
+    """Return usage of nothing but the three usual counts, as most tell it; None where one of them is odd."""
+    if not (type(prompt_tokens) is type(completion_tokens) is type(total_tokens) is int):
+        return None
+    if not (0 <= prompt_tokens <= MOST_TOKENS and 0 <= completion_tokens <= MOST_TOKENS):
+        return None
+    if total_tokens != prompt_tokens + completion_tokens:
+        return None
+    return Usage(input=prompt_tokens, output=completion_tokens)
+
+
 def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
     for place in places:
         if place in counts and (count := tokens(counts[place])) is not None:
@@ -186,18 +203,19 @@ def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
 def encode_usage(usage: Usage) -> dict[str, Any]:
     """Return usage as this wire has it; a count that nobody said is left out."""
     left = usage.raw.get(WIRE, {})
-    counted = (usage.input or 0) + (usage.output or 0)
-    total = max(left.get("total_tokens", 0), counted) if usage.input is not None and usage.output is not None else None
-    counts = {"prompt_tokens": usage.input, "completion_tokens": usage.output, "total_tokens": total}
-    body: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
-    prompt = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
-    for key, details in (
-        ("prompt_tokens_details", prompt),
-        ("completion_tokens_details", {"reasoning_tokens": usage.reasoning}),
-    ):
-        said = {name: value for name, value in details.items() if value is not None}
-        if said:
-            body[key] = said
+    body: dict[str, Any] = {}
+    if usage.input is not None:
+        body["prompt_tokens"] = usage.input
+    if usage.output is not None:
+        body["completion_tokens"] = usage.output
+    if usage.input is not None and usage.output is not None:
+        counted, total = usage.input + usage.output, left.get("total_tokens", 0)
+        body["total_tokens"] = total if total > counted else counted
+    if usage.cache_read is not None or usage.cache_write is not None:
+        details = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
+        body["prompt_tokens_details"] = {name: value for name, value in details.items() if value is not None}
+    if usage.reasoning is not None:
+        body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
     return overlaid(left, body)
 
 

@@ -29,9 +29,13 @@ class PlainDecoder:
 
     def end(self) -> Iterator[Event]:
         """Yield the events of the whole answer."""
+        return unfold(self.whole())
+
+    def whole(self) -> ChatResponse:
+        """Return the whole answer, in place of the events that ``end`` yields."""
         response = self.decode_response(self.body.value())
         self.done = self.complete = True
-        yield from unfold(response)
+        return response
 
 
 class PlainEncoder:

@@ -17,12 +17,13 @@ import msgspec
 from wallas.codecs import ANTHROPIC, GEMINI, OPENAI_RESPONSES
 from wallas.content.fetch import URLS_A_REQUEST, Fetcher, FetchError
 from wallas.content.guarded import Limits, Unreadable
-from wallas.content.hooks import Hooks
+from wallas.content.hooks import Caller, Hooks, Terms
 from wallas.content.language import language_of
 from wallas.content.measures import frames, pixels, seconds
 from wallas.content.opening import opened, plain
 from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
+from wallas.errors import WallasError
 from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolResult
 
 log = logging.getLogger(__name__)
@@ -171,16 +172,19 @@ class Contents:
         owner: str = "",
         engine: str | None = None,
         wire: str = "",
+        terms: Terms | None = None,
     ) -> None:
         """Find the files; a document given as plain text, or an answer's own sound, is none.
 
-        ``engine`` is how the caller wants PDFs read: ``native``, ``text`` or ``ocr``; None: as is best.
+        ``engine`` is how the caller wants PDFs read: ``native``, ``text`` or ``ocr``; None: as is best. ``terms`` are
+        told to whoever is asked for help with a file (``hooks.Caller``).
         """
         self.works = works
         self.fetcher = fetcher
         self.hooks = hooks
         self.owner = owner
         self.engine = engine
+        self.terms = terms
         self.trusted: frozenset[str] = frozenset()
         """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
         self.fetches = 0
@@ -190,6 +194,10 @@ class Contents:
             key = key_of(media)
             if key and key not in self.items and not (media.text is not None and not media.data):
                 self.items[key] = Item(media, where)
+
+    def caller(self, job: Job) -> Caller:
+        """Return for whom something is done in a job."""
+        return Caller(job.tell, job.wanted, self.terms)
 
     @property
     def spoken(self) -> str | None:
@@ -247,6 +255,11 @@ class Contents:
                 self._open(item, job)
             except Unreadable as error:
                 item.error = error
+            except WallasError:
+                raise
+            except Exception as error:  # a file that breaks us is no reason to fail without a word of it
+                log.exception("a look at a file failed")
+                item.error = Unreadable(f"reading it failed here ({type(error).__name__})", code="failed")
 
     def look_at(self, item: Item, job: Job) -> None:
         """Look at one file whose bytes were brought only now; raise Unreadable. Blocks."""

@@ -100,7 +100,7 @@ def _said(contents: Contents, sound: bytes, job: Job) -> tuple[str, tuple[str, .
     if heard is None:
         return "It has sound, which was not written down.", ("its sound was left out: nobody here transcribes",), ""
     try:
-        transcript = heard(sound, mime="audio/wav", name="sound.wav", tell=job.tell)
+        transcript = heard(sound, mime="audio/wav", name="sound.wav", caller=contents.caller(job))
     except Unreadable as error:
         return "It has sound, which was not written down.", (f"its sound was left out: {error.message}",), ""
     lines = [f"[{clock(start)}] {words.strip()}" for start, _, words in transcript.segments] or [
@@ -115,7 +115,7 @@ def _words(contents: Contents, pictures: bytes, job: Job) -> list[tuple[int, str
     if read_pages is None:
         return []
     try:
-        read = read_pages(pictures, mime="image/tiff", language=contents.spoken, tell=job.tell)
+        read = read_pages(pictures, mime="image/tiff", language=contents.spoken, caller=contents.caller(job))
     except Unreadable as error:
         if error.code == "cancelled":
             raise

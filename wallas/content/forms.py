@@ -143,7 +143,7 @@ def read_pages(contents: Contents, item: Item, pages: Sequence[int] | None, job:
     key = ("pages", item.hash, tuple(pages or ()))
     known: Sequence[PageText] | None = contents.works.known(key)
     if known is None:  # whatever the file is called, its pages are read once
-        known = read(contents.bring(item), mime=mime, pages=pages, language=language, tell=job.tell)
+        known = read(contents.bring(item), mime=mime, pages=pages, language=language, caller=contents.caller(job))
         contents.works.keep(key, known, size=200 + sum(2 * len(page.text) for page in known))
     return known
 
@@ -190,7 +190,7 @@ def _described(contents: Contents, item: Item, job: Job) -> Description | None:
             if error.code == "cancelled":
                 raise
             return None
-        if (known := contents.hooks.describe(data, mime=mime, tell=job.tell)) is not None:
+        if (known := contents.hooks.describe(data, mime=mime, caller=contents.caller(job))) is not None:
             contents.works.keep(key, known, size=200 + 2 * len(known.text))
     return known
 
@@ -215,7 +215,7 @@ def _heard(contents: Contents, item: Item, job: Job) -> Form:
     key = ("transcript", item.hash)
     transcript: Transcript | None = contents.works.known(key)
     if transcript is None:
-        transcript = heard(data, mime=mime, name=item.name, tell=job.tell)
+        transcript = heard(data, mime=mime, name=item.name, caller=contents.caller(job))
         contents.works.keep(key, transcript, size=200 + 4 * len(transcript.text))
     lines = [f"[{clock(start)}] {words.strip()}" for start, _, words in transcript.segments] or [
         transcript.text.strip()

@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 Tell = Callable[[dict[str, Any]], None]
+Terms = Callable[[], object]
+
+
+class Caller(NamedTuple):
+    """For whom something is done: who hears of its progress, whether they still wait, and whom they allow to see it.
+
+    ``terms`` returns the routing's own word for that, of which content knows nothing; None: anybody.
+    """
+
+    tell: Tell
+    wanted: Callable[[], bool] = lambda: True
+    terms: Terms | None = None
 
 
 class PageText(NamedTuple):
@@ -48,7 +60,13 @@ class ReadPages(Protocol):
     """Reads the words of a picture, or of a PDF's pages; raises Unreadable when no engine can."""
 
     def __call__(
-        self, data: bytes, *, mime: str, pages: Sequence[int] | None = None, language: str | None = None, tell: Tell
+        self,
+        data: bytes,
+        *,
+        mime: str,
+        pages: Sequence[int] | None = None,
+        language: str | None = None,
+        caller: Caller,
     ) -> Sequence[PageText]:
         """Return the text of the pages asked for (None: all), each with its number from 1; ``language`` is likely."""
 
@@ -56,14 +74,14 @@ class ReadPages(Protocol):
 class Transcribe(Protocol):
     """Writes down what is said in a sound; raises Unreadable when nobody can."""
 
-    def __call__(self, data: bytes, *, mime: str, name: str | None = None, tell: Tell) -> Transcript:
+    def __call__(self, data: bytes, *, mime: str, name: str | None = None, caller: Caller) -> Transcript:
         """Return what is said."""
 
 
 class Describe(Protocol):
     """Has a picture described by a model that sees; returns None when there is none."""
 
-    def __call__(self, data: bytes, *, mime: str, tell: Tell) -> Description | None:
+    def __call__(self, data: bytes, *, mime: str, caller: Caller) -> Description | None:
         """Return what is to be seen."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from wallas.content.contents import Contents, files_of
 from wallas.content.fetch import Fetcher
-from wallas.content.hooks import Hooks
+from wallas.content.hooks import Hooks, Terms
 from wallas.content.works import Works
 from wallas.types.chat import Message
 
@@ -19,7 +19,13 @@ class Library:
         self.works = works or Works()
 
     def contents(
-        self, messages: Sequence[Message], *, owner: str = "", engine: str | None = None, wire: str = ""
+        self,
+        messages: Sequence[Message],
+        *,
+        owner: str = "",
+        engine: str | None = None,
+        wire: str = "",
+        terms: Terms | None = None,
     ) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
         if next(files_of(messages), None) is None:
@@ -32,6 +38,7 @@ class Library:
             owner=owner,
             engine=engine,
             wire=wire,
+            terms=terms,
         )
         return found if found.items else None
 

@@ -154,7 +154,7 @@ def _container(data: bytes) -> Sort | None:
         return _video("ogv", "ogg") if b"\x80theora" in head else _audio("ogg", "ogg")
     if head[:4] == b"\x1aE\xdf\xa3":
         word = "webm" if b"webm" in head else "x-matroska"
-        return _video(word, word) if _FILM.search(data[:TEXT_SAMPLE]) else _audio("webm", "webm")
+        return _video(word, word) if _FILM.search(data[:TEXT_SAMPLE]) else _audio("weba", "webm")
     if head.startswith(ZIP):
         return _zip(data)
     if head.startswith(OLE):

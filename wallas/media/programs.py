@@ -4,13 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from wallas.errors import GatewayError, WallasError
 
 MEGABYTE = 1024 * 1024
+LOOK_SECONDS = 0.5
+"""Between two looks whether a program's answer is still wanted."""
 PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "espeak-ng": "espeak-ng"}
 """Which Debian package has a program."""
 
@@ -47,21 +50,37 @@ def run(
     seconds: float = 60.0,
     memory: int = 1024 * MEGABYTE,
     quiet: bool = True,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> bytes:
     """Return a program's standard output (with ``quiet`` False its messages); raise ProgramFailed.
 
-    It may use ``memory`` bytes and ``seconds``; whatever it started ends with it.
+    It may use ``memory`` bytes and ``seconds``; whatever it started ends with it, and when ``wanted`` turns false.
     """
     child = start(arguments, memory=memory)
     try:
-        out, said = child.communicate(data, timeout=seconds)
+        out, said = _talked(child, data, until=time.monotonic() + seconds, wanted=wanted)
     except subprocess.TimeoutExpired as error:
-        raise ProgramFailed(f"{Path(arguments[0]).name} took longer than {seconds:g} s") from error
+        what = f"took longer than {seconds:g} s" if wanted() else "is wanted by nobody any more"
+        raise ProgramFailed(f"{Path(arguments[0]).name} {what}") from error
     finally:
         end(child)
     if child.returncode != 0:
         raise ProgramFailed(said[-500:].decode("utf-8", "replace").strip() or f"ended with {child.returncode}")
     return out if quiet else said
+
+
+def _talked(
+    child: "subprocess.Popen[bytes]", data: bytes, *, until: float, wanted: Callable[[], bool]
+) -> tuple[bytes, bytes]:
+    """Return what a program says on both pipes; raise TimeoutExpired when time is over, or nobody wants it."""
+    given: bytes | None = data
+    while True:
+        try:
+            return child.communicate(given, timeout=max(min(until - time.monotonic(), LOOK_SECONDS), 0.0))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= until or not wanted():
+                raise
+        given = None  # what is left of it goes on being written
 
 
 def start(arguments: Sequence[str | Path], *, memory: int = 1024 * MEGABYTE) -> "subprocess.Popen[bytes]":

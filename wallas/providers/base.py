@@ -30,6 +30,12 @@ class Line(Protocol):
     def left(self) -> float:
         """Return the seconds that are left."""
 
+    def wanted(self) -> bool:
+        """Return whether whoever asked still waits."""
+
+    def check(self) -> None:
+        """Raise ClientLeft once nobody waits."""
+
     def reply(self, send: "Callable[[], Any]") -> Reply:
         """Return the whole answer (2xx) to what ``send`` sends: it returns a ``Body``, and may be called twice.
 

@@ -53,8 +53,10 @@ def by_program(provider: Any, request: OcrRequest, key: "Key", line: "Line") -> 
             options,
             limits=limits,
             environ=THREADS,
+            wanted=line.wanted,
         )
     except Unreadable as error:
+        line.check()
         kind = CHILD_CODES.get(error.code, FailureKind.UNUSABLE)
         raise ProviderError(kind, f"{provider.row.label}: {error.message}") from error
     return [OcrPage(text=page["text"], confidence=page["confidence"]) for page in found.value["pages"]]

@@ -23,9 +23,12 @@ class OpenAICompatible(HttpProvider):
         body.pop("stream_options", None)
         if body.get("n") == 1:
             del body["n"]
-        body = asked.drop(body, *row.drops)
-        body = renamed(body, row.renames)
-        body = bounded(body, row.most, dropped)
+        if row.drops:
+            body = asked.drop(body, *row.drops)
+        if row.renames:
+            body = renamed(body, row.renames)
+        if row.most:
+            body = bounded(body, row.most, dropped)
         if row.efforts:
             body = fitted_effort(body, asked)
         if not row.developer:

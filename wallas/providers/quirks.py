@@ -24,6 +24,8 @@ class Asked(NamedTuple):
 
     def drop(self, body: Json, *names: str) -> Json:
         """Return the body without these parameters, which are named as dropped if they were there."""
+        if body.keys().isdisjoint(names):
+            return body
         for name in names:
             if name in body and name not in self.dropped:
                 self.dropped.append(name)

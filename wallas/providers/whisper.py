@@ -67,8 +67,11 @@ class Whisper(Program):
             }
             try:
                 arguments = [sys.executable, "-c", CHILD]
-                said = programs.run(arguments, json.dumps(asked).encode(), seconds=line.left(), memory=MEMORY)
+                said = programs.run(
+                    arguments, json.dumps(asked).encode(), seconds=line.left(), memory=MEMORY, wanted=line.wanted
+                )
             except programs.ProgramFailed as error:
+                line.check()
                 raise ProviderError(FailureKind.SERVER, f"whisper: {str(error)[-300:]}") from error
         return read(decode_body(said))
 

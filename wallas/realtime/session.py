@@ -123,6 +123,14 @@ class Session:
         told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
         self.line.say("error", error=told | {"event_id": event_id})
 
+    def end(self, error: GatewayError) -> None:
+        """Tell why the session ends now; an answer that is being made has failed of it."""
+        with self.line.lock:
+            if self.turn is not None:
+                self.turn.cut()
+                self.turn.response.fail(error)
+            self.complain(error)
+
     def close(self) -> None:
         """End what still runs; the client is gone or is told to go."""
         with self.line.lock:
@@ -136,12 +144,22 @@ class Session:
 
     def _update(self, event: SessionUpdate) -> None:
         made = shapes.updated(self.settings, event.session)
+        if made.model != self.settings.model:
+            self._check_model(made.model)
         if made.saying.audio and not self.settings.saying.audio:
             self._check_voice("session.output_modalities")
         before, self.settings = self.settings, made
         if made.hearing != before.hearing:
             self.listening.use(made.hearing)
         self.line.say("session.updated", session=self._told())
+
+    def _check_model(self, name: str) -> None:
+        """Raise NotFound for a model that nobody here has; another one than before answers from the next turn on."""
+        try:
+            self.router.read(name, self.options)
+        except GatewayError as error:
+            error.param = "session.model"
+            raise
 
     def _check_voice(self, param: str) -> None:
         """Raise BadRequest where nobody can speak, with what could be configured."""

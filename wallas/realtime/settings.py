@@ -83,15 +83,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def updated(settings: Settings, said: SessionIn, *, at: str = "session") -> Settings:
     """Return settings with what a client changes; raise BadRequest for what cannot be."""
-    if said.model is not None and said.model != settings.model:
-        raise BadRequest(
-            f"{at}.model: a session's model is fixed: {settings.model!r}; open another one with ?model=...",
-            param=f"{at}.model",
-        )
     kind = settings.kind if said.type is UNSET else said.type
-    return replace(
-        settings, kind=kind, hearing=_hearing(settings.hearing, said), saying=saying(settings.saying, said, at=at)
-    )
+    made = saying(settings.saying, said, at=at)
+    hearing = _hearing(settings.hearing, said)
+    return replace(settings, model=said.model or settings.model, kind=kind, hearing=hearing, saying=made)
 
 
 def saying(before: Saying, said: Shared, *, at: str) -> Saying:

@@ -62,7 +62,7 @@ def talk(session: Session, *, leaving: Callable[[], bool] = lambda: False) -> No
                 heard = now
             _check(session, now - began, now - heard, leaving)
     except _Over as over:
-        session.complain(over.error)
+        session.end(over.error)
         line.close(over.code, over.error.code or "")
     except ConnectionResetError:
         pass

@@ -27,6 +27,7 @@ from wallas.types.chat import (
     Tool,
     ToolCall,
     ToolResult,
+    only_words,
 )
 
 CUSTOM_INPUT = "input"
@@ -87,12 +88,15 @@ class Lessons:
         return replaced(self, no_seals=True)
 
 
+NO_LESSONS = Lessons()
+
+
 def says(request: ChatRequest, name: str) -> bool:
     """Return whether the request says anything that a provider would read as this parameter."""
     return any(getattr(request, field) != silent for field, silent in OPTIONAL[name].items())
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Fitted:
     """A request fitted to a candidate, the names of what was left out, and what became of its files."""
 
@@ -115,12 +119,13 @@ def adapt(
 
     ``contents`` are its files, in the forms that this candidate needs.
     """
-    lessons = lessons or Lessons()
+    lessons = lessons or NO_LESSONS
     fitted = Fitted(request=request)
     changes: dict[str, object] = {"model": model.id}
-    most = min((n for n in (model.max_output, lessons.most_output) if n), default=None)
-    if most is not None and request.max_tokens is not None and request.max_tokens > most:
-        changes["max_tokens"] = most
+    if request.max_tokens is not None:
+        for most in (model.max_output, lessons.most_output):
+            if most and changes.get("max_tokens", request.max_tokens) > most:  # type: ignore[operator]
+                changes["max_tokens"] = most
     if wire == codecs.OPENAI_RESPONSES:
         changes.update(_for_responses(request, model, fitted.dropped))
     thinking = request.thinking
@@ -128,10 +133,27 @@ def adapt(
         changes["thinking"] = None
         if thinking.enabled is not False and thinking.effort != "none":
             fitted.dropped.append("thinking")
-    for name in sorted(lessons.dropped):
+    for name in sorted(lessons.dropped) if lessons.dropped else ():
         if says(request, name):
             changes.update(OPTIONAL[name])
             fitted.dropped.append(name)
+    if request.tools or not only_words(request.messages):
+        _refit(fitted, changes, model, wire, issuer, asked_on, lessons, contents)
+    fitted.request = msgspec.structs.replace(request, **changes)
+    return fitted
+
+
+def _refit(
+    fitted: Fitted,
+    changes: dict[str, object],
+    model: Model,
+    wire: str,
+    issuer: str,
+    asked_on: str,
+    lessons: Lessons,
+    contents: Contents | None,
+) -> None:
+    """Fit the parts of the conversation and the tools."""
     own = not lessons.no_seals and wire == asked_on
     fit = _Parts(
         wire=wire,
@@ -141,13 +163,11 @@ def adapt(
         documents="pdf" in model.capabilities,
         files=Fitting(contents, model=model, wire=wire) if contents is not None else None,
     )
-    changes["messages"] = fit.messages(request.messages)
-    changes["tools"] = tuple(fit.tools(request.tools))
+    changes["messages"] = fit.messages(fitted.request.messages)
+    changes["tools"] = tuple(fit.tools(fitted.request.tools))
     fitted.dropped.extend(dict.fromkeys(fit.dropped))
     if fit.files is not None:
         fitted.converted.extend(dict.fromkeys(fit.files.converted))
-    fitted.request = msgspec.structs.replace(request, **changes)
-    return fitted
 
 
 def _for_responses(request: ChatRequest, model: Model, dropped: list[str]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from wallas.routing.selector import AMPLE, Room, why_doubted
 from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
 from wallas.settings import Key
+from wallas.waits import NotNow, barred
 
 
 class Held(NamedTuple):
@@ -72,9 +73,11 @@ def doubtful(health: Health, model: Model) -> Held | None:
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
     """Take what a call is expected to use, or say why not; may block on an empty share."""
-    cost = expected_cost(model, needs.tokens, needs.output)
-    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
+    cost, wait = expected_cost(model, needs.tokens, needs.output), not barred()
+    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost, wait=wait)
     if isinstance(taken, Refusal):
+        if not wait:
+            raise NotNow
         return _refused(taken.window, taken.until - ledger.now())
     return taken
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wallas.errors import FailureKind, ProviderError
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
-from wallas.routing.adapt import Lessons, adapt
+from wallas.routing.adapt import NO_LESSONS, adapt
 from wallas.routing.admission import Held, book_failure, hear, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
@@ -23,7 +23,10 @@ from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
-from wallas.types.events import Event, Finished, PartDelta
+from wallas.routing.whole import passed
+from wallas.types.chat import ChatResponse, Usage
+from wallas.types.events import Event, PartDelta, unfold
+from wallas.waits import NotNow
 
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
@@ -32,6 +35,9 @@ log = logging.getLogger(__name__)
 
 ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REGION})
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
+
+
+NONE: frozenset[str] = frozenset()
 
 
 class Attempt:
@@ -46,10 +52,10 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request)
+        self.spaces = spaces_of(request) if request.tools else {}
         self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire),
-            custom=custom_tools(request),
+            offered=offered_tools(request, wire=candidate.provider.wire) if request.tools else NONE,
+            custom=custom_tools(request) if request.tools else NONE,
             json=request.output is not None and plan.hold != "event",
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
@@ -58,9 +64,11 @@ class Attempt:
         self.notices = Notices(request, patient=attempts.whole_turn)
         self.substance = Substance()
         self.held: list[Event] = []
+        self.answer: ChatResponse | None = None
+        """The whole answer, where it came so and needs no change."""
         self.passed: PartDelta | None = None
         """The last event of a read, if it was words that passed every stage."""
-        self.lessons = Lessons()
+        self.lessons = NO_LESSONS
         self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
         self.started = attempts.desk.clock()
         self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
@@ -71,8 +79,23 @@ class Attempt:
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
 
+    def begin(self) -> "Reading | Held | None":
+        """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
+
+        None where this thread must not wait and would have to: another begins again.
+        """
+        lessons = self.attempts.lessons
+        try:
+            return self.reserve() or self.send()
+        except NotNow:
+            self.attempts.lessons = lessons
+            self.attempts.desk.health.speeds.ended(self.call)
+            return None
+
     def reserve(self) -> Held | None:
         """Take the quota that the call needs; where there is none, undo this attempt and say why. May block."""
+        if self.reservation is not None:
+            return None
         attempts, candidate = self.attempts, self.candidate
         taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
         if not isinstance(taken, Held):
@@ -102,15 +125,22 @@ class Attempt:
         self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
         attempts.desk.local.answered()
-        attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        if attempts.plan.dropped or fitted.dropped:
+            attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+        else:
+            attempts.dropped = []
         attempts.first_head.note_send()
         heard = partial(hear, attempts.desk.ledger, self.reservation)
-        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
+        self.reading = Reading(
+            candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
+        )
         return self.reading
 
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
         attempts, candidate = self.attempts, self.candidate
+        if attempts.plain and not attempts.queue.waiting:
+            return
         expected = expected_first(candidate.model, attempts.desk.health)
         if not attempts.plain:
             tokens = attempts.plan.needs.tokens
@@ -121,6 +151,9 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
+        if reading.keeps_whole:
+            yield from self._whole(reading)
+            return
         if self.attempts.whole_turn:
             yield from self._staged(reading.feed())
             return
@@ -132,6 +165,15 @@ class Attempt:
             elif self._passes(event):
                 self.passed = event
                 yield event
+
+    def _whole(self, reading: Reading) -> Iterator[Event]:
+        """Yield nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+        events: Iterable[Event] = tuple(reading.feed())
+        if reading.whole is not None:
+            self.answer = passed(self, reading.whole)
+            events = () if self.answer is not None else unfold(reading.whole)
+        if events:
+            yield from self._staged(events)
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
@@ -179,20 +221,26 @@ class Attempt:
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
             self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
-    def succeeded(self, ending: list[Finished]) -> None:
-        """Book a whole answer."""
+    def content_whole(self) -> None:
+        """Note that content has come, and all of it."""
+        self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
+
+    def succeeded(self, usage: Usage) -> None:
+        """Book a whole answer, whose usage its provider tells."""
         desk = self.attempts.desk
         latency = self._end("ok")
-        usage = self.attempts.tally.own(ending, self.hop)
-        self.hop.cost = price(self.candidate.model, usage.input or 0, usage.output or 0)
+        hop = self.hop
+        self.attempts.tally.own(usage, hop)
+        prompt, output = hop.input or 0, hop.output or 0
+        hop.cost = price(self.candidate.model, prompt, output)
         ttft = None if self.attempts.plain else self.ttft
-        read = max((usage.input or 0) - (usage.cache_read or 0), 0)
-        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=usage.output, read=read)
-        desk.ledger.settle(self.reservation, input=usage.input, output=usage.output, cost=self.hop.cost, alive=True)
+        read = max(prompt - (hop.cached or 0), 0)
+        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=output, read=read)
+        desk.ledger.settle(self.reservation, input=prompt, output=output, cost=hop.cost, alive=True)
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
         met = self.candidate
-        desk.sessions.remember(self.attempts.plan.session, met.model.key, usage.input or 0, credential=met.key.id)
+        desk.sessions.remember(self.attempts.plan.session, met.model.key, prompt, credential=met.key.id)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

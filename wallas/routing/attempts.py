@@ -36,12 +36,13 @@ from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.shortcut import Move
-from wallas.routing.tally import Tally
+from wallas.routing.tally import Tally, said
 from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
-from wallas.types.chat import ChatRequest, StopReason
+from wallas.types.chat import ChatRequest, StopReason, Usage
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
+from wallas.waits import barred
 
 if TYPE_CHECKING:
     from wallas.routing.online import Online
@@ -51,6 +52,8 @@ log = logging.getLogger(__name__)
 
 CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
+BRIEF = 8_000
+"""Tokens of a request that is fitted and encoded within a millisecond."""
 LEAST_WAIT = 0.05
 
 
@@ -114,6 +117,10 @@ class Attempts:
         self.out = plan.out
         self.plain = isinstance(plan.out, PlainEncoder)
         self.whole_turn = self.plain or plan.hold == "turn"
+        self.keeps_whole = self.plain and not plan.hedge and (plan.request.n or 1) == 1
+        """Whether an answer that comes whole is looked at whole, and not as events."""
+        self.brief = plan.look is None and plan.contents is None and not plan.hedge and plan.needs.tokens <= BRIEF
+        """Whether a call can begin in a thread that must not wait: ``Attempt.begin`` stops where it would have to."""
         self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain, ending=desk.ending)
         self.queue = Queue(plan.candidates)
         self.body: Any = None
@@ -306,22 +313,33 @@ class Attempts:
         if self.others is not None:
             self.others.stand_in(candidate)
         attempt = self.attempt = Attempt(self, candidate, self.shown.mode(self.request))
-        yield BLOCK
-        if (kept := attempt.reserve()) is not None:
+        if not (self.brief and barred()):
+            yield BLOCK
+        begun = attempt.begin()
+        if begun is None:
+            yield BLOCK
+            begun = attempt.begin()
+            assert begun is not None
+        if isinstance(begun, Held):
             self.attempt = None
-            self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
+            self.excluded.append(Excluded(candidate.model, candidate.key, begun.reason, begun.seconds))
             return False
+        reading: Reading = begun
         self.last_name = candidate.model.name
         self.tried.add(candidate.place)
-        reading = attempt.send()
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
         yield from self._read(attempt, reading, ending)
         if self.others is not None:
             self.others.complete(candidate, len(ending))
-        attempt.succeeded(ending)
+        answer = attempt.answer
+        attempt.succeeded(said(ending) if answer is None else answer.usage or Usage())
         self.attempt = None
+        if answer is not None:
+            yield from self.closing.give(answer, candidate.model)
+            yield from self._drain()
+            return True
         if self.others is not None:
             ending = yield from self.others.ends(attempt.held, ending)
         yield from self.closing.finish([*attempt.held, *ending], candidate.model)

@@ -62,9 +62,24 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     web_results: int = 0
     file_engine: str | None = None
     """How PDFs are to be read: ``native``, ``text`` or ``ocr``; None: as is best."""
+    wanted: Callable[[], bool] | None = None
+    """Whether whoever asked still waits, for what takes a thread; None: nobody can tell."""
     dropped: tuple[str, ...] = ()
     spelled: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What the caller called these options, for errors: ``wallas.tier`` for ``tier``."""
+
+
+def beside(options: Options, model: str = "") -> Options:
+    """Return the options of a call that is made beside a request for a model: who may be asked, and at which cost."""
+    suffixes = {word for name in (model, options.model or "", *options.models) for word in name.split(":")[1:]}
+    return Options(
+        cost_mode="free_only" if "free" in suffixes else options.cost_mode,
+        only=frozenset({options.provider}) if options.provider else options.only,
+        ignore=options.ignore,
+        private=options.private or "private" in suffixes,
+        client=options.client,
+        wanted=options.wanted,
+    )
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.errors import GatewayError
 from wallas.routing.enrich import kept_of
 from wallas.routing.trail import trail
-from wallas.types.chat import ChatResponse
+from wallas.types.chat import ChatResponse, Extra
 from wallas.types.events import Event, Finished, Fold, merged
 from wallas.types.flow import BLOCK, Want
 
@@ -40,6 +41,8 @@ REASONS = {
     529: "Overloaded",
 }
 ANTHROPIC_DOWN = 529
+UNKEPT: Extra = {"openai_responses": {"_unkept": True}}
+"""What an answer says that could not be kept."""
 NAMES_TOLD, NAME_CHARS = 100, 100
 """How much a stream's last comment tells of what was dropped: a client may name anything."""
 
@@ -155,6 +158,20 @@ class Closing:
             yield self._stream_end(told)
         self.book("ok", 200)
 
+    def give(self, answer: ChatResponse, model: Model) -> Iterator[bytes | Want]:
+        """Yield an answer that is whole already, after the commit it waits for."""
+        attempts = self.attempts
+        answer = msgspec.structs.replace(answer, usage=attempts.tally.usage(answer.usage, model))
+        if self.whole is not None:
+            yield BLOCK
+            if not self._commit(answer):
+                answer = msgspec.structs.replace(answer, extra=merged(answer.extra, UNKEPT))
+        assert isinstance(attempts.out, PlainEncoder)
+        body = attempts.out.finish(answer)
+        attempts.first_head.open(len(body))
+        yield body
+        self.book("ok", 200)
+
     def _plain(self, out: PlainEncoder, events: Sequence[Event]) -> bytes:
         for event in events:
             out.encode(event)
@@ -209,9 +226,10 @@ def _unstored(event: Event) -> Event:
     """Return an answer's end that says that the answer was not kept."""
     if not isinstance(event, Finished):
         return event
-    extra = merged(event.response_extra, {"openai_responses": {"_unkept": True}})
+    extra = merged(event.response_extra, UNKEPT)
     return msgspec.structs.replace(event, response_extra=extra)
 
 
+@lru_cache(maxsize=4096)
 def _safe(text: str) -> str:
     return text.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")

@@ -8,7 +8,7 @@ from wallas.catalog.findings import Findings
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
-from wallas.routing.adapt import OPTIONAL, Lessons, says
+from wallas.routing.adapt import NO_LESSONS, OPTIONAL, Lessons, says
 from wallas.routing.admission import Rooms
 from wallas.routing.candidates import Candidate
 from wallas.routing.enrich import Kept
@@ -127,7 +127,9 @@ class Desk:
 
     def lessons_of(self, candidate: Candidate) -> Lessons:
         """Return what refusals taught about a model at a provider."""
-        return self.lessons.get((candidate.model.provider, candidate.model.id), Lessons())
+        if not self.lessons:
+            return NO_LESSONS
+        return self.lessons.get((candidate.model.provider, candidate.model.id), NO_LESSONS)
 
     def learn(
         self, candidate: Candidate, error: ProviderError, *, request: ChatRequest, known: Lessons, needs: Needs

@@ -45,9 +45,9 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
         first = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
         messages = (*request.messages[:first], *earlier, *request.messages[first:])
         request = msgspec.structs.replace(request, messages=messages, previous_id=None)
-    bare = dict(_bare_calls(request.messages))
-    if not bare:
+    if not _has_bare_calls(request.messages):
         return request
+    bare = dict(_bare_calls(request.messages))
     kept = memory.seals(bare)
     if not kept:
         return request
@@ -83,6 +83,15 @@ def mark_of(call: ToolCall, heard: "hashlib._Hash") -> str:
     digest = heard.copy()
     digest.update(arguments)
     return digest.hexdigest()
+
+
+def _has_bare_calls(messages: Iterable[Message]) -> bool:
+    for message in messages:
+        if message.role == "assistant":
+            for part in message.parts:
+                if type(part) is ToolCall and part.seal is None:
+                    return True
+    return False
 
 
 def _bare_calls(messages: Iterable[Message]) -> Iterator[tuple[str, tuple[str, str]]]:

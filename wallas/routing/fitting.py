@@ -1,5 +1,6 @@
 """Which form of a file a candidate gets: as it is, smaller, as pictures, or in words; and what that is called."""
 
+import logging
 from urllib.parse import urlsplit
 
 from wallas import codecs
@@ -8,7 +9,10 @@ from wallas.content.contents import Contents, Form, Item
 from wallas.content.forms import instant, make
 from wallas.content.guarded import MEGABYTE, Unreadable
 from wallas.content.works import Job
+from wallas.errors import WallasError
 from wallas.types.chat import ChatRequest, Media, Part
+
+log = logging.getLogger(__name__)
 
 PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
 NATIVE: dict[str, frozenset[str]] = {
@@ -127,6 +131,12 @@ def ready(contents: Contents, wanted: list[tuple[Item, str]], job: Job) -> None:
             if error.code != "cancelled":
                 item.failed[form] = error
             raise
+        except WallasError:
+            raise
+        except Exception as error:  # a file that breaks us is no reason to fail without a word of it
+            log.exception("making %s of a file failed", form)
+            item.failed[form] = unread = Unreadable(f"reading it failed here ({type(error).__name__})", code="failed")
+            raise unread from error
 
 
 def named(item: Item, form: str, made: Form) -> str:

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wallas.errors import FailureKind, ProviderError
+from wallas.errors import ClientLeft, FailureKind, ProviderError
 from wallas.providers.base import Provider, Reply
 
 STALE = "stale"
+LOOK_SECONDS = 0.5
+"""Between two looks whether whoever asked is still there."""
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOST_BYTES = 256 * 1024 * 1024
 """Of one answer: a video in base64 is the largest that anybody sends."""
@@ -23,12 +25,17 @@ class Line:
         until: float,
         seconds: float,
         heard: Callable[[Mapping[str, str]], object] = lambda headers: None,
+        wanted: Callable[[], bool] | None = None,
     ) -> None:
-        """Wait until ``until`` (monotonic) at most; ``seconds`` is that limit as it is told, ``heard`` gets headers."""
+        """Wait until ``until`` (monotonic) at most; ``seconds`` is that limit as it is told, ``heard`` gets headers.
+
+        Once ``wanted`` turns false nobody waits for the answer any more: ClientLeft is raised.
+        """
         self.provider = provider
         self.until = until
         self.seconds = seconds
         self.heard = heard
+        self.wanted = wanted or _always
         self.refusal: Reply | None = None
         """The last answer that was no success: what it says of quotas is read by whoever books the attempt."""
 
@@ -59,15 +66,26 @@ class Line:
         """Wait between two looks at a job; raise TIMEOUT where the time is over before."""
         if seconds >= self.left():
             raise self._late()
-        time.sleep(seconds)
+        while seconds > 0:
+            time.sleep(min(seconds, LOOK_SECONDS))
+            seconds -= LOOK_SECONDS
+            self.check()
+
+    def check(self) -> None:
+        """Raise ClientLeft once nobody waits."""
+        if not self.wanted():
+            raise ClientLeft("whoever asked has left")
 
     def _whole(self, body: Any) -> Reply:
         data = bytearray()
         try:
             while not body.ended:
                 left = self.left()
-                if left <= 0 or not body.wait(left):
+                if left <= 0:
                     raise self._late()
+                if not body.wait(min(left, LOOK_SECONDS)):
+                    self.check()
+                    continue
                 data += body.read()
                 if len(data) > MOST_BYTES:
                     raise ProviderError(FailureKind.MALFORMED, f"an answer of more than {MOST_BYTES} bytes")
@@ -77,3 +95,7 @@ class Line:
 
     def _late(self) -> ProviderError:
         return ProviderError(FailureKind.TIMEOUT, f"no answer within {self.seconds:g} s")
+
+
+def _always() -> bool:
+    return True

@@ -43,7 +43,10 @@ def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
     media = 0
     for message in request.messages:
         for part in message.parts:
-            size, media = _weigh(part, wanted, size, media)
+            if type(part) is Text:
+                size += len(part.text) if part.text.isascii() else len(part.text.encode())
+            else:
+                size, media = _weigh(part, wanted, size, media)
     if contents is not None:
         wanted -= set(MEDIA_NEEDS.values())
         media = 0

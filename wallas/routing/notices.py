@@ -92,7 +92,9 @@ def simple(text: str) -> str:
 def is_notice(text: str, request: ChatRequest) -> bool:
     """Return whether a whole answer is a notice, and nothing that the caller spoke of."""
     words = simple(text)
-    if len(words) > MOST or not any(Beginning(notice.pattern).feed(words) for notice in _near(words)):
+    if not words.startswith(OPENINGS) or len(words) > MOST:
+        return False
+    if not any(Beginning(notice.pattern).feed(words) for notice in _near(words)):
         return False
     said = (simple(text) for message in request.messages for text in _texts(message.parts))
     return not any(words.rstrip(".! ") in one for one in said)

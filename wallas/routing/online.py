@@ -1,14 +1,15 @@
 """Searches the web before an answer where the caller asks for that, and puts what is found before the question.
 
-The query is made of the conversation by rules. Pages are read by the safe fetcher in guarded children, quoted between
-random marks as data that is no instruction, and numbered: where the answer says ``[2]``, the page becomes a citation in
-the caller's own protocol. Where nothing is found, or nobody could search, the model is told so and asked to say it.
+The query is made of the conversation by rules, or by a quick model where they are not sure (``querying.py``). Pages
+are read by the safe fetcher in guarded children, quoted between random marks as data that is no instruction, and
+numbered: where the answer says ``[2]``, the page becomes a citation in the caller's own protocol. Where nothing is
+found, or nobody could search, the model is told so and asked to say it.
 """
 
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,8 +71,12 @@ class Online:
         works: "Works",
         most: int,
         cites: bool,
+        better: Callable[[], str | None] | None = None,
     ) -> None:
-        """Search for ``query``, at most ``most`` pages; ``cites``: the caller's protocol has a place for citations."""
+        """Search for ``query``, at most ``most`` pages; ``cites``: the caller's protocol has a place for citations.
+
+        ``better`` returns a better query, where there is doubt; None: the one given is good enough.
+        """
         self.request = request
         self.query = query
         self.search = search
@@ -79,11 +84,14 @@ class Online:
         self.works = works
         self.most = most
         self.cites = cites
+        self.better = better
         self.pages: list[Result] = []
         self.dropped: tuple[str, ...] = ()
 
     def run(self, job: "Job | None" = None) -> None:
         """Search, read the first pages, and put it all before the question. Blocks for seconds."""
+        if self.better is not None and (found := self.better()):
+            self.query = found
         if job is not None:
             job.tell({"searching": self.query[:80]})
         try:
@@ -124,7 +132,7 @@ def query_of(request: ChatRequest) -> str:
 
     "" where the last turn is no question of the user's.
     """
-    turns = [_words(message) for message in request.messages if message.role == "user"]
+    turns = turns_of(request)
     if not request.messages or request.messages[-1].role != "user" or not turns or not turns[-1]:
         return ""
     query = turns[-1]
@@ -133,6 +141,11 @@ def query_of(request: ChatRequest) -> str:
     while (shorter := _ASKING.sub("", query)) != query:
         query = shorter
     return " ".join(query.split())[:QUERY_CHARACTERS].strip(" ?!.")
+
+
+def turns_of(request: ChatRequest) -> list[str]:
+    """Return what the user has said, turn by turn, without code."""
+    return [_words(message) for message in request.messages if message.role == "user"]
 
 
 def _words(message: Message) -> str:

@@ -20,6 +20,8 @@ def wanted(request: ChatRequest, options: "Options") -> int:
     """Return how many results a caller wants before the answer, 0 for no search; cheap for those who ask for none."""
     if options.web_search is not None:
         return (options.web_results or RESULTS) if options.web_search else 0
+    if not (request.tools or request.extra or options.model or options.tier or options.models):
+        return RESULTS if SUFFIX in request.model else 0
     names = (request.model, options.model or "", options.tier or "", *options.models)
     if any(SUFFIX in name for name in names) or own_options(request):
         return RESULTS

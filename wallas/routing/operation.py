@@ -58,6 +58,7 @@ class Run:
     ) -> None:
         """Try the chosen candidates, in their order; ``again`` chooses anew, for whoever was out a moment ago."""
         self.again = again
+        self.wanted = options.wanted
         self.patience = WAIT_PLAIN if options.wait is None else options.wait
         self.router = router
         self.desk = router.desk
@@ -237,7 +238,7 @@ class Run:
         limit = self.task.seconds or candidate.provider.timeouts.whole
         until = min(self.until, time.monotonic() + limit)
         heard = partial(hear, self.desk.ledger, reservation)
-        return Line(candidate.provider, until=until, seconds=min(limit, self.total), heard=heard)
+        return Line(candidate.provider, until=until, seconds=min(limit, self.total), heard=heard, wanted=self.wanted)
 
     def _nobody(self) -> GatewayError:
         last = self.failures[-1] if self.failures else None

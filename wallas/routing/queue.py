@@ -76,6 +76,8 @@ LEARNED = frozenset(
 
 def spent(hops: Sequence[Hop]) -> bool:
     """Return whether a request has had its attempts."""
+    if not hops:
+        return False
     return len(hops) >= MOST_HOPS or sum(hop.outcome not in LEARNED for hop in hops) >= MOST_ATTEMPTS
 
 

@@ -8,7 +8,7 @@ from wallas.codecs import StreamDecoder, WordsReader
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, ChatResponse
 from wallas.types.events import Event, PartDelta
 
 REFUSAL_BYTES = 256 * 1024
@@ -24,8 +24,12 @@ class Reading:
         request: ChatRequest,
         *,
         heard: Callable[[Mapping[str, str]], object] = lambda headers: None,
+        keeps_whole: bool = False,
     ) -> None:
-        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here."""
+        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here.
+
+        With ``keeps_whole`` an answer that comes whole is told by ``whole``, not as events.
+        """
         self.heard = heard
         self.provider = provider
         self.body = body
@@ -33,6 +37,8 @@ class Reading:
         self.decoder: StreamDecoder | None = None
         self.refusal: bytearray | None = None
         self.done = False
+        self.keeps_whole = keeps_whole
+        self.whole: ChatResponse | None = None
         self.early: list[Event] = []
         """Events that were read before anybody wanted them."""
         self.ahead: bytes | ProviderError | None = None
@@ -111,6 +117,9 @@ class Reading:
     def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
         """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""
         self.done = True
+        if self.keeps_whole and isinstance(decoder, PlainDecoder):
+            self.whole = decoder.whole()
+            return
         whole = decoder.complete
         try:
             yield from decoder.end()

@@ -18,7 +18,7 @@ from wallas.ids import fresh
 from wallas.providers.base import Provider
 from wallas.routing.attempts import Attempts, Plan
 from wallas.routing.candidates import Selection
-from wallas.routing.choice import Chooser, Options
+from wallas.routing.choice import Chooser, Options, beside
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
@@ -27,7 +27,8 @@ from wallas.routing.online_wish import wanted
 from wallas.routing.selector import Selector
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, only_words
+from wallas.waits import may_wait
 
 if TYPE_CHECKING:
     from wallas.routing.online import Online, Search
@@ -89,7 +90,7 @@ class Router:
             providers=self.providers,
             selector=self.selector,
             sessions=self.desk.sessions,
-            discover=lambda name: self.discover(name),
+            discover=self._discovered,
             names=lambda: self.names,
             lessons_of=self.desk.lessons_of,
         )
@@ -118,7 +119,8 @@ class Router:
             plan = make(
                 enriched, online=online, look=lambda: make(online.request if online else enriched, online=online)
             )
-        plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
+        if request.previous_id is not None:
+            plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
         self.selector.advance()
         return Stream(Attempts(plan, self.desk))
 
@@ -207,12 +209,14 @@ class Router:
         most = wanted(request, options) if self.search is not None else 0
         if not most:
             return None
-        from wallas.routing.online import UNCITED, Online, query_of
+        from wallas.routing.online import UNCITED, Online, query_of, turns_of
+        from wallas.routing.querying import better, unsure
 
         query = query_of(request)
         library, search = self.library, self.search
         if not query or library is None or search is None:
             return None
+        doubt = unsure(turns_of(request), query)
         return Online(
             request,
             query,
@@ -221,13 +225,17 @@ class Router:
             works=library.works,
             most=most,
             cites=codec.WIRE not in UNCITED,
+            better=partial(better, self, request.messages, beside(options, request.model)) if doubt else None,
         )
 
     def contents(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request, not yet looked at; None for a request of words alone."""
-        if self.library is None:
+        if self.library is None or only_words(request.messages):
             return None
-        return self.library.contents(request.messages, owner=options.owner, engine=options.file_engine, wire=wire)
+        terms = partial(beside, options, request.model)
+        return self.library.contents(
+            request.messages, owner=options.owner, engine=options.file_engine, wire=wire, terms=terms
+        )
 
     def seen(self, request: ChatRequest, options: Options, wire: str) -> Contents | None:
         """Return the files of a request after a look at all of them. May block."""
@@ -235,6 +243,11 @@ class Router:
         if contents is not None and not contents.glance():
             contents.look()
         return contents
+
+    def _discovered(self, name: str) -> bool:
+        """Look for a name that means nothing yet, which may take seconds."""
+        may_wait()
+        return self.discover(name)
 
     def _is_guess(self, key: str) -> bool:
         model = self.catalog.by_key.get(key)

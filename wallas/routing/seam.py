@@ -67,6 +67,8 @@ class Shown:
 
     def mode(self, request: ChatRequest) -> Mode:
         """Return how another attempt could go on from here."""
+        if not (self.started or self.parts):
+            return Mode.FRESH
         if any(isinstance(part, ToolCall) for part in self.open.values()):
             return Mode.LOST
         text = self.text
@@ -213,7 +215,7 @@ class Join:
         if self._hides(part):
             return
         if self.search is None:
-            yield from self._begin(event.choice, event.index, self._stamped(part))
+            yield from self._begin(event.choice, event.index, self.stamped(part))
         elif isinstance(part, Text):
             self._splice((event.choice, event.index))
             yield from self._delta(
@@ -316,7 +318,8 @@ class Join:
     def _issued(self, seal: Seal | None) -> Seal | None:
         return seal if seal is None or seal.issuer else Seal(issuer=self.issuer, value=seal.value)
 
-    def _stamped(self, part: Part) -> Part:
+    def stamped(self, part: Part) -> Part:
+        """Return a part whose seal names its issuer."""
         seal = self._issued(part.seal)
         return part if seal is part.seal else msgspec.structs.replace(part, seal=seal)
 

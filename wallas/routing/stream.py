@@ -74,6 +74,11 @@ class Stream:
         self.watched: int | None = None
 
     @property
+    def brief(self) -> bool:
+        """Return whether the first step may be made by a thread that must not wait."""
+        return getattr(self.attempts, "brief", False)
+
+    @property
     def body(self) -> Any:
         """Return the provider's body that is read now, or None."""
         return self.attempts.body

@@ -1,11 +1,13 @@
 """Adds up what an answer took: real counts where the provider said them, estimates where it did not."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from wallas.catalog.entries import Model
 from wallas.routing.needs import BYTES_PER_TOKEN, Needs
 from wallas.routing.trail import Hop
-from wallas.types.chat import Usage
+from wallas.types.chat import Part, Reasoning, Refusal, Text, ToolCall, Usage
 from wallas.types.events import Event, Finished, PartDelta
 
 
@@ -34,6 +36,13 @@ class Tally:
         """Count words."""
         self.characters += len(text) if text.isascii() else len(text.encode())
 
+    def hear_whole(self, parts: Iterable[Part]) -> None:
+        """Count the words of an answer that came whole."""
+        for part in parts:
+            text = part.arguments if isinstance(part, ToolCall) else getattr(part, "text", "")
+            if isinstance(part, Text | Reasoning | Refusal | ToolCall):
+                self.characters += len(text) if text.isascii() else len(text.encode())
+
     @property
     def spoken(self) -> int:
         """Return the estimated tokens delivered by this attempt."""
@@ -44,16 +53,12 @@ class Tally:
         self.before += self.spoken if delivered else 0
         self.characters = 0
 
-    def own(self, ending: list[Finished], hop: Hop) -> Usage:
-        """Note in its hop what one attempt took; return its usage with estimates where nothing was said."""
-        usage = Usage()
-        for event in ending:
-            usage = usage.updated(event.usage)
+    def own(self, usage: Usage, hop: Hop) -> None:
+        """Note in its hop what one attempt took, with estimates where nothing was said."""
         hop.estimated = usage.input is None or usage.output is None
         hop.input = self.needs.tokens if usage.input is None else usage.input
         hop.output = self.spoken if usage.output is None else usage.output
         hop.cached, hop.reasoning = usage.cache_read, usage.reasoning
-        return msgspec.structs.replace(usage, input=hop.input, output=hop.output)
 
     def usage(self, said: Usage | None, model: Model) -> Usage:
         """Return what the client is told: ``estimated`` marks what no provider said, ``cost`` is in USD."""
@@ -71,6 +76,14 @@ class Tally:
         if told:
             raw["openai_chat"] = told
         return msgspec.structs.replace(usage, input=prompt, output=output, raw=raw)
+
+
+def said(ending: Iterable[Finished]) -> Usage:
+    """Return what the ends of an answer's choices say of its usage."""
+    usage = Usage()
+    for event in ending:
+        usage = usage.updated(event.usage)
+    return usage
 
 
 def price(model: Model, prompt: int, output: int) -> float | None:

@@ -64,5 +64,8 @@ class Record(msgspec.Struct, kw_only=True):
 
 def trail(hops: list[Hop]) -> str:
     """Return the hops as one header value: ``groq/m rate_limit 35ms, gemini/n ok 812ms``."""
-    text = ", ".join(f"{hop.provider}/{hop.model} {hop.outcome} {hop.ms:.0f}ms" for hop in hops)
-    return text.encode("ascii", "replace").decode()
+    text = ""
+    for hop in hops:
+        told = f"{hop.provider}/{hop.model} {hop.outcome} {hop.ms:.0f}ms"
+        text = f"{text}, {told}" if text else told
+    return text if text.isascii() else text.encode("ascii", "replace").decode().encode("ascii", "replace").decode()

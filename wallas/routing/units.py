@@ -20,7 +20,7 @@ from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStart
 Slot: TypeAlias = tuple[int, int]
 """A part's place: its choice and its index."""
 IN_CHOICE = (PartStarted, PartDelta, PartEnded, Finished)
-_WHOLE = (StopReason.STOP, StopReason.TOOL_CALLS, StopReason.UNKNOWN, None)
+WHOLE_REASONS = (StopReason.STOP, StopReason.TOOL_CALLS, StopReason.UNKNOWN, None)
 """Ends after which a unit is due whole; after the others its being cut short is the model's own answer."""
 
 
@@ -78,6 +78,10 @@ class WholeUnits:
                     yield unit
                 else:
                     behind.append(unit)
+
+    def passes(self, call: ToolCall) -> bool:
+        """Return whether a whole call passes as it is."""
+        return call.name not in self.custom and (not self.calls or self._checked(call) is call)
 
     def _units(self, event: Event) -> Iterator[Event]:
         match event:
@@ -139,7 +143,7 @@ class WholeUnits:
         for slot in [slot for slot in self.held if slot[0] == event.choice]:
             yield from self._ended(slot)
         doubts = self.doubts.pop(event.choice, [])
-        if event.reason in _WHOLE:
+        if event.reason in WHOLE_REASONS:
             for part in doubts:
                 if isinstance(part, ToolCall) or event.reason is not StopReason.TOOL_CALLS:
                     raise ProviderError(FailureKind.UNUSABLE, _complaint(part, self.offered, self.schema))
@@ -230,7 +234,7 @@ class Substance:
                     self.reasoning.add((event.choice, event.index))
                 case PartStarted(part=part):
                     self.seen = self.seen or not isinstance(part, Text) or bool(part.text.strip())
-                case Finished() if not self.seen and event.reason in _WHOLE:
+                case Finished() if not self.seen and event.reason in WHOLE_REASONS:
                     self.finish = event
                     raise ProviderError(FailureKind.EMPTY, "an answer without content")
                 case _:

@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from wallas.storage.file import BUSY_SECONDS, StorageError, is_sqlite, sqlite_path
 from wallas.storage.library import is_fixed, journal_mode, sqlite_module
+from wallas.waits import may_wait
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def writing(engine: Engine, *, patience: float = BUSY_SECONDS) -> Iterator[Conne
     later fails at once, whatever the busy timeout, when another has committed between.
     Never hold one across a network call.
     """
+    may_wait()
     with engine.connect() as connection:
         connection.execution_options(**{PATIENCE: patience})
         with connection.begin():
@@ -45,6 +47,7 @@ def writing(engine: Engine, *, patience: float = BUSY_SECONDS) -> Iterator[Conne
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that only reads and keeps no writer waiting."""
+    may_wait()
     with engine.connect() as connection:
         connection.execution_options(**{READ_ONLY: True})
         yield connection

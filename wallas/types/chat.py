@@ -6,6 +6,7 @@ only through the same wire. Blocks nobody else understands are ``Opaque``.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -233,6 +234,17 @@ class ChatRequest(Value, frozen=True, kw_only=True):
     previous_id: str | None = None
     stream: bool = False
     extra: Extra = {}
+
+
+def only_words(messages: Iterable[Message]) -> bool:
+    """Return whether a conversation is nothing but text: no calls, files or thoughts, no seals, and nothing extra."""
+    for message in messages:
+        if message.extra:
+            return False
+        for part in message.parts:
+            if type(part) is not Text or part.extra or part.seal is not None:
+                return False
+    return True
 
 
 class StopReason(StrEnum):

@@ -95,6 +95,8 @@ def merged(extra: Extra, more: Extra) -> Extra:
         return extra
     if not extra:
         return more
+    if extra.keys().isdisjoint(more):
+        return {**extra, **more}
     return {wire: extra.get(wire, {}) | more.get(wire, {}) for wire in extra | more}
 
 

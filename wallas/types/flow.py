@@ -33,6 +33,8 @@ class Steppable(Protocol):
     """A WSGI iterable that can be parked between steps; one thread at a time advances it."""
 
     want: Want
+    brief: bool
+    """Whether a step may be made where ``want`` is BLOCK in a thread that must not wait (``waits.py``): it stops."""
     body: Readable | None
     head: tuple[str, list[tuple[str, str]]] | None
     """Status line and headers: None until the first bytes are known."""
