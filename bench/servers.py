@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 STREAMS_MOST = 1100
 """Streams at once, each of which holds a thread of gthread."""
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 GUNICORN = [sys.executable, "-m", "gunicorn"]
 
 

@@ -194,6 +194,20 @@ def test_the_master_stays_small(tmp_path):
     assert "sqlalchemy" not in loaded
 
 
+def test_what_several_workers_share_is_code_only_and_starts_nothing():
+    """Threads, descriptors and drawn names that a master had made would be every worker's."""
+    said = """
+import os, threading
+from wallas import master
+before = len(os.listdir("/proc/self/fd"))
+master.share_code()
+from wallas import ids
+print(threading.active_count(), len(os.listdir("/proc/self/fd")) - before, len(ids._ready))
+"""
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0", "0"]
+
+
 def test_the_end_is_known_to_every_process_that_shares_the_page():
     assert grace.seconds_left() is None
     child = os.fork()

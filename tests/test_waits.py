@@ -8,9 +8,11 @@ from tests.fakes import FakeProvider, say
 from tests.routing.scenes import frames, text
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, ask, candidate, desk, stream_of
 from wallas import waits
+from wallas.quota.authority import MemoryAuthority
+from wallas.quota.ledger import Ledger
 from wallas.storage.engine import open_database, reading, writing
 from wallas.transport import Transport
-from wallas.waits import NotNow, barred
+from wallas.waits import NotNow, barred, may_wait
 
 
 @pytest.fixture
@@ -112,3 +114,21 @@ def test_elsewhere_a_stream_says_first_that_its_step_may_block():
     stream.step()
     assert stream.want == "block"
     stream.close()
+
+
+class Slow(MemoryAuthority):
+    """An authority behind a database."""
+
+    def note(self, key, source, *, now):
+        may_wait()
+        super().note(key, source, now=now)
+
+
+def test_that_two_accounts_are_one_is_stored_by_a_thread_that_may_wait(here):
+    ledger = Ledger(Slow())
+    ledger.merge("p", "a", "b")
+    assert ledger.same == {("p", "a"): "b"} and ledger.authority.entries == {}
+    elsewhere(ledger.refresh)
+    assert [key.account for key in ledger.authority.entries] == ["a"]
+    ledger.refresh()
+    assert ledger.untold == []

@@ -25,6 +25,9 @@ from wallas.types.chat import ChatRequest, ChatResponse, Message
 
 log = logging.getLogger(__name__)
 
+UNSEALED_MOST = 5000
+"""Calls without a seal that a worker remembers: what some hundred conversations of agents show again."""
+
 RESPONSE_SECONDS = 30 * 24 * 3600.0
 
 
@@ -35,6 +38,8 @@ class DatabaseJournal:
         """Write behind with ``writer``; commit and read with ``engine``."""
         self.engine = engine
         self.writer = writer
+        self.unsealed: dict[tuple[str, str, str], None] = {}
+        """Calls for which nothing was kept, the oldest first: an agent sends all of them again with every turn."""
 
     def record(self, record: Record) -> None:
         """Queue one request's history, with its attempts."""
@@ -44,6 +49,8 @@ class DatabaseJournal:
 
     def keep_seals(self, kept: Mapping[str, Kept]) -> None:
         """Commit seals by tool-call id, and by name and mark."""
+        for id, own in kept.items():
+            self.unsealed.pop((id, own.name, own.mark), None)
         save_seals(
             self.engine,
             [
@@ -61,8 +68,12 @@ class DatabaseJournal:
     def seals(self, calls: Mapping[str, tuple[str, str]]) -> dict[str, Kept]:
         """Return what was kept for these tool calls, given as id to name and mark; the newest of each holds.
 
+        What was not kept when a call came back first is not kept later: it is committed before the call is told.
         A database that cannot be read costs the seals, not the answer.
         """
+        calls = {id: mark for id, mark in calls.items() if (id, *mark) not in self.unsealed}
+        if not calls:
+            return {}
         try:
             rows = find_seals(self.engine, list(calls), calls=list(calls.values()))
         except SQLAlchemyError as error:
@@ -71,7 +82,14 @@ class DatabaseJournal:
         by_id = {row.call_id: row.value for row in reversed(rows)}
         by_mark = {(row.name, row.arguments_hash): row.value for row in reversed(rows)}
         found = {id: by_id.get(id) or by_mark.get(mark) for id, mark in calls.items()}
+        self._remember([(id, *calls[id]) for id, value in found.items() if not value])
         return {id: msgspec.json.decode(value, type=Kept) for id, value in found.items() if value}
+
+    def _remember(self, bare: Iterable[tuple[str, str, str]]) -> None:
+        self.unsealed.update(dict.fromkeys(bare))
+        if len(self.unsealed) > UNSEALED_MOST:
+            for call in list(self.unsealed)[: UNSEALED_MOST // 2]:
+                self.unsealed.pop(call, None)
 
     def keep_response(self, request: ChatRequest, response: ChatResponse) -> None:
         """Commit a response with the whole conversation that led to it."""

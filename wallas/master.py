@@ -7,6 +7,7 @@ bounded all the same. Why: docs/decisions/0002-reload-and-stop.md.
 """
 
 import errno
+import gc
 import logging
 import os
 import resource
@@ -16,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -108,13 +110,30 @@ def prepare(server: Any) -> None:
     for warning in settings.warnings:
         server.log.warning("%s", warning)
     try:
-        if settings.config_file is not None:
-            check_tables(settings)
-        prepare_database(settings)
+        if settings.workers > 1:
+            share_code()
+        if settings.config_file is None:
+            prepare_database(settings)
+        else:
+            check_tables(settings, meanwhile=lambda: prepare_database(settings))
     except (SettingsError, StorageError) as error:
         print(f"wallas: {error}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_CONFIG) from None
     _Reload(server).install()
+
+
+def share_code() -> None:
+    """Load the program's code once, for several workers: what they inherit is in memory only once.
+
+    One worker alone loads it itself: then the master stays small. What lies about now is no garbage, and a collector
+    that looks for some would write to every page and so make copies of all.
+    """
+    from wallas.app import BLUEPRINTS
+
+    for name in BLUEPRINTS:
+        import_module(f"wallas.blueprints.{name}")
+    gc.collect()
+    gc.freeze()
 
 
 def prepare_database(settings: Settings) -> None:

@@ -5,19 +5,23 @@ master's memory as long as that lives.
 """
 
 import os
+from collections.abc import Callable
 
 from wallas.errors import WallasError
 from wallas.settings import Settings, SettingsError
 
 
-def check_tables(settings: Settings) -> None:
-    """Raise SettingsError naming what of the providers, models and profiles cannot be served."""
-    wrong = _in_child(settings)
+def check_tables(settings: Settings, *, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Raise SettingsError naming what of the providers, models and profiles cannot be served.
+
+    The master does ``meanwhile`` while its child looks: a start waits for the longer of both. What that raises goes on.
+    """
+    wrong = _in_child(settings, meanwhile)
     if wrong:
         raise SettingsError(wrong)
 
 
-def _in_child(settings: Settings) -> str:
+def _in_child(settings: Settings, meanwhile: Callable[[], None]) -> str:
     """Return what is wrong, "" if nothing is."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -30,9 +34,12 @@ def _in_child(settings: Settings) -> str:
         finally:
             os._exit(status)
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read().decode(errors="replace")
-    _, status = os.waitpid(child, 0)
+    try:
+        meanwhile()
+    finally:
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read().decode(errors="replace")
+        _, status = os.waitpid(child, 0)
     return said or ("the settings could not be tried out" if status else "")
 
 

@@ -356,6 +356,8 @@ class Worker(Base):  # type: ignore[misc]
                 self.pool.submit(exchange.told)
             else:
                 exchange.told()
+        else:
+            exchange.forget()
         client = exchange.client
         client.state = FLUSHING
         if client.out or client.gone or not exchange.keep:

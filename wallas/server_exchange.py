@@ -319,9 +319,9 @@ class Exchange:
             return b""
         self.opened = True
         status, self.headers = head
-        names = {name.lower() for name, _ in self.headers}
         omits = self.asked.method == "HEAD" or status.startswith(BODILESS)
-        measured = "content-length" in names or omits
+        told = "\r\n".join([f"{name}: {value}" for name, value in self.headers])
+        measured = omits or "\r\ncontent-length:" in f"\r\n{told}".lower()
         self.chunked = not measured and self.asked.version > (1, 0)
         self.keep = self.keep and (measured or self.chunked) and self.worker.keeps and self._read_whole()
         lines = [
@@ -332,9 +332,10 @@ class Exchange:
         ]
         if self.chunked:
             lines.append("Transfer-Encoding: chunked")
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        if told:
+            lines.append(told)
+        text, ends = "\r\n".join(lines), len(lines) + max(len(self.headers) - 1, 0) - 1
+        if text.count("\n") != ends or text.count("\r") != ends:
             raise ValueError("a header's value breaks its line")
         if omits:
             data, self.silent = b"", True
@@ -377,6 +378,12 @@ class Exchange:
             worker.cfg.post_request(worker, asked, self.environ, response)
         except Exception:
             worker.log.exception("Exception in post_request hook")
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the request: its environ knows this exchange, a circle that would keep bodies for the collector."""
+        self.environ.pop("wsgi.early_hints", None)
+        self.environ = {}
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:

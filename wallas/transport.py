@@ -25,6 +25,8 @@ READ_BYTES = 65536
 IDLE_SECONDS = 60.0
 IDLE_CONNECTIONS = 64
 WRITE_SECONDS = 30.0
+COPIED_BYTES = 262_144
+"""A smaller body is sent in one piece with the head; to join a larger one costs more than a second call."""
 FETCH_BYTES = 64 * 1024 * 1024
 
 _NOTHING_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -272,7 +274,8 @@ class Transport:
             may_wait()
             sock = self._dialler.open(target, connect=connect, tls=tls)
         try:
-            whole = _write(sock, head + body if body else head)
+            parts = (head + body,) if len(body) < COPIED_BYTES else (head, body)
+            whole = all(_write(sock, part) for part in parts)
             return Body(self, sock, target, method, reused=reused, whole=whole)
         except BaseException:
             sock.close()

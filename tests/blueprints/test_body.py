@@ -10,7 +10,7 @@ from gunicorn.http.unreader import SocketUnreader
 from werkzeug.wrappers import Request
 
 from wallas.blueprints.body import guarded_body, nested_deeper, raw_body
-from wallas.errors import GatewayError
+from wallas.errors import BadRequest, GatewayError
 
 
 def received(data: bytes, *, most: int = 100, end: bool = True, **environ: Any) -> bytes:
@@ -90,3 +90,14 @@ def test_a_body_that_is_given_is_not_read_again():
 def test_depth_is_counted_in_lists_and_objects_alike(value, deep):
     assert not nested_deeper(value, deep)
     assert nested_deeper(value, deep - 1)
+
+
+@pytest.mark.parametrize("bracket", ["[]", "{}"])
+def test_a_large_body_that_is_nested_too_deeply_is_refused_and_one_of_files_and_brackets_in_words_is_not(bracket):
+    files = '"file": "' + "A" * 100_000 + '"'
+    left, right = bracket
+    nest = (left + '"a":' if left == "{" else left) * 70 + '"x"' + right * 70
+    with pytest.raises(BadRequest, match="nested deeper"):
+        guarded_body(Request({}, populate_request=False), data=f'{{{files}, "deep": {nest}}}'.encode())
+    words = f'{{{files}, "words": "{left * 70}"}}'.encode()
+    assert guarded_body(Request({}, populate_request=False), data=words)["words"] == left * 70

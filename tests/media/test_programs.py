@@ -20,5 +20,5 @@ def test_a_program_that_nobody_wants_any_more_is_ended():
 
 
 def test_a_program_that_takes_too_long_is_ended():
-    with pytest.raises(programs.ProgramFailed, match="longer than 0.2 s"):
+    with pytest.raises(programs.ProgramFailed, match=r"longer than 0\.2 s"):
         programs.run(["sleep", "60"], seconds=0.2)

@@ -1,10 +1,12 @@
 """A provider's own words in place of an answer are told from what a model says, without delay for the latter."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.routing.scenes import TALE, answer, ask, call, pieces, text, thought
 from wallas.errors import FailureKind, ProviderError
-from wallas.routing.notices import NOTICES, Notices, is_notice
+from wallas.routing.notices import MAY_BE, NOTICES, OPENINGS, Notices, is_notice, simple
 from wallas.routing.pattern import size
 from wallas.types.chat import Media, StopReason, Text
 from wallas.types.events import Finished, PartDelta, PartEnded, PartStarted, Started
@@ -119,3 +121,12 @@ def test_every_notice_has_its_source_and_a_pattern_that_takes_no_time():
     for notice in NOTICES:
         assert notice.source and (size(notice.pattern) or 9999) < 1500
         assert all(opening == opening.lower() for opening in notice.openings)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(OPENINGS), st.text(alphabet=" *_-\n>#’", max_size=4), st.integers(0, 12), st.booleans())
+def test_no_text_that_begins_like_a_notice_is_passed_over(opening, signs, place, loud):
+    said = opening.replace("'", "’").replace(" ", "  ")
+    said = signs + said[:place] + "*" + said[place:]
+    said = said.upper() if loud else said
+    assert MAY_BE.match(said) is not None or not simple(said).startswith(OPENINGS)

@@ -2,8 +2,11 @@
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.event import listen
 
+from wallas.journal import DatabaseJournal
 from wallas.models import AttemptRow, RequestRow
+from wallas.routing.enrich import Kept
 from wallas.storage.circuits import (
     CircuitChange,
     RestChange,
@@ -19,6 +22,8 @@ from wallas.storage.prune import DAY, prune
 from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
 from wallas.storage.responses import delete_response, load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
+from wallas.storage.writer import Writer
+from wallas.types.chat import Seal
 
 REQUEST = RequestRecord(
     request_id="r1", started_at=1000.5, ms=12.5, wire="openai", operation="chat", stream=True, asked_model="auto",
@@ -211,3 +216,14 @@ def test_pruning_stops_after_its_share_and_goes_on_next_time(engine):
         add_requests(connection, [REQUEST] * 10)
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 6
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 4
+
+
+def test_a_journal_asks_once_for_calls_that_have_no_seal(engine):
+    journal = DatabaseJournal(engine, Writer(engine))
+    asked = []
+    listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    calls = {"call_1": ("weather", "h1"), "call_2": ("time", "h2")}
+    assert journal.seals(calls) == journal.seals(calls) == {}
+    assert sum("FROM seals" in statement for statement in asked) == 1
+    journal.keep_seals({"call_1": Kept(seal=Seal(issuer="gemini/g@a", value="v1"), name="weather", mark="h1")})
+    assert journal.seals(calls)["call_1"].seal.value == "v1"

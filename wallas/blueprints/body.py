@@ -13,6 +13,8 @@ from wallas.errors import BadRequest, GatewayError, TooLarge
 
 BODY_BYTES = 32 * 1024 * 1024
 DEPTH = 64
+LARGE = 65_536
+"""Bytes from which on a body is searched for its brackets, not counted through."""
 FIELDS = 1_000
 """Fields of a body itself; no protocol has a tenth of them."""
 
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 SILENCE = 10.0
 """Seconds without a byte after which a body is given up."""
+
+_HOLDERS = frozenset({dict, list})
 
 _decode = msgspec.json.Decoder().decode
 
@@ -47,9 +51,25 @@ def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None 
         raise BadRequest("the body must be a JSON object", code="invalid_json")
     if len(body) > FIELDS:
         raise BadRequest(f"the body has {len(body)} fields, at most {FIELDS} are taken", code="invalid_json")
-    if data.count(b"{") + data.count(b"[") > DEPTH and nested_deeper(body, DEPTH):
+    if _opens(data) and nested_deeper(body, DEPTH):
         raise BadRequest(f"the body is nested deeper than {DEPTH} levels", code="invalid_json")
     return body
+
+
+def _opens(data: bytes) -> bool:
+    """Return whether so many brackets are opened that the body may be nested too deeply.
+
+    A large body that holds files has few, one with many tools has many at its beginning: both are told soon.
+    """
+    if len(data) < LARGE:
+        return data.count(b"{") + data.count(b"[") > DEPTH
+    many = 0
+    for bracket in (b"{", b"["):
+        at = data.find(bracket)
+        while at >= 0 and many <= DEPTH:
+            many += 1
+            at = data.find(bracket, at + 1)
+    return many > DEPTH
 
 
 def raw_body(request: Asking, *, most: int = BODY_BYTES, silence: float = SILENCE) -> bytes:
@@ -156,8 +176,8 @@ def nested_deeper(value: Any, depth: int) -> bool:
         level = [
             inner
             for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _HOLDERS
         ]
         if not level:
             return False

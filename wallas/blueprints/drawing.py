@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 from flask import Response
+from flask import request as http
 
+from wallas.blueprints.leaving import watching
 from wallas.codecs import openai_chat
 from wallas.codecs.openai_images import Asked
 from wallas.errors import BadRequest
@@ -55,7 +57,7 @@ def _answered(chat: ChatRequest, said: Options, *, size: Size | None, show: Show
     prompt, images = _asked(chat)
     request = ImageRequest(model=chat.model, prompt=prompt, n=chat.n or 1, size=size, images=images, seed=chat.seed)
     asked = Asked(request=request, model=chat.model, form="b64_json", stream=chat.stream)
-    return answered_in_chat(asked, said, show)
+    return answered_in_chat(asked, watching(said, http.environ), show)
 
 
 def _asked(chat: ChatRequest) -> tuple[str, tuple[Picture, ...]]:

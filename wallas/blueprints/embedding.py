@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from wallas import codecs
-from wallas.blueprints.options import options
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs.embeddings import EMBEDDINGS, decode_prompt, encode_prompt_response
 from wallas.routing.embedding import embed
@@ -25,7 +25,7 @@ def ollama_embed(body: dict[str, Any]) -> Response:
 
 def ollama_embeddings(body: dict[str, Any]) -> Response:
     """Answer ``POST /api/embeddings``: one prompt, one vector."""
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     asked = decode_prompt(body)
     answer, headers = _embedded(asked, said, codecs.OLLAMA)
     return json_response(encode_prompt_response(answer), headers=headers)
@@ -42,7 +42,7 @@ def gemini_embed_batch(model: str, body: dict[str, Any]) -> Response:
 
 
 def _answered(body: dict[str, Any], wire: str, **path: str) -> Response:
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     codec = EMBEDDINGS[wire]
     asked: EmbedRequest = codec.decode_request(body, **path)
     answer, headers = _embedded(asked, said, wire)

@@ -31,6 +31,7 @@ OPEN_FOLDER = "/media/"
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
+HOSTS_KNOWN = 64
 HARDENED = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
 """Headers of every answer."""
 HOOKS = frozenset({"install.<locals>.check", "install.<locals>.harden"})
@@ -46,15 +47,19 @@ class Guard:
         self.names = OUR_NAMES | {name.lower() for name in settings.allowed_hosts}
         self.origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
         self.key = _digest(settings.proxy_api_key.reveal().encode()) if settings.proxy_api_key else None
+        self.hosts: dict[str, str] = {}
+        """Hosts that were found to be ours, as they were said."""
         self.open_to_all = not is_loopback(settings.host)
 
     def check(self, environ: Mapping[str, Any]) -> None:
         """Raise 400, 401, 403 or 421 for a request that may not come in; ``environ`` is WSGI's."""
         path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
-        host = self._host(environ.get("HTTP_HOST", ""))
+        said = environ.get("HTTP_HOST", "")
+        host = self.hosts.get(said) or self._host(said)
         if path == "/health" and method == "GET":
             return
-        self._origin(environ, host)
+        if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
+            self._origin(environ, host)
         if path not in OPEN_PATHS and method != "OPTIONS" and not _is_given(path, method):
             self._credential(environ)
 
@@ -64,6 +69,8 @@ class Guard:
             raise BadRequest("the Host header is missing or malformed", param="Host", code="invalid_host")
         name = match["name"].lower().strip("[]")
         if name in self.names or (self.open_to_all and _is_address(name)):
+            if len(self.hosts) < HOSTS_KNOWN:
+                self.hosts[said] = said.lower()
             return said.lower()
         raise Misdirected(
             f"this gateway does not answer for the host {name!r}; add it to WALLAS_ALLOWED_HOSTS", param="Host"

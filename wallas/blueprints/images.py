@@ -10,8 +10,8 @@ from flask import Blueprint, Response, request
 from wallas.blueprints.body import guarded_body
 from wallas.blueprints.files import address, owner, store
 from wallas.blueprints.gateway import service
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.multipart import Form, body_or_form
-from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs import OPENAI_CHAT
 from wallas.codecs.openai_images import Asked, decode_request, encode_answer, encode_events
@@ -34,7 +34,7 @@ DRAWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 def generations() -> Response:
     """Make pictures from words."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return answered(decode_request(body), said)
 
 
@@ -42,7 +42,7 @@ def generations() -> Response:
 def edits() -> Response:
     """Change pictures as words say."""
     body, sent = body_or_form(request, most=BODY_BYTES)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     images = _pictures(body, sent)
     mask = _mask(body, sent)
     return answered(decode_request(body, images=images, mask=mask), said)
@@ -52,7 +52,7 @@ def edits() -> Response:
 def variations() -> Response:
     """Draw a picture anew."""
     body, sent = body_or_form(request, most=BODY_BYTES)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return answered(decode_request(body, images=_pictures(body, sent)[:1], variation=True), said)
 
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
-from wallas.blueprints.options import options
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs import OPENAI_CHAT
 from wallas.codecs.judging import decode_moderation, decode_rerank, encode_moderation, encode_rerank
@@ -18,7 +18,7 @@ bp = Blueprint("judging", __name__)
 def ranked() -> Response:
     """Rank documents by how well they answer a query."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     asked = decode_rerank(body)
     here = router()
     with begin(here, rerank_task(here), asked.model, said, request_id=request_id(request), wire=OPENAI_CHAT) as run:
@@ -32,7 +32,7 @@ def ranked() -> Response:
 def moderations() -> Response:
     """Say whether texts are harmful, by a model made for it; there is none inside."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     asked, model = decode_moderation(body)
     here = router()
     with begin(here, moderation_task(here), model, said, request_id=request_id(request), wire=OPENAI_CHAT) as run:

@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, request
 
 from wallas import codecs
 from wallas.blueprints.files import owner, store
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.multipart import body_or_form
-from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs.framing import encode, sse
 from wallas.errors import BadRequest, GatewayError
@@ -38,7 +38,7 @@ def process() -> Response:
     from wallas.routing.ocr import Asked, read
 
     said, data = _sent()
-    chosen = options(request.environ, {key: value for key, value in said.items() if key not in FIELDS})
+    chosen = watched(request.environ, {key: value for key, value in said.items() if key not in FIELDS})
     asked = Asked(
         data,
         pages=page_numbers(said.get("pages")),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wallas.blueprints.guard import client_id
-from wallas.blueprints.leaving import still_there
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
 from wallas.routing.wishes import SORTS, Wishes, max_price_of, preferred_of
@@ -131,7 +130,6 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         owner=str(environ.get("wallas.owner", "")),
         client=client_id(environ),
         file_engine=engine,
-        wanted=environ.get("wallas.wanted") or still_there(environ),
         **(terms | read),
     )
 

@@ -66,7 +66,9 @@ def router() -> Router:
 
 def request_id(incoming: Asking) -> str:
     """Return the id that the client gave this request, if it is usable, else a new one."""
-    said = incoming.environ.get("HTTP_X_REQUEST_ID", "")
+    said = incoming.environ.get("HTTP_X_REQUEST_ID")
+    if said is None:
+        return fresh()
     return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else fresh()
 
 

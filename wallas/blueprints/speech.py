@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
-from wallas.blueprints.options import options
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs import OPENAI_CHAT, openai_errors
 from wallas.codecs.openai_speech import Asked, decode_request
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def speech() -> Response:
     """Speak a text."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return _spoken(decode_request(body), said)
 
 
@@ -36,7 +36,7 @@ def speech() -> Response:
 def tts() -> Response:
     """Speak a text: ``{"text": ..., "voice": ...}`` is enough."""
     body = guarded_body(request)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     return _spoken(decode_request(body, short=True), said)
 
 

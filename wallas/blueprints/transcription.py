@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 from flask import Blueprint, Response, request
 
+from wallas.blueprints.leaving import watched
 from wallas.blueprints.multipart import Form, form
-from wallas.blueprints.options import options
 from wallas.blueprints.respond import json_response, request_id, router
 from wallas.codecs import OPENAI_CHAT, openai_errors
 from wallas.codecs.openai_transcription import LISTS, TYPES, Asked, decode_request, encode_answer
@@ -35,7 +35,7 @@ def translations() -> Response:
 def _written(*, translate: bool) -> Response:
     sent = form(request, most=FORM_BYTES)
     body = sent.plain(*LISTS)
-    said = options(request.environ, body)
+    said = watched(request.environ, body)
     audio, name = _recording(sent)
     asked = decode_request(body, audio, name, translate=translate)
     here = router()

@@ -245,11 +245,12 @@ def merge_table(models: dict[str, Model], name: str, table: ProviderSettings, te
     for said in table.models:
         key = f"{name}/{said.id}"
         models[key] = overridden(models.get(key), name, said, terms, day)
+    named = {said.id: said for said in reversed(table.models)}
     for key, model in models.items():
         if model.provider != name:
             continue
         changes: dict[str, Any] = {}
-        explicit = next((said for said in table.models if said.id == model.id), None)
+        explicit = named.get(model.id)
         if table.free is not None and (explicit is None or explicit.free is None):
             changes["free"] = table.free
         if table.limits is not None and (explicit is None or explicit.limits is None):

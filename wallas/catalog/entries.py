@@ -158,7 +158,11 @@ class Model(Entry, frozen=True, kw_only=True):
     def facts(self) -> dict[str, Origin]:
         """Return who says each thing that is known of this model."""
         empty: tuple[object, ...] = (None, frozenset())
-        return {fact: self.origin(fact) for fact in FACTS if getattr(self, fact) not in empty}
+        said = dict(self.origins)
+        own = Origin(source=self.source, date=self.date, confidence=self.confidence)
+        if self.limits is not None:
+            said["limits"] = self.origin("limits")
+        return {fact: said.get(fact) or own for fact in FACTS if getattr(self, fact) not in empty}
 
     def origins_with(self, facts: Iterable[str], origin: Origin) -> tuple[tuple[str, Origin], ...]:
         """Return ``origins`` as they are once somebody says these facts too."""

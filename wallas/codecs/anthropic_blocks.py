@@ -9,7 +9,7 @@ import msgspec
 
 from wallas.codecs.fields import convert, join, leftover
 from wallas.codecs.framing import encode
-from wallas.codecs.limits import MEDIA_BYTES
+from wallas.codecs.limits import MEDIA_BYTES, is_base64
 from wallas.errors import BadRequest
 from wallas.types.chat import (
     Citation,
@@ -231,6 +231,8 @@ def checked_data(kind: MediaKind, source: SourceIn, *, at: str) -> str:
     if kind == "image" and not (source.media_type or "").startswith("image/"):
         param = join(at, "media_type")
         raise BadRequest(f"{param}: expected an image type such as image/png", param=param)
+    if is_base64(data):
+        return data
     try:
         binascii.a2b_base64(data, strict_mode=True)
     except ValueError:

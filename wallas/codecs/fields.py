@@ -53,4 +53,6 @@ def names(kind: type[msgspec.Struct]) -> frozenset[str]:
 def leftover(body: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return what of ``body`` no field of ``kind`` took, nulls left out: the ``extra`` of this wire."""
     taken = names(kind)
+    if taken.issuperset(body):
+        return {}
     return {key: value for key, value in body.items() if key not in taken and value is not None}

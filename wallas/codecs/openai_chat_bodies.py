@@ -182,4 +182,4 @@ def _tool(tool: Tool | Opaque, out: Outlet) -> dict[str, Any] | None:
     if tool.kind == "custom":
         said = {"name": tool.name, "description": tool.description}
     row = {"type": tool.kind, tool.kind: {key: value for key, value in said.items() if value is not None}}
-    return overlaid(out.extra(tool.extra, f"tools.{tool.name}."), row)
+    return overlaid(out.extra(tool.extra, f"tools.{tool.name}."), row) if tool.extra else row

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from wallas.codecs.fields import leftover
-from wallas.codecs.limits import MEDIA_BYTES, MEDIA_CHARS, image_type, without_nul
+from wallas.codecs.limits import MEDIA_BYTES, MEDIA_CHARS, image_type, is_base64, without_nul
 from wallas.codecs.openai_chat_fields import (
     WIRE,
     AudioPart,
@@ -112,6 +112,8 @@ def base64_text(text: str, at: str) -> str:
     """Return base64 without white space; raise BadRequest when it is empty or something else."""
     if len(text) > MEDIA_CHARS:
         raise BadRequest(f"{at}: more than {MEDIA_BYTES} bytes", param=at)
+    if len(text) <= MEDIA_BYTES * 4 // 3 + 4 and is_base64(text):
+        return text
     data = text if text.isascii() and not re.search(r"\s", text) else "".join(text.split())
     if len(data) > MEDIA_BYTES * 4 // 3 + 4:
         raise BadRequest(f"{at}: more than {MEDIA_BYTES} bytes", param=at)

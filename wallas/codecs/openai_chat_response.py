@@ -56,19 +56,23 @@ def decode_response(body: Any) -> ChatResponse:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise failure(body) if is_error(body) else malformed("an answer without choices")
-    rows = [choice for choice in choices if isinstance(choice, dict)]
-    if len(rows) > 1:
-        rows.sort(key=_index)
     id_ = body.get("id") or minted("chatcmpl-", encode(body))
     usage = body.get("usage") or _groq(body).get("usage")
     return ChatResponse(
         id=str(id_),
         model=str(body.get("model") or ""),
         created=created(body),
-        choices=tuple(_choice(row, f"{id_}.{number}") for number, row in enumerate(rows)),
+        choices=_choices(choices, str(id_)),
         usage=decode_usage(usage),
         extra=kept(without(body, BODY)),
     )
+
+
+def _choices(choices: list[Any], id_: str) -> tuple[Choice, ...]:
+    if len(choices) == 1 and type(choices[0]) is dict:
+        return (_choice(choices[0], f"{id_}.0"),)
+    rows = sorted((choice for choice in choices if isinstance(choice, dict)), key=_index)
+    return tuple(_choice(row, f"{id_}.{number}") for number, row in enumerate(rows))
 
 
 def is_error(body: Mapping[str, Any]) -> bool:

@@ -32,6 +32,8 @@ OPENING = Limits(seconds=60.0)
 ENOUGH, FEW = 8, 2
 """Texts of a conversation that are looked at for its language, and small words that are enough for a guess."""
 PDF = "application/pdf"
+GLIMPSE_CHARS = 65_536
+"""So much base64 of a picture is read to learn what it is and how large: its head, and a camera's notes before it."""
 CALLED = frozenset(TEXT_WORDS.values()) | {"text", "gz", "bz2", "xz"}
 """Sorts that are taken for what they are by their names too, or whose names are told."""
 
@@ -96,11 +98,18 @@ class Item:
         self.data: bytes | None = None
         self.name = media.name
         self.claimed = media.mime
-        self.hash = ""
+        self._hash = ""
         self.look: Look | None = None
         self.error: Unreadable | None = None
         self.forms: dict[str, Form] = {}
         self.failed: dict[str, Unreadable] = {}
+
+    @property
+    def hash(self) -> str:
+        """Return a hash of the file, "" while its bytes are not here; made when it is first asked for."""
+        if not self._hash and self.media.data is not None:
+            self._hash = _hash(self.media.data)
+        return self._hash
 
     @property
     def title(self) -> str:
@@ -114,7 +123,7 @@ class Item:
 
     def hold(self, data: bytes) -> None:
         """Take the file's bytes in."""
-        self.data, self.hash = data, _hash(data)
+        self.data, self._hash = data, _hash(data)
 
     def filled(self, **changes: Any) -> Media:
         """Return it as a part that holds its bytes, whatever it was given as."""
@@ -128,9 +137,22 @@ class Item:
         return media
 
 
-def key_of(media: Media) -> str:
-    """Return what tells one file of a request from another."""
-    return media.data or media.url or media.file_id or ""
+class Mark:
+    """Tells one file of a request from another: by all of it, but without reading it where it is the same object."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, media: Media) -> None:
+        """Take the file's base64, else its address, else its id."""
+        self.text = media.data or media.url or media.file_id or ""
+
+    def __hash__(self) -> int:
+        """Return a number that costs as little for megabytes as for an id."""
+        return hash((len(self.text), self.text[-64:]))
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same file."""
+        return isinstance(other, Mark) and self.text == other.text
 
 
 FIELDS = {GEMINI: ("contents", "parts"), OPENAI_RESPONSES: ("input", "content")}
@@ -189,10 +211,10 @@ class Contents:
         """Models asked for by name whose abilities are only guessed: they get pictures as they are."""
         self.fetches = 0
         self.messages = messages
-        self.items: dict[str, Item] = {}
+        self.items: dict[Mark, Item] = {}
         for media, where in files_of(messages, wire):
-            key = key_of(media)
-            if key and key not in self.items and not (media.text is not None and not media.data):
+            key = Mark(media)
+            if key.text and key not in self.items and not (media.text is not None and not media.data):
                 self.items[key] = Item(media, where)
 
     def caller(self, job: Job) -> Caller:
@@ -208,7 +230,7 @@ class Contents:
 
     def of(self, media: Media) -> Item | None:
         """Return what is known of a part's file."""
-        return self.items.get(key_of(media))
+        return self.items.get(Mark(media))
 
     def glance(self) -> bool:
         """Look at whatever can be looked at without waiting; return whether that was everything."""
@@ -226,7 +248,9 @@ class Contents:
                 except FetchError as error:
                     item.error = Unreadable(str(error), code="refused_url")
             return
-        item.hash = _hash(media.data)
+        if media.kind == "image" and (look := glimpse(media.data, item)) is not None:
+            item.look = look
+            return
         known = self._known(item)
         if known is not None:
             item.look = known
@@ -361,6 +385,16 @@ def must_fetch(item: Item) -> bool:
     if url is None or media.kind != "document" or not url.lower().startswith(("http:", "https:")):
         return False
     return media.mime != PDF and not urlsplit(url).path.lower().endswith(".pdf")
+
+
+def glimpse(data: str, item: Item) -> Look | None:
+    """Return the look of a picture in base64 that its first bytes tell, None where more of it has to be read."""
+    begins = b64decode(data[:GLIMPSE_CHARS])
+    sort = sniff(begins, name=item.name, claimed=item.claimed)
+    size = pixels(begins, sort.word) if sort.kind == "image" else None
+    if size is None:
+        return None
+    return Look(sort=sort, size=len(data) * 3 // 4 - data.count("=", -2), pixels=size)
 
 
 def decoded(item: Item) -> bytes:

@@ -4,10 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from wallas.errors import GatewayError, WallasError
 
@@ -73,14 +75,20 @@ def _talked(
     child: "subprocess.Popen[bytes]", data: bytes, *, until: float, wanted: Callable[[], bool]
 ) -> tuple[bytes, bytes]:
     """Return what a program says on both pipes; raise TimeoutExpired when time is over, or nobody wants it."""
-    given: bytes | None = data
+    pipe, child.stdin = child.stdin, None  # ``communicate`` cannot go on with an input after a timeout
+    threading.Thread(target=_feed, args=(pipe, data), name="wallas-program", daemon=True).start()
     while True:
         try:
-            return child.communicate(given, timeout=max(min(until - time.monotonic(), LOOK_SECONDS), 0.0))
+            return child.communicate(timeout=max(min(until - time.monotonic(), LOOK_SECONDS), 0.0))
         except subprocess.TimeoutExpired:
             if time.monotonic() >= until or not wanted():
                 raise
-        given = None  # what is left of it goes on being written
+
+
+def _feed(pipe: Any, data: bytes) -> None:
+    """Write a program's input, as far as it is taken."""
+    with suppress(OSError, ValueError), pipe:
+        pipe.write(data)
 
 
 def start(arguments: Sequence[str | Path], *, memory: int = 1024 * MEGABYTE) -> "subprocess.Popen[bytes]":

@@ -14,6 +14,7 @@ from wallas.quota.clocks import Steady, clock_of
 from wallas.quota.seats import day_of
 from wallas.quota.shares import Ask, Grant, fair
 from wallas.quota.windows import FADES_AFTER, USD, Window, WindowKey, clock_for
+from wallas.waits import barred
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Purse:
         self.good_until = math.inf
         """Until when the others know that this worker lives, and leave it its shares."""
         self.beat = -math.inf
+        self.untold: list[tuple[WindowKey, str]] = []
+        """What was found out of accounts and is not stored yet."""
         self.lock = threading.Lock()
         self.exchanging = threading.Lock()
 
@@ -87,11 +90,26 @@ class Purse:
         )
         with self.lock:
             self._merged(provider, account, other)
-        self.authority.note(WindowKey(provider, account, "*", "*", MERGED), other, now=self.now())
+            self.untold.append((WindowKey(provider, account, "*", "*", MERGED), other))
+        if not barred():
+            self._tell()
+
+    def _tell(self) -> None:
+        """Store what was found out of accounts, now or when it can be; in a thread that may wait."""
+        while self.untold:
+            key, other = self.untold[0]
+            try:
+                self.authority.note(key, other, now=self.now())
+            except Exception as error:
+                log.warning("that two accounts are one cannot be stored yet: %s", type(error).__name__)
+                return
+            with self.lock:
+                self.untold = self.untold[1:]
 
     def refresh(self) -> None:
         """Learn what others stored, tell what was spent, and fill up shares that run low; may block."""
         self.now.catch_up()
+        self._tell()
         now = self.now()
         self._take_in(now)
         with self.lock:

@@ -193,6 +193,8 @@ class Attempts:
                 body.abort()
         finally:
             self.closing.book("cancelled", 499)
+            for part in (self.closing, self.first_head):  # a circle would keep the request's files for the collector
+                vars(part).pop("attempts", None)
 
     def _moves(self) -> Iterator[Move]:
         while True:

@@ -1,6 +1,7 @@
 """The clocks of one answer: when the client wants a sign of life, when an attempt is late, when all of it is."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.settings import Timeouts
@@ -51,13 +52,13 @@ class Deadlines:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
         limit += max(tokens - SHORT_PROMPT, 0) / READING_SPEED
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
-        self.stalled = (FailureKind.STALLED, f"nothing for {self.gap:g} s in mid-stream")
-        self._due(limit, (FailureKind.TIMEOUT, f"no answer within {limit:g} s"))
+        self.stalled = _stalled(self.gap)
+        self._due(limit, _unanswered(limit))
 
     def hurry(self, seconds: float) -> None:
         """Wait no longer than this for the first content of the attempt that has just begun."""
         if self.clock() + seconds < self.late_at:
-            self._due(seconds, (FailureKind.TIMEOUT, f"no answer within {seconds:g} s"))
+            self._due(seconds, _unanswered(seconds))
 
     def content(self) -> None:
         """Note that the provider said something that counts: the next is due within the gap."""
@@ -119,3 +120,13 @@ class Deadlines:
     def _due(self, seconds: float, fault: tuple[FailureKind, str]) -> None:
         self.late_at = self.clock() + seconds
         self.late = fault
+
+
+@lru_cache(maxsize=256)
+def _stalled(seconds: float) -> tuple[FailureKind, str]:
+    return FailureKind.STALLED, f"nothing for {seconds:g} s in mid-stream"
+
+
+@lru_cache(maxsize=256)
+def _unanswered(seconds: float) -> tuple[FailureKind, str]:
+    return FailureKind.TIMEOUT, f"no answer within {seconds:g} s"

@@ -54,7 +54,7 @@ def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
             size += _file(item, contents.engine, wanted, native)
     if request.tools:
         wanted.add("tools")
-        size += sum(len(msgspec.json.encode(tool)) for tool in request.tools)
+        size += len(msgspec.json.encode(request.tools))
     tokens = int(size / BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA + 8 * len(request.messages)
     return Needs(frozenset(wanted), tokens, request.max_tokens or 0, frozenset(native))
 

@@ -81,6 +81,11 @@ BEGINNINGS = frozenset(
     opening[:end] for notice in NOTICES for opening in notice.openings for end in range(len(opening)) if end != 1
 )
 """What a stream waits behind; never behind a single letter, which says nothing yet."""
+MAY_BE = re.compile(
+    r"[\W_]*(?:" + "|".join(r"\**".join(word) for word in sorted({one.split()[0][:3] for one in OPENINGS})) + ")",
+    re.IGNORECASE,
+)
+"""Matches every text whose ``simple`` begins like an opening, and few others."""
 SIGNS = re.compile(r"^[\W_]+")
 
 
@@ -91,6 +96,8 @@ def simple(text: str) -> str:
 
 def is_notice(text: str, request: ChatRequest) -> bool:
     """Return whether a whole answer is a notice, and nothing that the caller spoke of."""
+    if MAY_BE.match(text) is None:
+        return False
     words = simple(text)
     if not words.startswith(OPENINGS) or len(words) > MOST:
         return False

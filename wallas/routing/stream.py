@@ -231,6 +231,7 @@ class Stream:
         if self.closed:
             return
         self.closed = True
+        self.start_response = None  # it may know the server's own part of this answer, which knows this
         try:
             self.moves.close()  # type: ignore[attr-defined]
         except (ProviderError, OSError) as error:

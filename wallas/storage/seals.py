@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, or_, select
+from sqlalchemy import Connection, Engine, TextClause, insert, text
 
 from wallas.models import SealRow
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
@@ -42,16 +43,24 @@ def find_seals(
     engine: Engine, call_ids: Collection[str], *, calls: Collection[tuple[str, str]] = ()
 ) -> list[StoredSeal]:
     """Return the seals of these call ids, and of these (name, arguments hash) pairs, the newest first."""
-    table = table_of(SealRow)
     ids, pairs = list(call_ids)[:MOST], list(calls)[: MOST // 2]
-    wanted: list[ColumnElement[bool]] = [table.c.call_id.in_(ids)] if ids else []
-    wanted += [and_(table.c.name == name, table.c.arguments_hash == digest) for name, digest in pairs]
-    if not wanted:
+    if not ids and not pairs:
         return []
-    columns = [table.c[name] for name in StoredSeal._fields]
-    query = select(*columns).where(or_(*wanted)).order_by(table.c.id.desc()).limit(4 * MOST)
+    values: dict[str, str] = {f"id{n}": id for n, id in enumerate(ids)}
+    for number, (name, digest) in enumerate(pairs):
+        values[f"name{number}"], values[f"hash{number}"] = name, digest
     with reading(engine) as connection:
-        return [StoredSeal(*row) for row in connection.execute(query)]
+        return [StoredSeal(*row) for row in connection.execute(_query(len(ids), len(pairs)), values)]
+
+
+@lru_cache(maxsize=256)
+def _query(ids: int, pairs: int) -> TextClause:
+    """Return the question for so many calls as text: every turn of an agent asks it, and to build it costs as much."""
+    table = table_of(SealRow)
+    wanted = [f"call_id IN ({', '.join(f':id{n}' for n in range(ids))})"] if ids else []
+    wanted += [f"(name = :name{n} AND arguments_hash = :hash{n})" for n in range(pairs)]
+    columns = ", ".join(StoredSeal._fields)
+    return text(f"SELECT {columns} FROM {table.name} WHERE {' OR '.join(wanted)} ORDER BY id DESC LIMIT {4 * MOST}")
 
 
 def make_seal(call_id: str, *, name: str, arguments_hash: str, issuer: str, value: str) -> StoredSeal:
