@@ -193,14 +193,18 @@ class Worker(Base):  # type: ignore[misc]
             self._keep_time(now)
         if self.pool.calls:
             self.pool.press(now)
+        if accepts or self.doomed or not self.alive:
+            self._come_and_go(now, accepts=accepts)
+
+    def _come_and_go(self, now: float, *, accepts: bool) -> None:
+        """Take in who comes, close what is over, begin to stop where that was asked for."""
         if accepts and self.accepting:
             self._accept(now)
         if not self.alive and not self.stopping:
             self._stop(now)
-        if self.doomed:
-            for sock in self.doomed:
-                sock.close()
-            self.doomed.clear()
+        for sock in self.doomed:
+            sock.close()
+        self.doomed.clear()
 
     def _keep_time(self, now: float) -> None:
         """Do what is due by now, and note when the next is."""
