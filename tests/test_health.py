@@ -477,11 +477,39 @@ def test_two_failures_in_a_row_make_a_model_and_its_silent_provider_doubtful():
     clock.now += 45
     assert health.doubted("p", "m") is None
     fail(health, FailureKind.SERVER)
-    assert health.doubted("p", "m") == (180.0, 3)
+    assert health.doubted("p", "m") == (270.0, 3)
     health.succeeded(Place("p", "other", "k"))
-    assert health.doubted("p", "other") is None and health.doubted("p", "m") == (180.0, 3)
+    assert health.doubted("p", "other") is None and health.doubted("p", "m") == (270.0, 3)
     health.succeeded(HERE)
     assert health.doubted("p", "m") is None
+
+
+def test_who_was_only_slow_is_doubted_for_less():
+    clock, health = healthy()
+    fail(health, FailureKind.TIMEOUT, 2)
+    assert health.doubted("p", "m") == (15.0, 2)
+    clock.now += 15
+    assert health.doubted("p", "m") is None
+    fail(health, FailureKind.STALLED)
+    assert health.doubted("p", "m") == (30.0, 3)
+
+
+def test_one_closed_door_keeps_those_who_come_at_the_same_moment_away():
+    clock, health = healthy()
+    fail(health, FailureKind.CONNECT)
+    assert health.doubted("p", "m") == (2.0, 1) and health.doubted("p", "other") == (2.0, 1)
+    clock.now += 2
+    assert health.doubted("p", "m") is None
+    fail(health, FailureKind.CONNECT)
+    assert health.doubted("p", "m") == (45.0, 2)
+
+
+def test_failures_of_calls_that_were_under_way_do_not_prolong_a_doubt():
+    clock, health = healthy()
+    fail(health, FailureKind.TIMEOUT, 6)
+    clock.now += 5
+    fail(health, FailureKind.TIMEOUT, 4)
+    assert health.doubted("p", "m") == (10.0, 2)
 
 
 def test_one_call_finds_out_whether_doubt_is_still_right():
@@ -584,7 +612,13 @@ def test_a_success_that_was_under_way_when_a_breaker_opened_does_not_end_its_res
     assert health.resting(Place("p", "m", "k"), free=False) is None
 
 
-def gone(health, model, message="This service has been shut down."):
+def test_a_provider_that_says_that_it_is_shut_down_rests_as_a_whole_at_once():
+    _, health = healthy()
+    gone(health, "m", "This service has been shut down.")
+    assert left(health, Place("p", "other", "k")) == GONE_SECONDS
+
+
+def gone(health, model, message="Gone"):
     fail(health, FailureKind.MODEL_GONE, place=Place("p", model, "k"), message=message)
 
 

@@ -8,6 +8,7 @@ it (``drain``), what others learned is taken in (``learn``).
 
 import math
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -17,7 +18,8 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
-from wallas.health_doubt import Doubted, Doubts
+from wallas.health_cache import Caches
+from wallas.health_doubt import BROKEN, CLOSED, SLOW, Doubted, Doubts
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
@@ -33,6 +35,7 @@ BREAKER_MOST = 300.0
 LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
 GONE_MODELS = 2
+SHUT_DOWN = re.compile(r"\b(service|api|platform)\b.{0,40}\b(shut ?down|discontinued|closed|ended|retired)\b", re.I)
 GONE_SECONDS = 1800.0
 SHORTEST_REST = 0.05
 ODDS_HALF_LIFE = 600.0
@@ -58,6 +61,9 @@ BLAMELESS = frozenset(
     }
 )
 """Failures that are the request's or our own: they say nothing of the provider."""
+
+LENGTHS = {FailureKind.CONNECT: CLOSED, FailureKind.SERVER: BROKEN}
+"""How long who failed so is doubted: who may be gone for good for longer than who was only slow."""
 
 SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR: 0.5}
 """Answers that came and could not be used: how much of a failure each one is to the odds."""
@@ -142,6 +148,7 @@ class Health:
         self.breakers: dict[Place, Breaker] = {}
         self.speeds = Speeds()
         self.doubts = Doubts()
+        self.caches = Caches()
         self.finding: dict[Place, float] = {}
         """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()
@@ -194,16 +201,21 @@ class Health:
         now = self.clock()
         began = now - (latency or 0.0)
         with self.lock:
-            self.doubts.cleared(place[:2], place.provider, began=began)
-            self.limited.discard(place)
-            self.finding.pop(place, None)
-            self.gone.pop(place.provider, None)
+            if self.doubts.doubts:
+                self.doubts.cleared(place[:2], place.provider, began=began)
+            if self.limited:
+                self.limited.discard(place)
+            if self.finding:
+                self.finding.pop(place, None)
+            if self.gone:
+                self.gone.pop(place.provider, None)
             breaker = self._breaker(place, now)
             breaker.run = breaker.opened = 0
             breaker.probing = False
             breaker.good += 1
             breaker.recent.append((now, True))
-            self._woken(place, now, began=began)
+            if self.rests:
+                self._woken(place, now, began=began)
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
@@ -255,7 +267,8 @@ class Health:
                 breaker.probing = True
             if place in self.limited:
                 self.finding[place] = self.clock()
-            self.doubts.probing(place[:2], place.provider, now=self.clock())
+            if self.doubts.doubts:
+                self.doubts.probing(place[:2], place.provider, now=self.clock())
         return True
 
     def release(self, place: Place) -> None:
@@ -267,14 +280,22 @@ class Health:
 
     def doubted(self, provider: str, model: str) -> Doubted | None:
         """Return for how long a model is better passed over, though nothing forbids to ask it; None if it is not."""
-        if not self.doubts.doubts or provider in self.never_rest:
+        late = self.speeds.late(provider, self.clock()) if self.speeds.calls.get(provider) else 0
+        if provider in self.never_rest or not (late or self.doubts.doubts):
             return None
-        return self.doubts.doubted((provider, model), provider, now=self.clock())
+        return self.doubts.doubted((provider, model), provider, now=self.clock(), late=late)
 
-    def sent(self, place: Place, *, tokens: int = 0, prior: float = 1.0) -> int:
-        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``."""
+    def sent(
+        self, place: Place, *, tokens: int = 0, prior: float = 1.0, writing: float = 0.0, least: float = 0.0
+    ) -> int:
+        """Note that a prompt of so many tokens was sent; return the call's number, for ``spoke`` and ``ended``.
+
+        See ``Speeds.sent`` for the others.
+        """
         with self.lock:
-            return self.speeds.sent(*place[:2], tokens=tokens, prior=prior, now=self.clock())
+            return self.speeds.sent(
+                *place[:2], tokens=tokens, prior=prior, now=self.clock(), writing=writing, least=least
+            )
 
     def spoke(self, place: Place, call: int) -> None:
         """Note that a call's first token is here: no limit keeps others out any longer."""
@@ -353,7 +374,7 @@ class Health:
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
-        self.doubts.struck(place[:2], place.provider, now=now)
+        self.doubts.struck(place[:2], place.provider, now=now, length=LENGTHS.get(error.kind, SLOW))
         breaker.recent.append((now, False))
         where = Place(place.provider, place.model)
         seconds = error.retry_after or 0.0
@@ -366,11 +387,11 @@ class Health:
             self._rest(where, now + seconds, error.kind, breaker=True)
 
     def _gone(self, place: Place, error: ProviderError, now: float) -> None:
-        """Rest a provider of which nothing is there any more: two models in a row, and no word of any model."""
+        """Rest a provider of which nothing is there any more: it says so, or two models are gone without a word."""
         gone = self.gone.setdefault(place.provider, set())
         if "model" not in error.message.lower():
             gone.add(place.model)
-        if len(gone) >= GONE_MODELS:
+        if len(gone) >= GONE_MODELS or (gone and SHUT_DOWN.search(error.message)):
             self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
 
     def _half_failed(self, breaker: Breaker, now: float) -> bool:

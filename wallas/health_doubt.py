@@ -3,7 +3,8 @@
 Doubt is milder than a rest: who is doubted is passed over while there is
 somebody else, or somebody will be back soon, and asked when there is not. It
 belongs to a model at a provider and, where nothing at a provider has answered
-since, to the whole provider.
+since, to the whole provider. Calls that are late there count as failures while
+they last: a provider that hangs is known before anybody gives up on it.
 """
 
 import math
@@ -14,9 +15,28 @@ import msgspec
 
 FAILURES = 2
 """In a row, until there is doubt."""
-SECONDS = 45.0
-TIMES = 4.0
-MOST = 900.0
+LATE_SECONDS = 5.0
+"""How long somebody is doubted for calls that are late, unless they come or fail meanwhile."""
+
+
+class Length(NamedTuple):
+    """How long doubt lasts, how many times longer after each further failure, and at most; seconds.
+
+    ``once`` is for a first failure already: calls that come at the same moment need not all find out.
+    """
+
+    seconds: float
+    times: float
+    most: float
+    once: float = 0.0
+
+
+CLOSED = Length(45.0, 6.0, 900.0, once=2.0)
+"""Nobody opens: perhaps gone for good."""
+BROKEN = Length(45.0, 6.0, 900.0)
+"""Whoever opens fails at once: perhaps for long."""
+SLOW = Length(15.0, 2.0, 240.0)
+"""An answer was begun, or waited for: a bad spell, which is over soon."""
 
 
 class Doubt(msgspec.Struct):
@@ -24,8 +44,16 @@ class Doubt(msgspec.Struct):
 
     run: int = 0
     at: float = -math.inf
+    length: Length = SLOW
     probe_at: float = -math.inf
     """When a call was let through to find out."""
+
+    @property
+    def until(self) -> float:
+        """Return until when the last failure counts."""
+        if self.run < FAILURES:
+            return self.at + self.length.once
+        return self.at + min(self.length.seconds * self.length.times ** min(self.run - FAILURES, 10), self.length.most)
 
 
 class Doubted(NamedTuple):
@@ -42,14 +70,16 @@ class Doubts:
         """Doubt nobody."""
         self.doubts: dict[Hashable, Doubt] = {}
 
-    def struck(self, *names: Hashable, now: float) -> None:
-        """Note a failure at each of these places."""
+    def struck(self, *names: Hashable, now: float, length: Length = SLOW) -> None:
+        """Note a failure at each of these places; those of calls that were under way when doubt began add nothing."""
         for name in names:
             doubt = self.doubts.get(name)
             if doubt is None:
                 doubt = self.doubts[name] = Doubt()
+            if doubt.run >= FAILURES and now < doubt.until:
+                continue
             doubt.run += 1
-            doubt.at = now
+            doubt.at, doubt.length = now, length
 
     def cleared(self, *names: Hashable, began: float) -> None:
         """Note an answer: the row is broken, unless the call began before the last failure and so tells nothing."""
@@ -65,15 +95,20 @@ class Doubts:
             if doubt is not None and doubt.run >= FAILURES:
                 doubt.probe_at = now
 
-    def doubted(self, *names: Hashable, now: float) -> Doubted | None:
-        """Return how long these places are doubted still, the longest of them; None if not at all."""
+    def doubted(self, *names: Hashable, now: float, late: int = 0) -> Doubted | None:
+        """Return how long these places are doubted still, the longest of them; None if not at all.
+
+        ``late`` are calls that nothing was heard of yet.
+        """
         found: Doubted | None = None
         for name in names:
             doubt = self.doubts.get(name)
-            if doubt is None or doubt.run < FAILURES:
-                continue
-            lasts = min(SECONDS * TIMES ** min(doubt.run - FAILURES, 10), MOST)
-            left = max(doubt.at + lasts, doubt.probe_at + SECONDS) - now
+            run = late if doubt is None else doubt.run + late
+            left = LATE_SECONDS if late and run >= FAILURES else 0.0
+            if doubt is not None:
+                left = max(left, doubt.until - now)
+                if doubt.run >= FAILURES:
+                    left = max(left, doubt.probe_at + doubt.length.seconds - now)
             if left > 0 and (found is None or left > found.seconds):
-                found = Doubted(left, doubt.run)
+                found = Doubted(left, run)
         return found

@@ -7,6 +7,7 @@ import msgspec
 
 HALF_LIFE = 120.0
 WEIGHT = 0.3
+CALM_WEIGHT = 0.05
 SPEED_WEIGHT = 0.2
 PREFILL_SPEED = 8000.0
 """Tokens a second that a provider reads without its cache (own estimate, 2026-11)."""
@@ -21,6 +22,8 @@ class Pace(msgspec.Struct):
     usual: float | None = None
     peak: float = 0.0
     at: float = 0.0
+    calm: float | None = None
+    """What is usual in good times: quick to learn of better, slow to believe in worse."""
     speed: float | None = None
     """Tokens a second, once it speaks."""
 
@@ -33,16 +36,18 @@ class Pace(msgspec.Struct):
         """Take in a first token that came after so many seconds."""
         expected = self.first(sample, now)
         self.usual = sample if self.usual is None else self.usual + (sample - self.usual) * WEIGHT
+        if self.calm is None:
+            self.calm = sample
+        self.calm += (sample - self.calm) * (WEIGHT if sample < self.calm else CALM_WEIGHT)
         self.peak, self.at = (sample if sample >= expected else sample + (expected - sample) * 0.7), now
 
 
 class Waits(NamedTuple):
-    """A call without a first token yet: since when, how long its prompt takes to read, and when it is late."""
+    """A call without a first word yet: since when, what reading and writing before it take, and when it is late."""
 
-    provider: str
     model: str
     began: float
-    reading: float
+    before: float
     late: float
 
 
@@ -52,7 +57,9 @@ class Speeds:
     def __init__(self) -> None:
         """Start with nothing known."""
         self.paces: dict[tuple[str, str], Pace] = {}
-        self.calls: dict[int, Waits] = {}
+        self.calls: dict[str, dict[int, Waits]] = {}
+        """Calls without a first word, by provider."""
+        self.places: dict[int, str] = {}
         self.heard: dict[str, float] = {}
         """When each provider gave a first token last."""
         self.count = 0
@@ -61,35 +68,55 @@ class Speeds:
         """Return the seconds to expect to the first token, never less than who is late already has waited."""
         pace = self.paces.get((provider, model))
         expected = prior if pace is None else pace.first(prior, now)
-        if self.calls:
-            for call in tuple(self.calls.values()):
-                if call.provider == provider:
-                    expected = max(expected, self._waited(call, model, now))
+        for call in tuple(self.calls.get(provider, {}).values()):
+            if call.model == model or self._is_late(provider, call, now):
+                expected = max(expected, now - call.began - call.before)
         return expected
 
-    def _waited(self, call: Waits, model: str, now: float) -> float:
-        if call.model == model:
-            return now - call.began - call.reading
-        silent = call.began >= self.heard.get(call.provider, -math.inf)
-        return now - call.began - call.reading if silent and now >= call.late else 0.0
+    def late(self, provider: str, now: float) -> int:
+        """Return how many calls are late at a provider from which nothing has come since they began."""
+        calls = self.calls.get(provider)
+        return sum(self._is_late(provider, call, now) for call in tuple(calls.values())) if calls else 0
 
-    def sent(self, provider: str, model: str, *, tokens: int, prior: float, now: float) -> int:
-        """Note a call that waits for its first token from now on; return its number."""
+    def _is_late(self, provider: str, call: Waits, now: float) -> bool:
+        return now >= call.late and call.began >= self.heard.get(provider, -math.inf)
+
+    def sent(
+        self,
+        provider: str,
+        model: str,
+        *,
+        tokens: int,
+        prior: float,
+        now: float,
+        writing: float = 0.0,
+        least: float = 0.0,
+    ) -> int:
+        """Note a call that waits for its first word from now on; return its number.
+
+        Of an answer that comes whole nothing is heard before its end: ``writing``
+        seconds later. It is late after ``least`` seconds at the earliest.
+        """
         self.count += 1
-        reading = tokens / PREFILL_SPEED
-        late = now + reading + self.first(provider, model, prior, now) * LATE_TIMES + LATE_SECONDS
-        self.calls[self.count] = Waits(provider, model, now, reading, late)
+        before = tokens / PREFILL_SPEED + writing
+        wait = (self.first(provider, model, prior, now) + writing) * LATE_TIMES + LATE_SECONDS
+        late = now + before - writing + max(wait, least)
+        self.calls.setdefault(provider, {})[self.count] = Waits(model, now, before, late)
+        self.places[self.count] = provider
         return self.count
 
     def spoke(self, call: int, now: float) -> None:
-        """Note that a call has its first token."""
-        known = self.calls.pop(call, None)
-        if known is not None:
-            self.heard[known.provider] = now
+        """Note that a call has its first word."""
+        provider = self.places.get(call)
+        if provider is not None:
+            self.ended(call)
+            self.heard[provider] = now
 
     def ended(self, call: int) -> None:
-        """Note that a call is over, with a first token or without."""
-        self.calls.pop(call, None)
+        """Note that a call is over, with a first word or without."""
+        provider = self.places.pop(call, None)
+        if provider is not None:
+            self.calls[provider].pop(call, None)
 
     def answered(
         self, provider: str, model: str, *, first: float | None, whole: float, tokens: int, read: int, now: float

@@ -381,9 +381,8 @@ class Exchange:
         self.forget()
 
     def forget(self) -> None:
-        """Let go of the request: its environ knows this exchange, a circle that would keep bodies for the collector."""
-        self.environ.pop("wsgi.early_hints", None)
-        self.environ = {}
+        """Let go of the request: its environ and its stream know this exchange, circles that wait for the collector."""
+        self.raw.environ, self.raw.body, self.environ = None, b"", {}
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:

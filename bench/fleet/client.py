@@ -22,6 +22,7 @@ class Got:
     hard: bool
     turn: int
     spec: Spec
+    errand: int = 0
     verdict: str = "failed"
     why: str = ""
     status: int = 0
@@ -82,7 +83,7 @@ class Client:
 
     def ask(self, errand: Errand, spec: Spec, asked: dict[str, Any], wanted: Right, turn: int) -> Got:
         """Send one request and return its answer, checked."""
-        got = Got(errand.kind, errand.stream, errand.hard, turn, spec, at=self.clock())
+        got = Got(errand.kind, errand.stream, errand.hard, turn, spec, errand.number, at=self.clock())
         self.got.append(got)
         began = time.monotonic()
         try:

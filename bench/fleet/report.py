@@ -100,6 +100,9 @@ def keep(folder: Path, fleet: Fleet, got: list[Got]) -> None:
         {
             "at": round(one.at, 2),
             "kind": one.kind,
+            "errand": one.errand,
+            "turn": one.turn,
+            "hard": one.hard,
             "stream": one.stream,
             "spec": str(one.spec),
             "verdict": one.verdict,

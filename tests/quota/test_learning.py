@@ -398,6 +398,20 @@ def test_a_429_that_says_nothing_teaches_four_fifths_of_the_rate_which_rises_whi
     assert window.limit(hands.now).confidence(hands.now) < 0.5
 
 
+@pytest.mark.parametrize(("wait", "learned"), [(50.0, 10), (52.5, 10), (20.0, 8), (None, 8)])
+def test_a_429_whose_wait_a_minutes_window_explains_teaches_the_whole_rate(wait, learned):
+    hands = Hands()
+    book = ledger(hands)
+    one = model("boreal", "n")
+    for _ in range(10):
+        assert took(book, one)
+        hands.now += 1
+    error = ProviderError(FailureKind.RATE_LIMIT, status=429, retry_after=wait)
+    learn_refusal(book, book.seat(one, KEY), error, {}, b"")
+    window = book.seat(one, KEY).charges[0].window
+    assert window.key.kind == "rpm" and window.most(hands.now) == learned
+
+
 def test_a_lower_limit_in_a_refusal_holds_at_once_for_all_workers():
     hands, entries, live = Hands(), {}, set()
     books = [ledger(hands, authority=Shared(entries, live, name)) for name in ("a", "b")]

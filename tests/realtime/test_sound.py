@@ -225,6 +225,23 @@ def test_a_cancelled_answer_is_spoken_no_further(stage):
         assert talk.next().type == "input_audio_buffer.cleared"
 
 
+def test_whoever_speaks_or_listens_for_nobody_is_let_go(stage):
+    stage.one.on(SPEAK, pause(30))
+    stage.one.on(HEAR, pause(30))
+    with stage.talk() as talk:
+        talk.update(audio={"input": {"turn_detection": None}})
+        talk.say("Hi")
+        talk.send("response.create", response={"output_modalities": ["audio"]})
+        assert stage.one.wait_until(lambda: asked(stage, SPEAK))
+        talk.send("response.cancel")
+        talk.until("response.done")
+        talk.send("input_audio_buffer.append", audio=tone(0.2))
+        talk.send("input_audio_buffer.commit")
+        assert stage.one.wait_until(lambda: asked(stage, HEAR))
+    for path in (SPEAK, HEAR):
+        assert stage.one.wait_until(lambda path=path: asked(stage, path)[0].cancelled, seconds=5)
+
+
 def test_an_empty_buffer_is_not_committed_and_what_is_no_sound_is_refused(stage):
     with stage.talk() as talk:
         talk.send("input_audio_buffer.commit")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from tests.routing.scenes import Clock
+from tests.routing.scenes import WEATHER, Clock
 from tests.routing.scripted import Notes, ask
 from tests.routing.stations import ABLE, Station, model, router
 from wallas import codecs
@@ -117,6 +117,31 @@ def test_a_warm_cache_brings_a_session_back_unless_others_are_much_better(tmp_pa
     assert first() == "a/m"
     assert first(session=Session("b/n", 2.0)) == "b/n"
     assert first(session=Session("b/n", 0.01)) == "a/m"
+
+
+def test_a_conversation_with_tools_begins_where_prompts_are_kept_and_leaves_where_they_are_not(tmp_path):
+    at = here(tmp_path, [model("a", "m", quality=61), model("b", "n", quality=60)])
+    agent = ask("x " * 4000, model="auto", tools=(WEATHER,))
+    first = lambda request=agent: planned(at, request).candidates[0].model.key  # noqa: E731
+    assert first() == "a/m"
+    for _ in range(5):
+        at.desk.health.caches.heard("b/n", tokens=5000, cached=4000, again=True)
+        at.desk.health.caches.heard("a/m", tokens=5000, cached=0, again=True)
+    at.selector.rankings.clear()
+    assert first() == "b/n" and first(ask("Hi", model="auto", tools=(WEATHER,))) == "a/m", "too short for a cache"
+    assert at.selector.worth("b/n") == 1.0 and at.selector.worth("a/m") < 0.5
+
+
+def test_what_is_left_of_a_quota_is_kept_for_agents_that_will_be_back_at_once(tmp_path):
+    at = here(tmp_path, [model("a", "m", quality=65), model("b", "n", quality=60)], quota=Rooms(m=Room(headroom=0.2)))
+    first = lambda: planned(at, ask(model="standard")).candidates[0].model.key  # noqa: E731
+    assert first() == "a/m"
+    for name in ("one", "two"):
+        at.desk.sessions.remember(name, "a/m", 9000, calls=True)
+    assert first() == "b/n"
+    at.desk.sessions.remember("one", "a/m", 9000)
+    at.desk.sessions.remember("two", "a/m", 9000)
+    assert first() == "a/m", "they have their answers"
 
 
 def test_a_model_that_nobody_asked_for_long_gets_its_chance_in_one_of_fifty(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from tests.routing.scenes import Clock
 from tests.routing.scripted import ask
 from wallas.routing import sessions
-from wallas.routing.sessions import SESSION_SECONDS, Sessions, session_key
+from wallas.routing.sessions import CACHE_SECONDS, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
 from wallas.types.chat import Message, Text
 
 
@@ -31,6 +31,41 @@ def test_the_oldest_session_is_forgotten_first(monkeypatch):
     for name in "abc":
         met.remember(name, "m", 9000)
     assert [met.bonus(name, 9000) is not None for name in "abc"] == [False, True, True]
+
+
+def test_agents_that_were_given_calls_are_expected_back_for_a_moment():
+    clock = Clock()
+    met = Sessions(clock)
+    for name in "ab":
+        met.remember(name, "a/m", 9000, calls=True)
+    met.remember("c", "a/m", 9000)
+    assert (met.expected("a/m"), met.expected("a/n")) == (2, 0)
+    met.remember("a", "a/n", 9000, calls=True)
+    assert (met.expected("a/m"), met.expected("a/n")) == (1, 1), "it went elsewhere"
+    met.remember("b", "a/m", 9000)
+    assert met.expected("a/m") == 0, "it has its answer"
+    clock.now += TOOL_SECONDS
+    assert met.expected("a/n") == 0, "it is not coming"
+
+
+def test_agents_that_never_come_back_take_no_room(monkeypatch):
+    monkeypatch.setattr(sessions, "DUE_MOST", 3)
+    clock = Clock()
+    met = Sessions(clock)
+    for number in range(50):
+        met.remember(str(number), "a/m", 9000, calls=True)
+        clock.now += TOOL_SECONDS
+    assert len(met.due["a/m"]) <= 3
+
+
+def test_the_same_model_and_key_within_minutes_may_have_the_beginning_still():
+    clock = Clock()
+    met = Sessions(clock)
+    met.remember("s", "a/m", 9000, credential="k1")
+    assert met.again("s", "a/m", credential="k1")
+    assert not met.again("s", "a/m", credential="k2") and not met.again("s", "a/n", credential="k1")
+    clock.now += CACHE_SECONDS
+    assert not met.again("s", "a/m", credential="k1")
 
 
 def test_a_conversation_keeps_its_key_as_it_grows():

@@ -70,7 +70,7 @@ def test_once_a_keep_alive_has_fixed_the_status_an_error_is_the_wires_event(wire
 
 @pytest.mark.parametrize(
     ("capabilities", "stream", "limit"),
-    [(QUICK, True, 5), (QUICK | {"reasoning"}, True, 90), (QUICK, False, 120), (QUICK | {"reasoning"}, False, 300)],
+    [(QUICK, True, 5), (QUICK | {"reasoning"}, True, 90), (QUICK, False, 46), (QUICK | {"reasoning"}, False, 300)],
 )
 def test_a_first_word_is_due_within_its_limit(capabilities, stream, limit):
     late = candidate(ScriptedProvider("one", "anthropic", Hanging()), capabilities=capabilities)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.routing.scenes import Clock, refusal, streamed, text
+from tests.routing.scenes import Clock, Hanging, refusal, streamed, text
 from tests.routing.scripted import ScriptedProvider, ask, candidate, desk, stream_of
 from wallas.errors import FailureKind
 from wallas.health import Health
@@ -85,6 +85,28 @@ def test_a_limit_met_on_the_way_is_waited_for_too():
     stream = stream_of(ask(), [one], wire="anthropic", at=at, wait=10.0, again=again)
     assert b"message_stop" in steps(stream, clock)
     assert [hop.outcome for hop in at.journal.records[0].hops] == [FailureKind.RATE_LIMIT.name.lower(), "ok"]
+
+
+def test_what_attempts_took_is_not_taken_from_the_time_that_may_be_waited():
+    clock = Clock()
+    at = desk(clock=clock, health=Health(clock=clock))
+    slow = candidate(ScriptedProvider("slow", "anthropic", Hanging()), capabilities=frozenset({"chat"}))
+    one = candidate(ScriptedProvider("one", "anthropic", streamed(text())))
+    back = clock.now + 26
+
+    def again(*, patient=True):
+        if clock.now >= back:
+            return Selection([one], [])
+        return Selection([], [Excluded(one.model, one.key, "quota: rpm used up", back - clock.now)])
+
+    stream = stream_of(ask(), [slow], wire="anthropic", at=at, wait=10.0, again=again)
+    while stream.want != "end":
+        if stream.want == "read" and (isinstance(stream.body, Pause) or getattr(stream.body, "silent", False)):
+            clock.now = stream.alarm()
+            stream.tick(clock.now)
+        else:
+            stream.step()
+    assert [(hop.outcome, round(hop.ms / 1000)) for hop in at.journal.records[0].hops] == [("timeout", 20), ("ok", 0)]
 
 
 def test_a_clients_requests_go_on_in_the_order_in_which_they_came_and_clients_do_not_stand_behind_each_other():

@@ -1,5 +1,6 @@
 """A WSGI app that does what a server must bear: echoes, drips, sleeps, breaks, upgrades, parks."""
 
+import gc
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from wsgiref.validate import validator
 from flask import Flask
 from flask_sock import Sock
 
+from wallas.server_intake import Raw
 from wallas.waits import barred
 
 TEXT = [("Content-Type", "text/plain")]
@@ -163,6 +165,14 @@ def unread(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[
     return [b"unread"]
 
 
+def unfreed(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Tell how many bodies are in memory while nobody collects garbage."""
+    gc.disable()
+    many = str(sum(isinstance(one, Raw) and bool(one.body) for one in gc.get_objects())).encode()
+    start_response("200 OK", [*TEXT, ("Content-Length", str(len(many)))])
+    return [many]
+
+
 def drip(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
     """Yield ten pieces, one each twentieth of a second."""
     start_response("200 OK", TEXT)
@@ -217,6 +227,7 @@ def ends(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
 
 PAGES: dict[str, Any] = {
     "unread": unread,
+    "unfreed": unfreed,
     "drip": drip,
     "large": large,
     "slow": slow,

@@ -263,3 +263,12 @@ def test_what_cannot_be_answered_at_once_is_answered_by_a_thread(server):
         body = b"x" * size
         sent = request("POST", path, "Connection: close", f"Content-Length: {size}", body=body)
         assert json.loads(server.talk(sent).partition(b"\r\n\r\n")[2])["size"] == size
+
+
+def test_a_body_is_let_go_without_a_collector_of_garbage(server: Server):
+    asked = [request("GET", "/unfreed")]
+    asked += [request("POST", f"/parked/2/3/0.01/{dial}/{whole}", "Content-Length: 3", body=b"abc") for dial in (0, 1)
+              for whole in (0, 1)] * 2  # fmt: skip
+    asked += [request("POST", "/valid", "Content-Length: 3", body=b"abc")] * 3
+    answer = server.talk(b"".join(asked) + request("GET", "/unfreed", "Connection: close"))
+    assert answer.endswith(b"\r\n\r\n0")

@@ -29,7 +29,7 @@ def asked_chat(asking: Asking) -> tuple[ChatRequest, Options] | None:
     """Return what a chat request says, and what is said beside it; None where the answer is pictures."""
     body = guarded_body(asking)
     said = options(asking.environ, body)
-    return None if draws(body) else (openai_chat.decode_request(body), said)
+    return None if "modalities" in body and draws(body) else (openai_chat.decode_request(body), said)
 
 
 @bp.post("/completions")

@@ -63,7 +63,7 @@ def learn_refusal(
     held = take(ledger, seat, said, refusal=True)
     if error.kind in LIMITED:
         if not said and error.kind is FailureKind.RATE_LIMIT and error.scope is not Scope.MODEL:
-            _observe(ledger, seat)
+            _observe(ledger, seat, error.retry_after)
         _meet(ledger, seat, error, said)
     return held and error.kind is FailureKind.DAY_LIMIT
 
@@ -132,9 +132,10 @@ def _empty_until(window: Window, said: Said, now: float, *, refusal: bool) -> fl
     return now + wait
 
 
-def _observe(ledger: Ledger, seat: Seat) -> None:
+def _observe(ledger: Ledger, seat: Seat, wait: float | None) -> None:
     """Guess a rate of requests where a 429 named none: four fifths of the last minute's, by all workers.
 
+    All of it, where the first of them leaves a minute's window just when the refusal says that there is room.
     One call that was answered tells no rate: such a refusal says that the provider is busy.
     """
     if seat.provider in ledger.never_rest or any(
@@ -148,7 +149,8 @@ def _observe(ledger: Ledger, seat: Seat) -> None:
         if rate < LEAST_CALLS:
             return
         window = ledger.window(window_key(seat, "rpm", "model"))
-        window.learn(Limit(max(rate * max(ledger.workers, 1) * LEARNED_PART, 1.0), SOFT, now), now)
+        part = 1.0 if seat.explains(wait, now) else LEARNED_PART
+        window.learn(Limit(max(rate * max(ledger.workers, 1) * part, 1.0), SOFT, now), now)
         window.observed = max(window.observed, float(rate))
         ledger.guesses = True
 

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
-from wallas.quota.clocks import ZONES
+from wallas.quota.clocks import MINUTE, ZONES
 from wallas.quota.windows import ANY, FREE, KINDS, REQUESTS, SLOTS, TOKENS, USD, Window, WindowKey
 from wallas.settings import LIMIT_WORDS
 
@@ -44,6 +44,8 @@ FIELDS = {kind: kind for kind in KINDS} | {word: name for name, word in LIMIT_WO
 OUTPUT_GUESS = 400.0
 SMOOTH = 0.2
 MOST_USES = 600
+EXPLAINED_SECONDS = 3.0
+"""How far a stated wait may be from a minute's window that explains it: `Retry-After` counts whole seconds."""
 """Uses of the last minute that are remembered, to learn a rate from a 429 that says nothing."""
 
 
@@ -162,7 +164,12 @@ class Seat:
 
     def rate(self, now: float) -> int:
         """Return how many calls began here within the last minute."""
-        return sum(1 for at in self.uses if now - at < 60.0)
+        return sum(1 for at in self.uses if now - at < MINUTE)
+
+    def explains(self, wait: float | None, now: float) -> bool:
+        """Return whether the first of the last minute's calls is a minute old when the wait of a refusal is over."""
+        first = next((at for at in self.uses if now - at < MINUTE), None)
+        return wait is not None and first is not None and abs(first + MINUTE - now - wait) <= EXPLAINED_SECONDS
 
 
 def declared(limits: LimitsLike | None) -> dict[str, float]:

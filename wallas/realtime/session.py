@@ -32,6 +32,7 @@ from wallas.realtime.settings import Saying, Settings
 from wallas.realtime.speaker import Speaker
 from wallas.realtime.turn import Asked, Turn
 from wallas.realtime.writer import voice_of
+from wallas.routing.operation import Run
 from wallas.routing.router import Options, Router
 from wallas.types.chat import ChatRequest
 
@@ -61,7 +62,9 @@ class Session:
         self.router = router
         self.line = line
         self.settings = settings
-        self.options = replace(options, session=options.session or self.id, hold=options.hold or "part")
+        self.options = replace(
+            options, session=options.session or self.id, hold=options.hold or "part", wanted=lambda: not line.gone
+        )
         self.side = Options(
             client=options.client,
             owner=options.owner,
@@ -282,7 +285,10 @@ class Session:
         return items
 
     def _voice(self, response: Response) -> Speaker:
-        return Speaker(lambda: voice_of(self.router, self.side), response.saying, response.heard_sound)
+        def begin(wanted: Callable[[], bool]) -> Run:
+            return voice_of(self.router, replace(self.side, wanted=wanted))
+
+        return Speaker(begin, response.saying, response.heard_sound)
 
     def _done(self, response: Response) -> None:
         if self.turn is not None and self.turn.response is response:

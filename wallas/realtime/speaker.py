@@ -25,8 +25,16 @@ SPEAKABLE = re.compile(r"\w")
 class Speaker:
     """One answer's voice: ``feed`` it text, ``finish`` and wait; ``hear`` gets its sound, a sentence's end as None."""
 
-    def __init__(self, begin: Callable[[], Run], saying: Saying, hear: Callable[[bytes, int | None], None]) -> None:
-        """Speak by the run that ``begin`` returns; ``hear(sound, chars)``: so many characters are spoken by its end."""
+    def __init__(
+        self,
+        begin: Callable[[Callable[[], bool]], Run],
+        saying: Saying,
+        hear: Callable[[bytes, int | None], None],
+    ) -> None:
+        """Speak by the run that ``begin`` returns, given what tells whether that is still wanted.
+
+        ``hear(sound, chars)``: so many characters are spoken by its end.
+        """
         self.begin = begin
         self.saying = saying
         self.hear = hear
@@ -75,7 +83,7 @@ class Speaker:
         first = self.texts.get()
         if first is None or self.over:
             return
-        with self.begin() as run:
+        with self.begin(lambda: not self.over) as run:
             given: tuple[str, int] | None = first
             while given is not None and not self.over:
                 self._say(run, *given)

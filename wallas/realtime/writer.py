@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from wallas.codecs import OPENAI_CHAT
 from wallas.errors import GatewayError
 from wallas.ids import fresh
@@ -38,7 +40,8 @@ class Writer:
     def __init__(self, router: Router, options: Options) -> None:
         """Ask through this router."""
         self.router = router
-        self.options = options
+        self.over = False
+        self.options = replace(options, wanted=lambda: not self.over)
         self.pieces: queue.Queue[Piece | None] = queue.Queue(WAITING + 1)
         self.thread: threading.Thread | None = None
 
@@ -55,7 +58,8 @@ class Writer:
         self.pieces.put(piece)
 
     def stop(self) -> None:
-        """Take no more; what waits is dropped."""
+        """Take no more; what waits is dropped, and who is being asked is let go."""
+        self.over = True
         while not self.pieces.empty():
             try:
                 self.pieces.get_nowait()

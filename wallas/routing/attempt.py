@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
+from wallas.health_cache import LEAST_TOKENS
 from wallas.quota.learning import settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing.adapt import NO_LESSONS, adapt
@@ -15,7 +16,7 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
-from wallas.routing.patience import patience
+from wallas.routing.patience import further, patience, stands_by
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Join, Mode
 from wallas.routing.shortcut import Shortcut
@@ -141,13 +142,19 @@ class Attempt:
         attempts, candidate = self.attempts, self.candidate
         if attempts.plain and not attempts.queue.waiting:
             return
-        expected = expected_first(candidate.model, attempts.desk.health)
-        if not attempts.plain:
-            tokens = attempts.plan.needs.tokens
-            self.call = attempts.desk.health.sent(candidate.place, tokens=tokens, prior=expected)
-        seconds = patience(attempts, candidate, mode=self.mode, expected=expected)
-        if seconds is not None:
-            attempts.deadlines.hurry(seconds)
+        health = attempts.desk.health
+        expected = expected_first(candidate.model, health)
+        limits = patience(attempts, candidate, expected=expected)
+        self.call = health.sent(
+            candidate.place,
+            tokens=attempts.plan.needs.tokens,
+            prior=expected,
+            writing=limits.writing,
+            least=limits.least,
+        )
+        if self.mode is Mode.FRESH and stands_by(attempts, candidate):
+            until = self.started + limits.most
+            attempts.deadlines.hurry(limits.look, partial(further, attempts, candidate, until=until))
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
@@ -226,9 +233,11 @@ class Attempt:
     def content_whole(self) -> None:
         """Note that content has come, and all of it."""
         self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
+        if self.call:
+            self.attempts.desk.health.spoke(self.candidate.place, self.call)
 
-    def succeeded(self, usage: Usage) -> None:
-        """Book a whole answer, whose usage its provider tells."""
+    def succeeded(self, usage: Usage, *, calls: bool = False) -> None:
+        """Book a whole answer, whose usage its provider tells; ``calls``: the client is to run tools."""
         desk = self.attempts.desk
         latency = self._end("ok")
         hop = self.hop
@@ -242,7 +251,11 @@ class Attempt:
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
         met = self.candidate
-        desk.sessions.remember(self.attempts.plan.session, met.model.key, prompt, credential=met.key.id)
+        if prompt >= LEAST_TOKENS:
+            again = desk.sessions.again(self.attempts.plan.session, met.model.key, credential=met.key.id)
+            desk.health.caches.heard(met.model.key, tokens=prompt, cached=hop.cached or 0, again=again)
+        key, session = met.key.id, self.attempts.plan.session
+        desk.sessions.remember(session, met.model.key, prompt, credential=key, calls=calls)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""

@@ -20,7 +20,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import BLAMELESS, Place
+from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
@@ -36,7 +36,7 @@ from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.shortcut import Move
-from wallas.routing.tally import Tally, said
+from wallas.routing.tally import Tally, calls_tools, said
 from wallas.routing.trail import Record
 from wallas.routing.waiting import Pause
 from wallas.types.chat import ChatRequest, StopReason, Usage
@@ -141,6 +141,7 @@ class Attempts:
         self.lessons: Lessons | None = None
         self.others = others_of(self) if (plan.request.n or 1) > 1 else None
         self.stale = 0
+        self.waited = 0.0
         self.pause = 0.0
         self.tally = Tally(plan.needs)
         self.record = Record(
@@ -232,7 +233,7 @@ class Attempts:
         while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
-            left = self.plan.wait - (self.desk.clock() - self.deadlines.started)
+            left = self.plan.wait - self.waited
             came, line = self.deadlines.started, self.plan.client
             turn = None if soonest > left else self.desk.room.enter(line, came=came)
             if turn is None:
@@ -242,6 +243,7 @@ class Attempts:
             try:
                 yield from self._pause(soonest + turn)
             finally:
+                self.waited += soonest + turn
                 self.desk.room.leave(line, came=came)
             selection = again()
             back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
@@ -254,7 +256,7 @@ class Attempts:
         if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
             return False
         kinds = [error.kind for error in self.failures]
-        if kinds.count(FailureKind.EMPTY) > 1 or (kinds and BLAMELESS.issuperset(kinds)):
+        if kinds.count(FailureKind.EMPTY) > 1:
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
@@ -336,7 +338,8 @@ class Attempts:
         if self.others is not None:
             self.others.complete(candidate, len(ending))
         answer = attempt.answer
-        attempt.succeeded(said(ending) if answer is None else answer.usage or Usage())
+        calls = bool(self.request.tools) and calls_tools(ending, answer)
+        attempt.succeeded(said(ending) if answer is None else answer.usage or Usage(), calls=calls)
         self.attempt = None
         if answer is not None:
             yield from self.closing.give(answer, candidate.model)
@@ -367,7 +370,7 @@ class Attempts:
             if attempt.units.heard != heard:
                 heard = attempt.units.heard
                 attempt.content()
-            if reading.complete:
+            if reading.complete and not reading.done:
                 self.deadlines.linger()
 
     def show(self, event: Event) -> bytes:
@@ -456,7 +459,8 @@ class Attempts:
         """Read the rest of the body for a moment, so that its connection can be used again."""
         body = self.body
         try:
-            self.deadlines.linger()
+            if not body.ended:
+                self.deadlines.linger()
             while not body.ended:
                 if not body.pending():
                     yield READ

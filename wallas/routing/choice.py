@@ -12,6 +12,7 @@ from wallas.catalog.entries import Model
 from wallas.catalog.snapshot import Catalog
 from wallas.content.contents import Contents
 from wallas.errors import BadRequest, NotFound
+from wallas.health_cache import LEAST_TOKENS
 from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
@@ -169,7 +170,9 @@ class Chooser:
         """
         groups, wishes = choice.groups, choice.wishes
         bonus = self.sessions.bonus(choice.session, needs.tokens)
-        session = Session(*bonus) if bonus else None
+        session = None
+        if bonus is not None:
+            session = Session(bonus.model, bonus.seconds * self.selector.worth(bonus.model), bonus.key)
         several = (request.n or 1) > 1 and choice.profile is not None
         issuers = frozenset(
             part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
@@ -311,10 +314,11 @@ class Chooser:
         wanted = needs.capabilities | profile.needs
         hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
         sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
+        cached = bool(request.tools) and needs.tokens >= LEAST_TOKENS
         sparing = SPARING[hard] if hard >= 0 else 1.0
         groups = [
             Group(
-                self.selector.best(name, request, wanted | own, level=hard),
+                self.selector.best(name, request, wanted | own, level=hard, cached=cached),
                 roomy=profile.roomy,
                 sticky=sticky,
                 sparing=sparing,

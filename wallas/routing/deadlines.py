@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeAlias
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.settings import Timeouts
@@ -15,6 +16,9 @@ SHORT_PROMPT, READING_SPEED = 8000, 4000.0
 """Tokens that the limits are meant for, and how many a second of a longer prompt a slow provider reads."""
 NOTHING_DUE = (FailureKind.TIMEOUT, "the request ran out of time")
 NO_END = (FailureKind.STALLED, "no end of the body")
+Further: TypeAlias = Callable[[], float]
+"""Tells how many seconds an attempt that is late may still take; 0 gives it up."""
+Due: TypeAlias = tuple[float, tuple[FailureKind, str], Further | None, float]
 OUT_OF_TIME = "out_of_time"
 """The code of a timeout that is the whole request's: whoever was answering then is not to blame."""
 
@@ -22,7 +26,20 @@ OUT_OF_TIME = "out_of_time"
 class Deadlines:
     """Instants on one monotonic clock; content moves them, mere bytes do not."""
 
-    __slots__ = ("clock", "end", "ending", "gap", "late", "late_at", "ping_at", "stalled", "started", "stream")
+    __slots__ = (
+        "clock",
+        "end",
+        "ending",
+        "further",
+        "gap",
+        "late",
+        "late_at",
+        "limit_at",
+        "ping_at",
+        "stalled",
+        "started",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -41,6 +58,8 @@ class Deadlines:
         self.ping_at = self.started + HEAD_SECONDS
         self.late_at = self.end
         self.late = NOTHING_DUE
+        self.further: Further | None = None
+        self.limit_at = self.end
         self.gap = 0.0
         self.stalled = NOTHING_DUE
 
@@ -55,19 +74,34 @@ class Deadlines:
         self.stalled = _stalled(self.gap)
         self._due(limit, _unanswered(limit))
 
-    def hurry(self, seconds: float) -> None:
-        """Wait no longer than this for the first content of the attempt that has just begun."""
-        if self.clock() + seconds < self.late_at:
-            self._due(seconds, _unanswered(seconds))
+    def hurry(self, seconds: float, further: Further) -> None:
+        """Ask after so many seconds how long to wait on for the first content of the attempt that has just begun."""
+        now = self.clock()
+        if now + seconds < self.late_at:
+            self.limit_at, self.late_at, self.further = self.late_at, now + seconds, further
+
+    @property
+    def given_up_at(self) -> float:
+        """Return the instant by which the attempt is given up at the latest."""
+        return self.limit_at if self.further is not None else self.late_at
+
+    @property
+    def due(self) -> Due:
+        """Return what is due now, to be set again later."""
+        return self.late_at, self.late, self.further, self.limit_at
+
+    @due.setter
+    def due(self, due: Due) -> None:
+        self.late_at, self.late, self.further, self.limit_at = due
 
     def content(self) -> None:
         """Note that the provider said something that counts: the next is due within the gap."""
         if self.stream:
-            self.late_at, self.late = self.clock() + self.gap, self.stalled
+            self.late_at, self.late, self.further = self.clock() + self.gap, self.stalled, None
 
     def unbound(self) -> None:
         """Note that no attempt is under way: nothing is due but the whole request."""
-        self.late_at, self.late = self.end, NOTHING_DUE
+        self.late_at, self.late, self.further = self.end, NOTHING_DUE, None
 
     def linger(self) -> None:
         """Wait no longer than a moment for what may follow a whole answer."""
@@ -111,7 +145,18 @@ class Deadlines:
             return ProviderError(FailureKind.TIMEOUT, "the request ran out of time", code=OUT_OF_TIME)
         if self.closing:
             return ProviderError(FailureKind.GATEWAY, "the gateway is stopping")
-        return ProviderError(*self.late) if now >= self.late_at else None
+        return ProviderError(*self.late) if now >= self.late_at and not self._goes_on(now) else None
+
+    def _goes_on(self, now: float) -> bool:
+        """Return whether an attempt that is late may take longer, and set when it is looked at again."""
+        if self.further is None or now >= self.limit_at:
+            return False
+        seconds = self.further()
+        if seconds <= 0:
+            self.late = (FailureKind.TIMEOUT, "no answer while others could give one")
+            return False
+        self.late_at = min(now + seconds, self.limit_at)
+        return True
 
     def ping_due(self, now: float) -> bool:
         """Return whether the client has waited long enough for a sign of life."""
@@ -119,7 +164,7 @@ class Deadlines:
 
     def _due(self, seconds: float, fault: tuple[FailureKind, str]) -> None:
         self.late_at = self.clock() + seconds
-        self.late = fault
+        self.late, self.further = fault, None
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ CODE = re.compile(r"```|\bdef \w+\(|\bclass \w+|[{};]\s*\n|=>|#include|\bSELECT\
 MATHEMATICS = re.compile(r"\\(?:frac|sum|int|sqrt|begin)|[∑∫√≤≥≠∀∃]|\b\d+\s*[-+*/^]\s*\d+\s*[-+*/^=]")
 LOOKED_AT = 4000
 """Characters of the last turn that are read: the rest tells by its length alone."""
-LEVELS = (0.2, 0.35, 0.4, 0.4)
+LEVELS = (0.4, 0.55, 0.6, 0.6)
 """Seconds that a point of quality is worth, from the easiest to the hardest."""
 SPARING = (2.0, 1.5, 1.0, 0.5)
 """How much a quota that runs low keeps a request away, from easy to hard: what is scarce is for hard ones."""

@@ -92,9 +92,9 @@ def race(
     hedges.asked += 1
     if attempts.plain or attempts.others is not None or attempt.mode is not Mode.FRESH or attempts.shown.started:
         return first
-    deadlines, usual = attempts.deadlines, (attempts.deadlines.late_at, attempts.deadlines.late)
+    deadlines, usual = attempts.deadlines, attempts.deadlines.due
     late_in = max(LATE_TIMES * expected_first(candidate.model, attempts.desk.health), LATE_LEAST)
-    if deadlines.clock() + late_in >= deadlines.late_at:
+    if deadlines.clock() + late_in >= deadlines.given_up_at:
         return first  # it is given up before it would be hedged
     deadlines.wake(late_in)
     running = attempts.body = Race(first)
@@ -109,7 +109,7 @@ def race(
                 if second or deadlines.overdue:
                     raise _given_up(attempts, running, late)
                 second = True
-                deadlines.late_at, deadlines.late = usual
+                deadlines.due = usual
                 yield from _second(attempts, running)
             winner = _heard(attempts, running)
     finally:
@@ -120,7 +120,7 @@ def race(
         if winner is not None:
             running.close()
             if not second:
-                deadlines.late_at, deadlines.late = usual
+                deadlines.due = usual
     attempts.body = winner.body
     return winner
 

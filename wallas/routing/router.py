@@ -82,6 +82,7 @@ class Router:
             catalog.models, self.providers, self.desk.health, quota=self.desk.quota, clock=self.desk.clock
         )
         self.selector.windows = self.desk.windows
+        self.selector.expected = self.desk.sessions.expected
         self.selector.inabilities = self.desk.inabilities
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
         self.chooser = Chooser(

@@ -31,6 +31,11 @@ SOON = 5.0
 SHARED_SECONDS = 30.0
 """What the few calls of a provider that serves strangers are worth."""
 SCARCITY_SECONDS = 0.05
+KEPT_TIMES = 2.0
+"""How many times scarcer a quota is for each conversation that will be back for it at once."""
+CACHING_SECONDS = 2.0
+"""What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
+LEAST_WORTH = 0.2
 EXPLORE_EVERY = 50
 EXPLORE_IDLE = 300.0
 EXPLORE_SECONDS = 1.0
@@ -150,18 +155,38 @@ class Selector:
         self.clock = clock
         self.rankings: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
+        self.expected: Callable[[str], int] = lambda model: 0
+        """How many conversations will be back at a model at once."""
         self.inabilities = Inabilities()
         self.shared = frozenset(name for name, one in providers.items() if is_shared(one))
         self.served = 0
 
-    def best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1) -> Ranking:
-        """Return all models that have the capabilities, as the profile ranks them now; ``level`` is ``auto``'s."""
-        return self.kept((profile, level, capabilities), lambda: self._best(profile, request, capabilities, level))
+    def best(
+        self, profile: str, request: ChatRequest, capabilities: frozenset[str], *, level: int = -1, cached: bool = False
+    ) -> Ranking:
+        """Return all models that have the capabilities, as the profile ranks them now.
 
-    def _best(self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int) -> Ranking:
+        ``level`` is ``auto``'s; ``cached``: the request is one of many with the same beginning.
+        """
+        what = (profile, level, capabilities, cached)
+        return self.kept(what, lambda: self._best(profile, request, capabilities, level, cached))
+
+    def _best(
+        self, profile: str, request: ChatRequest, capabilities: frozenset[str], level: int, cached: bool
+    ) -> Ranking:
         able = [model for model in self.models if model.capabilities >= capabilities]
         strategy = STRATEGIES[profile] if level < 0 else BY_LEVEL[level]
-        return Ranking(sorted((self._owned(row) for row in strategy(request, able, self.health)), key=_total))
+        rows = (self._owned(row) for row in strategy(request, able, self.health))
+        return Ranking(sorted((self._caching(row) for row in rows) if cached else rows, key=_total))
+
+    def _caching(self, row: Ranked) -> Ranked:
+        """Return a ranked model with what it is worth to a conversation that it may keep in its cache."""
+        seconds = CACHING_SECONDS * (1.0 - 2.0 * self.health.caches.chance(row.model.key))
+        return Ranked(row.total + seconds, row.model, row.parts._replace(session=seconds))
+
+    def worth(self, model: str) -> float:
+        """Return how far a conversation should stay with a model, 0 to 1: less where nothing was found in its cache."""
+        return min(LEAST_WORTH + 2.0 * self.health.caches.chance(model), 1.0)
 
     def kept(self, what: Hashable, rank: Callable[[], Ranking]) -> Ranking:
         """Return the ranking that ``rank`` makes, or the one known as ``what`` if that was made just now."""
@@ -219,9 +244,19 @@ class Selector:
         return Ranked(row.total + SHARED_SECONDS, row.model, parts)
 
     def open(
-        self, model: Model, parts: Parts, needs: Needs, excluded: list[Excluded], *, sparing: float = 1.0
+        self,
+        model: Model,
+        parts: Parts,
+        needs: Needs,
+        excluded: list[Excluded],
+        *,
+        sparing: float = 1.0,
+        own: bool = False,
     ) -> Iterator[Candidate]:
-        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left."""
+        """Yield the candidates that a model's keys make; add to ``excluded`` those that rest or have nothing left.
+
+        What is left of a quota is kept for conversations that will be back at once; ``own``: this is one of them.
+        """
         provider = self.providers[model.provider]
         doubt = self.health.doubted(model.provider, model.id)
         for key in self._keys(model):
@@ -239,6 +274,8 @@ class Selector:
                     excluded.append(Excluded(model, key, f"quota: {room.reason}", seconds, room.guess, room.guess))
                     continue
                 scarce = SCARCITY_SECONDS * sparing / max(room.headroom, 0.005)
+                if not own and room.headroom < 1.0 and (expected := self.expected(model.key)):
+                    scarce *= 1.0 + expected * KEPT_TIMES
             if doubt is not None:
                 excluded.append(Excluded(model, key, why_doubted(doubt), doubt.seconds, breaker=True))
                 continue
@@ -394,11 +431,13 @@ class _Walk:
         if group.moves:
             parts = self._own(model, parts, group)
         before, have = len(self.excluded), len(found)
-        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=group.sparing):
-            if parts.session and self.session is not None and self.session.key not in ("", candidate.key.id):
-                candidate = candidate._replace(base=parts._replace(session=0.0))
-            own = row.total if candidate.base is row.parts else candidate.base.total
-            total = own + candidate.scarcity
+        met = self.session if self.session is not None and key == self.session.model else None
+        sparing, own = group.sparing, met is not None
+        for candidate in self.selector.open(model, parts, self.needs, self.excluded, sparing=sparing, own=own):
+            if met is not None and met.key not in ("", candidate.key.id):
+                candidate = candidate._replace(base=row.parts)
+            cost = row.total if candidate.base is row.parts else candidate.base.total
+            total = cost + candidate.scarcity
             found.append((total, len(found), candidate))
             insort(best, total)
         if len(found) == have:
@@ -420,9 +459,9 @@ def why_doubted(doubt: Doubted) -> str:
     return f"doubtful: failed {doubt.run} times in a row"
 
 
-def _by_failures(row: Excluded) -> tuple[bool, bool]:
-    """Sort those who are out by a guess first, and those who are only doubted before those who rest."""
-    return not row.guess, row.reason.startswith("resting")
+def _by_failures(row: Excluded) -> tuple[bool, bool, float]:
+    """Sort those who are out by a guess first, those who are only doubted before those who rest, the worst last."""
+    return not row.guess, row.reason.startswith("resting"), row.seconds or 0.0
 
 
 def _total(row: Ranked) -> float:

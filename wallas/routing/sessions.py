@@ -10,6 +10,11 @@ from typing import NamedTuple
 from wallas.types.chat import ChatRequest, Text
 
 SESSION_SECONDS = 600.0
+CACHE_SECONDS = 240.0
+"""How long most providers keep a prompt's beginning, a little less: Anthropic's five minutes are the shortest known."""
+TOOL_SECONDS = 15.0
+"""How long an agent is waited for that was given calls of tools."""
+DUE_MOST = 200
 SESSIONS_MOST = 20_000
 PREFILL_SPEED = 1500.0
 """Tokens that are worth a second when a cache holds them; fewer than are read in one: they spare quota, too (bench)."""
@@ -48,11 +53,36 @@ class Sessions:
         self.heard: OrderedDict[str, Met] = OrderedDict()
         """What other workers told, by print."""
         self.news: dict[str, Met] = {}
+        self.due: dict[str, dict[str, float]] = {}
+        """By model, the sessions that will be back at once with the results of their tools, and until when."""
         self.lock = threading.Lock()
 
-    def remember(self, key: str, model: str, tokens: int, *, credential: str = "") -> None:
-        """Note that a session's last answer came from a model, called with a credential ("": any)."""
+    def expected(self, model: str) -> int:
+        """Return how many sessions will be back at a model at once: it spoke last, and called tools."""
+        due = self.due.get(model)
+        if not due:
+            return 0
+        now = self.clock()
+        return sum(until > now for until in tuple(due.values()))
+
+    def _expect(self, key: str, model: str, calls: bool) -> None:
+        before = self.met.get(key)
+        if before is not None and before.model in self.due:
+            self.due[before.model].pop(key, None)
+        if calls:
+            due = self.due.setdefault(model, {})
+            now = self.clock()
+            if len(due) >= DUE_MOST:
+                due = self.due[model] = {name: until for name, until in due.items() if until > now}
+            due[key] = now + TOOL_SECONDS
+
+    def remember(self, key: str, model: str, tokens: int, *, credential: str = "", calls: bool = False) -> None:
+        """Note that a session's last answer came from a model, called with a credential ("": any).
+
+        ``calls``: it called tools, so that the session will be back.
+        """
         with self.lock:
+            self._expect(key, model, calls)
             met = self.met[key] = Met(model, tokens, self.clock(), credential)
             self.met.move_to_end(key)
             if len(self.news) < SESSIONS_MOST and not key.startswith(PASSING):
@@ -82,6 +112,11 @@ class Sessions:
         if met is None or told is None:
             return met or told
         return told if told.at > met.at + TOLD_LATER else met
+
+    def again(self, key: str, model: str, *, credential: str) -> bool:
+        """Return whether a session's last answer came from this model with this credential, not long ago."""
+        met = self._latest(key)
+        return met is not None and met[0] == model and met.key == credential and self.clock() - met.at < CACHE_SECONDS
 
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""

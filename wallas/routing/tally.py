@@ -7,7 +7,7 @@ import msgspec
 from wallas.catalog.entries import Model
 from wallas.routing.needs import BYTES_PER_TOKEN, Needs
 from wallas.routing.trail import Hop
-from wallas.types.chat import Part, Reasoning, Refusal, Text, ToolCall, Usage
+from wallas.types.chat import ChatResponse, Part, Reasoning, Refusal, StopReason, Text, ToolCall, Usage
 from wallas.types.events import Event, Finished, PartDelta
 
 
@@ -76,6 +76,12 @@ class Tally:
         if told:
             raw["openai_chat"] = told
         return msgspec.structs.replace(usage, input=prompt, output=output, raw=raw)
+
+
+def calls_tools(ending: Iterable[Finished], answer: ChatResponse | None) -> bool:
+    """Return whether an answer, by its ends or as a whole, leaves the client with tools to run."""
+    ends = (one.reason for one in ending) if answer is None else (one.stop_reason for one in answer.choices)
+    return StopReason.TOOL_CALLS in ends
 
 
 def said(ending: Iterable[Finished]) -> Usage:
