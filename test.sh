@@ -13,6 +13,8 @@ declare -A programs=(
     [tesseract]="tesseract-ocr tesseract-ocr-eng tesseract-ocr-osd tesseract-ocr-spa"
     [espeak-ng]="espeak-ng"
     [ffmpeg]="ffmpeg"
+    [bsdtar]="libarchive-tools"
+    [antiword]="antiword"
 )
 
 need_programs() {

@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE.parent))
 import scenarios  # noqa: E402
 import servers  # noqa: E402
 
-REPEATS = 5
+REPEATS = 12
 CHUNKS = 200
 
 

@@ -42,6 +42,8 @@ ODDS_HALF_LIFE = 600.0
 FINDING_SECONDS = 0.5
 FINDING_MOST = 30.0
 """One call at a time finds out whether a limit without a stated end is over; the others look again so soon."""
+MOVES_MOST = 2000
+"""Outcomes whose places are remembered, for those who keep what they made of them."""
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
@@ -148,7 +150,7 @@ class Health:
         self.breakers: dict[Place, Breaker] = {}
         self.speeds = Speeds()
         self.doubts = Doubts()
-        self.caches = Caches()
+        self.caches = Caches(self._cached)
         self.finding: dict[Place, float] = {}
         """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()
@@ -159,6 +161,11 @@ class Health:
         """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
         self.news: Callable[[], object] = lambda: None
         """Called when ``opened`` has something new; must not wait."""
+        self.turns = 0
+        """How often a rest began or was ended."""
+        self.moves = 0
+        """How often an outcome was counted; ``moved`` are the last of them, each with its number."""
+        self.moved: deque[tuple[int, tuple[str, str]]] = deque(maxlen=MOVES_MOST)
         self.lock = threading.Lock()
 
     def resting(self, place: Place, *, free: bool) -> Rest | None:
@@ -225,6 +232,7 @@ class Health:
             whole = latency or ttft or 0.0
             speed = self.speeds.answered(*place[:2], first=ttft, whole=whole, tokens=tokens or 0, read=read, now=now)
             circuit.speed = _average(circuit.speed, speed)
+            self._move(place)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -239,6 +247,7 @@ class Health:
             if error.kind is FailureKind.RATE_LIMIT:
                 self.limited.add(place)
             breaker.bad += SOFT.get(error.kind, 0.0)
+            self._move(place)
             circuit = self._circuit(place)
             circuit.failures += 1
             circuit.changed = True
@@ -312,6 +321,21 @@ class Health:
         good, bad = breaker.good * fade + PRIOR_SUCCESSES, breaker.bad * fade + PRIOR_FAILURES
         return good / (good + bad)
 
+    def drift(self, provider: str, model: str) -> tuple[float, float]:
+        """Return how fast ``first_token`` and the odds of a failure move by time alone, at most, from now on.
+
+        Seconds a second, and odds (failures for a success) a second.
+        """
+        now, breaker = self.clock(), self.breakers.get(Place(provider, model))
+        if breaker is None:
+            return self.speeds.drift(provider, model, now), 0.0
+        fade = faded(now - breaker.at, ODDS_HALF_LIFE)
+        good = min(breaker.good * fade, PRIOR_SUCCESSES)  # with more than that known, they move fastest later on
+        fade = good / breaker.good if breaker.good else fade
+        change = abs(PRIOR_SUCCESSES * breaker.bad - PRIOR_FAILURES * breaker.good) * fade
+        change /= (good + PRIOR_SUCCESSES) ** 2
+        return self.speeds.drift(provider, model, now), change * math.log(2) / ODDS_HALF_LIFE
+
     def first_token(self, provider: str, model: str, prior: float) -> float:
         """Return the expected seconds to the first content: quick to learn of worse, slow to forget it."""
         return self.speeds.first(provider, model, prior, self.clock())
@@ -356,14 +380,14 @@ class Health:
         with self.lock:
             rest = self.rests.get(place)
             if rest is not None and rest.breaker:
-                del self.rests[place]
+                self._end(place)
 
     def returned(self, place: Place) -> None:
         """End the rest of a model that was said to be gone, for its provider's list has it again."""
         with self.lock:
             rest = self.rests.get(place)
             if rest is not None and rest.reason == GONE:
-                del self.rests[place]
+                self._end(place)
                 self._tell(place, LIFTED)
 
     def _shared(self, place: Place) -> Iterator[Place]:
@@ -433,8 +457,22 @@ class Health:
             if rest == old:
                 return
         self.rests[place], self.since[place] = rest, now
+        self.turns += 1
         if tell:
             self._tell(place, rest)
+
+    def _end(self, place: Place) -> None:
+        del self.rests[place]
+        self.turns += 1
+
+    def _cached(self, model: str) -> None:
+        provider, _, id = model.partition("/")
+        with self.lock:
+            self._move(Place(provider, id))
+
+    def _move(self, place: Place) -> None:
+        self.moves += 1
+        self.moved.append((self.moves, place[:2]))
 
     def _tell(self, place: Place, rest: Rest) -> None:
         self.opened.append((place, rest))
@@ -448,11 +486,11 @@ class Health:
         model, key = Place(place.provider, place.model), Place(place.provider, ANY, place.key)
         rest = self.rests.get(model)
         if rest is not None and rest.breaker and began >= self.since.get(model, began):
-            del self.rests[model]
+            self._end(model)
             self._tell(model, LIFTED)
         rest = self.rests.get(key)
         if rest is not None and rest.until <= now:
-            del self.rests[key]
+            self._end(key)
 
     def _circuit(self, place: Place) -> Circuit:
         circuit = self.circuits.get(place)

@@ -32,6 +32,12 @@ class Pace(msgspec.Struct):
         usual = prior if self.usual is None else self.usual
         return usual + (self.peak - usual) * faded(now - self.at, HALF_LIFE) if self.at else usual
 
+    def drift(self, now: float) -> float:
+        """Return by how many seconds a second ``first`` moves by time alone, at most."""
+        if not self.at or self.usual is None:
+            return 0.0
+        return abs(self.peak - self.usual) * faded(now - self.at, HALF_LIFE) * math.log(2) / HALF_LIFE
+
     def heard(self, sample: float, now: float) -> None:
         """Take in a first token that came after so many seconds."""
         expected = self.first(sample, now)
@@ -77,6 +83,21 @@ class Speeds:
         """Return how many calls are late at a provider from which nothing has come since they began."""
         calls = self.calls.get(provider)
         return sum(self._is_late(provider, call, now) for call in tuple(calls.values())) if calls else 0
+
+    def drift(self, provider: str, model: str, now: float) -> float:
+        """Return by how many seconds a second what is expected of a model moves by time alone, while nobody waits."""
+        pace = self.paces.get((provider, model))
+        return 0.0 if pace is None else pace.drift(now)
+
+    def growing(self, now: float) -> set[tuple[str, str | None]]:
+        """Return where calls wait, by provider and model, and by a provider and None where one of its calls is late."""
+        found: set[tuple[str, str | None]] = set()
+        for provider in set(tuple(self.places.values())):
+            for call in tuple(self.calls.get(provider, {}).values()):
+                found.add((provider, call.model))
+                if now >= call.late:
+                    found.add((provider, None))
+        return found
 
     def _is_late(self, provider: str, call: Waits, now: float) -> bool:
         return now >= call.late and call.began >= self.heard.get(provider, -math.inf)

@@ -186,8 +186,19 @@ def forked(server: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", int(current_settings().request_timeout) + 5)
 
 
+YOUNG = (2000, 10, 10)
+"""After how many more objects the collector looks at the youngest, and how often at the older ones."""
+
+
 def initialised(worker: Any) -> None:
-    """Prepare a worker for its end: its listeners may be closed by the master, its jobs go to another worker."""
+    """Prepare a worker for its end: its listeners may be closed by the master, its jobs go to another worker.
+
+    What it has made so far stays for as long as it does: the garbage collector need not look at that again. Requests
+    leave nothing to it (tests/test_performance.py), but those that fail do.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG)
     accept = getattr(worker, "accept", None)
     if accept is not None:
         worker.accept = _accept_until_closed(accept)

@@ -45,6 +45,8 @@ BODIES_BYTES = 16 * BUFFER_BYTES
 """Bodies under way in all; who comes beyond that waits until others are whole."""
 QUICK, QUICK_BYTES = 16, 16 * 1024
 """Requests between two waits that the loop answers itself, where the app can do so at once, and their bodies' most."""
+SLOW = 8
+"""So many requests of a connection go to a thread behind one that had to: a client mostly asks alike."""
 FEW_THREADS = 1
 """Threads of the app that compute at once; those that wait for something do not count."""
 DIALS = 128
@@ -330,10 +332,14 @@ class Worker(Base):  # type: ignore[misc]
             self._set_free(client, raw)
             return
         exchange = client.exchange = Exchange(self, client, raw)
-        if self.at_once is not None and self.quick and raw.environ is not None and len(raw.body) <= QUICK_BYTES:
-            self.quick -= 1
-            if exchange.at_once(self.at_once):
-                return
+        if self.at_once is not None and raw.environ is not None and len(raw.body) <= QUICK_BYTES and self.quick:
+            if client.slow:
+                client.slow -= 1
+            else:
+                self.quick -= 1
+                if exchange.at_once(self.at_once):
+                    return
+                client.slow = SLOW
         self.pool.submit(exchange.run)
 
     def _set_free(self, client: Client, raw: Raw) -> None:

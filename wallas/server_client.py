@@ -52,6 +52,7 @@ class Client:
         "readable",
         "server",
         "since",
+        "slow",
         "sock",
         "state",
     )
@@ -67,6 +68,8 @@ class Client:
         self.exchange: Exchange | None = None
         self.out = bytearray()
         self.queued = 0
+        self.slow = 0
+        """How many of its next requests are not tried in the loop's thread."""
         self.number = 0
         """How many requests came on it."""
         self.since = now

@@ -97,6 +97,7 @@ class ModelTable(Table, frozen=True):
     trains_on_data: bool | None = None
     status: State | None = None
     retires_on: date | None = None
+    quantization: Literal["int4", "int8", "fp4", "fp6", "fp8", "fp16", "bf16", "fp32"] | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 
@@ -221,6 +222,7 @@ def model(table: ModelTable, where: str) -> ModelSettings:
         trains_on_data=table.trains_on_data,
         status=table.status,
         retires_on=None if table.retires_on is None else table.retires_on.isoformat(),
+        quantization=table.quantization,
         aliases=table.aliases,
         dimensions=table.dimensions,
     )

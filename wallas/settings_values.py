@@ -179,6 +179,7 @@ class ModelSettings:
     trains_on_data: bool | None = None
     status: str | None = None
     retires_on: str | None = None
+    quantization: str | None = None
     aliases: tuple[str, ...] = ()
     dimensions: int | None = None
 

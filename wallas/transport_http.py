@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -137,7 +137,8 @@ class Answer:
         self._buffer = b""
         self._left = 0
         self._over = False
-        self._reader = self._read_head
+        self._reader: Callable[[Answer, bytes], bytes] = Answer._read_head
+        """Not bound: an answer that knew itself would be the collector's."""
         self._inflate: Inflate | None = None
         self.pending = False
         """Whether ``more`` has something to give."""
@@ -147,7 +148,7 @@ class Answer:
     def feed(self, data: bytes) -> bytes:
         """Return the body bytes in these; a fault after them is kept in ``fault``, so that good bytes come first."""
         try:
-            data = self._reader(data)
+            data = self._reader(self, data)
         except ProviderError as error:
             self.fault, self.between = error, False
             return b""
@@ -197,7 +198,7 @@ class Answer:
         if self._over:
             self.keep_alive &= start == len(buffer)
             return b""
-        return self._reader(buffer[start:]) if start < len(buffer) else b""
+        return self._reader(self, buffer[start:]) if start < len(buffer) else b""
 
     def _parse_head(self, head: str) -> bool:
         """Take a head in; return whether it is the answer's own and not an interim one (1xx)."""
@@ -226,14 +227,14 @@ class Answer:
             return
         coding = headers["transfer-encoding"].lower() if "transfer-encoding" in headers else ""
         if not coding and length is not None:
-            self._left, self._reader = _length(length), self._read_counted
+            self._left, self._reader = _length(length), Answer._read_counted
         elif coding.rpartition(",")[2].strip() == "chunked":
             if coding != "chunked":
                 raise malformed(f"transfer-encoding {coding[:40]}")
-            self._left, self._reader = _CHUNKED, self._read_chunks
+            self._left, self._reader = _CHUNKED, Answer._read_chunks
             self.keep_alive &= length is None
         else:
-            self._left, self._reader, self.keep_alive = _UNTIL_CLOSE, self._read_rest, False
+            self._left, self._reader, self.keep_alive = _UNTIL_CLOSE, Answer._read_rest, False
         self._over = self._left == 0
         if "content-encoding" in headers:
             self._open_coding(headers)

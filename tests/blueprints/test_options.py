@@ -128,6 +128,8 @@ OTHERS = [
     ("provider", {"zdr": "maybe"}, "provider.zdr"),
     ("provider", {"allow_fallbacks": "maybe"}, "provider.allow_fallbacks"),
     ("provider", {"require_parameters": "maybe"}, "provider.require_parameters"),
+    ("provider", {"quantizations": ["int3"]}, "provider.quantizations"),
+    ("provider", {"quantizations": "fp8"}, "provider.quantizations"),
     ("provider", {"sort": "beauty"}, "provider.sort"),
     ("provider", {"sort": {"by": "beauty"}}, "provider.sort"),
     ("provider", {"sort": {"by": "price", "partition": 7}}, "provider.sort.partition"),
@@ -203,12 +205,19 @@ def test_fields_of_other_gateways_are_obeyed(gate):
 
 def test_what_of_openrouters_provider_object_is_not_obeyed_is_named(gate):
     answer = gate.ask(
-        CHAT, CHAT.good(provider={"only": ["acme"], "quantizations": ["fp8"], "sort": "price", "x": None})
+        CHAT, CHAT.good(provider={"only": ["acme"], "enforce_distillable_text": True, "sort": "price", "x": None})
     )
     assert answer.status_code == 200
-    assert "provider.quantizations" in answer.headers["X-Wallas-Dropped"]
+    assert "provider.enforce_distillable_text" in answer.headers["X-Wallas-Dropped"]
     assert "provider.sort" not in answer.headers["X-Wallas-Dropped"]
     assert "provider.x" not in answer.headers["X-Wallas-Dropped"]
+
+
+def test_only_weights_stored_as_wished_answer_and_unknown_ones_by_their_word(gate):
+    refused = gate.ask(CHAT, CHAT.good(provider={"quantizations": ["fp8", "bf16"]}))
+    assert refused.status_code == 503 and "quantization unknown is none of provider.quantizations" in refused.text
+    answer = gate.ask(CHAT, CHAT.good(provider={"quantizations": ["fp8", "unknown"]}))
+    assert answer.status_code == 200 and "quantizations" not in answer.headers.get("X-Wallas-Dropped", "")
 
 
 def test_fallbacks_of_another_model_and_switches_without_effect_are_named_as_dropped(gate):

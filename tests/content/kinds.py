@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.content import samples
+from tests.content.made import made
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 FACT, PAGE_3, SECOND_12 = samples.ANSWER, "7307 | (page 3)", "[00:12] It is 7307"
@@ -100,6 +101,7 @@ KINDS: dict[str, Kind] = {
     "towns.csv": _document("towns.csv", "text/csv"),
     "towns.rtf": _document("towns.rtf", "application/rtf"),
     "towns.eml": _document("towns.eml", "message/rfc822"),
+    "mail.msg": Kind(lambda: made("mail.msg"), "application/vnd.ms-outlook", FACT, FACT, FACT),
     "towns.py": _document("towns.py", "text/x-python"),
     "towns.ipynb": _document("towns.ipynb", "application/x-ipynb+json"),
     "towns.zip": _document("towns.zip", "application/zip"),

@@ -15,6 +15,7 @@ import pytest
 from tests.content import samples
 from tests.content.bodies import PROTOCOLS
 from tests.content.kinds import tone
+from tests.content.made import made
 from tests.content.samples import ANSWER
 from wallas.content.guarded import Unreadable
 from wallas.content.opening import opened
@@ -254,3 +255,27 @@ def test_a_file_that_breaks_the_gateway_itself_is_named_in_a_400(gateway):
     path, body, headers = PROTOCOLS["openai"]("acme/blind", "x.wav", "audio/wav", tone(0.7))
     answer = gate.post(path, body, **headers)
     assert answer.status_code == 400 and "reading it failed here (KeyError)" in answer.text
+
+
+def test_outlooks_messages_are_read_with_their_date_their_tables_and_the_messages_in_them():
+    found = read("mail.msg", made("mail.msg"))
+    text = found["markdown"]
+    assert "**From:** Ana Núñez <ana@example.com>" in text and "**Date:** 2026-03-15 10:30 UTC" in text
+    assert "| 7 | Quito | 7307 |" in text and "Inner body says pier twelve." in text
+    assert found["warnings"] == ["the attachment logo.png was left out"]
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("soffice", "antiword"))), reason="apt-get install antiword")
+def test_a_word_file_from_before_2007_is_read_by_whatever_is_here():
+    found = read("towns.doc", made("towns.doc"))
+    assert "Quito" in found["markdown"] and ANSWER in found["markdown"]
+    assert found["converter"].startswith(("LibreOffice", "antiword"))
+
+
+@pytest.mark.skipif(shutil.which("antiword") is None, reason="apt-get install antiword")
+def test_a_word_file_from_before_2007_is_read_without_libreoffice(monkeypatch, tmp_path):
+    (tmp_path / "antiword").symlink_to(str(shutil.which("antiword")))
+    monkeypatch.setattr("wallas.content.guarded.PATH", str(tmp_path))
+    found = read("towns.doc", made("towns.doc"))
+    assert ANSWER in found["markdown"] and found["converter"] == "antiword"
+    assert found["warnings"] == ["only its words were taken: no headings, no pictures"]

@@ -65,6 +65,12 @@ def test_everybody_able_may_answer_with_each_key():
         ({"free": False}, Terms(), CHAT, "costs money"),
         ({"free": False}, Terms(named=frozenset({"a/m"}), may_pay=False), CHAT, "costs money"),
         ({}, Terms(private=True), CHAT, "may train on prompts"),
+        (
+            {"quantization": "fp8"},
+            Terms(quantizations=frozenset({"bf16", "unknown"})),
+            CHAT,
+            "quantization fp8 is none of provider.quantizations",
+        ),
         ({"trains_on_data": True}, Terms(private=True), CHAT, "may train on prompts"),
         ({"context": 1000}, Terms(), Needs(frozenset(), 910, 0), "context of 1000 tokens is too small"),
         ({"context": 1000}, Terms(), Needs(frozenset(), 500, 500), "context of 1000 tokens is too small"),
@@ -83,6 +89,8 @@ def test_whoever_may_not_answer_is_named_with_the_reason(traits, terms, needs, r
         ({"free": False}, Terms(allow_paid=True), CHAT),
         ({"free": False}, Terms(named=frozenset({"a/m"})), CHAT),
         ({"trains_on_data": False}, Terms(private=True), CHAT),
+        ({"quantization": "fp8"}, Terms(quantizations=frozenset({"fp8"})), CHAT),
+        ({}, Terms(quantizations=frozenset({"unknown"})), CHAT),
         ({"context": 1000}, Terms(), Needs(frozenset(), int(1000 / MARGIN), 0)),
         ({"context": 1000, "max_output": 100}, Terms(), Needs(frozenset(), 500, 90_000)),
         ({"guessed": frozenset({"capabilities"})}, Terms(named=frozenset({"a/m"})), Needs(frozenset({"vision"}), 1, 0)),
@@ -166,14 +174,14 @@ def test_the_best_are_ranked_anew_after_a_quarter_of_a_second():
     models = [model("a", "m", quality=90), model("b", "m", quality=50), model("b", "off", missing_since="2026-01-01")]
     selector = Selector(models, {"a": Station("a"), "b": Station("b")}, health, clock=clock)
     able = frozenset({"chat"})
-    first = selector.best("standard", ask(), able)
+    first = selector.best("standard", able)
     assert list(first.by_key) == ["a/m", "b/m"]
     for _ in range(5):
         health.succeeded(Place("a", "m", "k0"), ttft=60.0)
-    assert selector.best("standard", ask(), able) is first
+    assert selector.best("standard", able) is first
     clock.now += 0.3
-    assert list(selector.best("standard", ask(), able).by_key) == ["b/m", "a/m"]
-    assert selector.best("standard", ask(), able | {"vision"}).rows == []
+    assert list(selector.best("standard", able).by_key) == ["b/m", "a/m"]
+    assert selector.best("standard", able | {"vision"}).rows == []
 
 
 def test_models_of_no_provider_here_or_of_another_kind_are_not_ranked():
@@ -187,7 +195,7 @@ def test_what_strangers_share_comes_last():
     own = Station("b")
     assert is_shared(shared) and not is_shared(own) and not is_shared(Station("c", keyless=True, opt_in=True))
     selector = Selector([model("a", "m", quality=100), model("b", "m", quality=10)], {"a": shared, "b": own}, Health())
-    assert list(selector.best("standard", ask(), frozenset({"chat"})).by_key) == ["b/m", "a/m"]
+    assert list(selector.best("standard", frozenset({"chat"})).by_key) == ["b/m", "a/m"]
 
 
 def test_the_callers_order_and_the_seals_home_come_first():

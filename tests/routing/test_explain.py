@@ -9,7 +9,7 @@ from wallas import codecs
 from wallas.catalog.entries import Limits, Price
 from wallas.errors import BadRequest, FailureKind, ProviderError
 from wallas.health import Health, Place
-from wallas.quota.ledger import Ledger
+from wallas.quota.ledger import Ledger, Reservation
 from wallas.routing.choice import Options
 from wallas.routing.desk import Desk
 from wallas.routing.difficulty import LEVELS
@@ -111,7 +111,7 @@ def test_contradictions_name_both(tmp_path):
 def test_a_warm_cache_brings_a_session_back_unless_others_are_much_better(tmp_path):
     models = [model("a", "m", quality=62), model("b", "n", quality=60)]
     at = here(tmp_path, models)
-    groups = [Group(at.selector.best("standard", ask(), frozenset({"chat"})))]
+    groups = [Group(at.selector.best("standard", frozenset({"chat"})))]
     needs, terms = planned(at, ask(model="standard")).needs, at.chooser.terms([], Options())
     first = lambda **more: at.selector.select(groups, needs, terms, **more).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
@@ -120,20 +120,22 @@ def test_a_warm_cache_brings_a_session_back_unless_others_are_much_better(tmp_pa
 
 
 def test_a_conversation_with_tools_begins_where_prompts_are_kept_and_leaves_where_they_are_not(tmp_path):
-    at = here(tmp_path, [model("a", "m", quality=61), model("b", "n", quality=60)])
+    clock = Clock()
+    at = here(tmp_path, [model("a", "m", quality=61), model("b", "n", quality=60)], clock=clock)
     agent = ask("x " * 4000, model="auto", tools=(WEATHER,))
     first = lambda request=agent: planned(at, request).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
     for _ in range(5):
         at.desk.health.caches.heard("b/n", tokens=5000, cached=4000, again=True)
         at.desk.health.caches.heard("a/m", tokens=5000, cached=0, again=True)
-    at.selector.rankings.clear()
+    clock.now += 0.3
     assert first() == "b/n" and first(ask("Hi", model="auto", tools=(WEATHER,))) == "a/m", "too short for a cache"
     assert at.selector.worth("b/n") == 1.0 and at.selector.worth("a/m") < 0.5
 
 
 def test_what_is_left_of_a_quota_is_kept_for_agents_that_will_be_back_at_once(tmp_path):
-    at = here(tmp_path, [model("a", "m", quality=65), model("b", "n", quality=60)], quota=Rooms(m=Room(headroom=0.2)))
+    clock, quota = Clock(), Rooms(m=Room(headroom=0.2))
+    at = here(tmp_path, [model("a", "m", quality=65), model("b", "n", quality=60)], quota=quota, clock=clock)
     first = lambda: planned(at, ask(model="standard")).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
     for name in ("one", "two"):
@@ -141,6 +143,7 @@ def test_what_is_left_of_a_quota_is_kept_for_agents_that_will_be_back_at_once(tm
     assert first() == "b/n"
     at.desk.sessions.remember("one", "a/m", 9000)
     at.desk.sessions.remember("two", "a/m", 9000)
+    clock.now += 0.6
     assert first() == "a/m", "they have their answers"
 
 
@@ -159,10 +162,10 @@ class Rooms:
     """A quota as a table."""
 
     def __init__(self, **rooms):
-        self.rooms = rooms
+        self.known = rooms
 
-    def room(self, model, key, *, tokens, output):
-        return self.rooms.get(model.id, Room())
+    def rooms(self, *, tokens, output):
+        return lambda place, model, key: self.known.get(model.id, Room())
 
 
 def test_an_empty_window_excludes_and_a_short_one_costs(tmp_path):
@@ -188,3 +191,16 @@ def test_profiles_are_told_with_the_users_own():
     told = {row["id"]: row for row in profiles({"mine": {"models": ["a/*"], "strategy": "order"}})}
     assert told["mine"]["own"] and told["auto"]["seconds_per_point"] == list(LEVELS)
     assert told["agentico"]["hold"] == "turn" and told["agentico"]["session_factor"] == 2.0
+
+
+def test_between_two_beats_of_the_ledger_explaining_asks_what_a_reservation_would(tmp_path):
+    clock = Clock()
+    models = [model("a", "best", quality=90, limits=Limits(rpm=1, scope="account")), model("b", "next", quality=50)]
+    at = here(tmp_path, models, clock=clock)
+    seat = at.desk.ledger.seat(models[0], at.providers["a"].keys[0])
+    assert isinstance(at.desk.ledger.reserve(seat), Reservation)
+    assert at.desk.ledger.available(seat) is None  # as far as is known here
+    told = explain(at, ask(model="a/best"), Options(models=("b/next",)), wire="openai_chat")
+    assert told["decision"] == "b/next" and at.desk.ledger.open == 1
+    why = {row["id"]: row for row in told["excluded"]}["a/best"]
+    assert why["reason"] == "quota: rpm used up" and why["retry_after_seconds"] > 0

@@ -443,10 +443,15 @@ def test_empty_twice_is_returned_as_it_is(stream, hold):
     assert scene.outcomes == ["empty", "empty"] and asked_of(third) == []
 
 
-def test_an_empty_answer_is_better_than_none():
-    scene = Scene(ask(), provider("one", streamed(answer())), provider("two", refusal(500), refusal(500)))
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_empty_answer_that_nobody_confirms_is_an_honest_error(stream, others):
+    empty = streamed(answer()) if stream else whole(answer())
+    failing = [provider("two", refusal(500), refusal(500))] * others
+    scene = Scene(ask(stream=stream), provider("one", empty), *failing)
     scene.play()
-    assert scene.status == 200 and scene.record.outcome == "ok"
+    assert scene.status in (502, 503, 529) and scene.outcomes[0] == "empty"
+    assert scene.record.outcome not in ("ok", "cancelled") and "one/" in scene.data.decode()
 
 
 def test_thoughts_alone_are_returned_whole_when_nobody_says_more():
@@ -763,10 +768,17 @@ def test_thoughts_alone_go_to_the_next_even_where_they_were_shown(stream):
     assert scene.outcomes == ["empty", "ok"] and scene.heard.message.parts[-1] == Text(text=TALE)
 
 
-def test_thoughts_that_were_shown_are_ended_as_they_stand_when_nobody_says_more():
+def test_thoughts_that_were_shown_end_in_an_honest_error_when_nobody_has_words():
     scene = Scene(
         ask(), provider("one", streamed(answer(thought("Hm. ")))), provider("two", refusal(500), refusal(500))
     )
+    scene.play()
+    assert scene.record.outcome == "stream_interrupted" and b"event: error" in scene.data
+
+
+def test_thoughts_that_were_shown_are_ended_as_they_stand_when_another_has_no_words_either():
+    alone = answer(thought("Hm. "))
+    scene = Scene(ask(), provider("one", streamed(alone)), provider("two", streamed(answer())))
     scene.play()
     assert scene.status == 200 and scene.record.outcome == "ok" and scene.heard.stop_reason is StopReason.STOP
 

@@ -164,7 +164,8 @@ class World:
                 case _:
                     named = session_key(ask(), dice.choice(["s1", "s2", "s3"]))
                     desk.sessions.remember(named, one.key, dice.choice([100, 5000, 30_000]))
-        desk.ledger.refresh()  # what the thread beside the requests does twice a second
+        if dice.random() < 0.5:
+            desk.ledger.refresh()  # what the thread beside the requests does twice a second
         self.at.selector.served = dice.randrange(2 * EXPLORE_EVERY)
 
 

@@ -49,7 +49,7 @@ def test_a_virtual_model_ranks_all_that_cost_nothing(here):
     plan = planned(here, ask(model="auto"))
     assert set(chosen(plan)) == {model.key for model in MODELS if model.free}
     assert (plan.profile, plan.hold, plan.total, plan.asked) == ("auto", "part", 600, "auto")
-    assert {row.reason for row in plan.excluded} == {"costs money"}
+    assert {row.reason for row in plan.unfit()} == {"costs money"}
 
 
 def test_the_plan_names_the_answer_as_its_wire_does(here):

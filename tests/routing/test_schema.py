@@ -117,7 +117,8 @@ def test_it_says_what_the_reference_validator_says(schema, value):
         {"type": "strange"},
         {"properties": 3, "required": "a", "items": 1, "enum": {}, "pattern": 7, "multipleOf": 0, "anyOf": 1},
         {"not": {"pattern": "(?=a)"}},
-        {"not": {"unevaluatedProperties": False}},
+        {"not": {"$dynamicRef": "#a"}},
+        {"format": "of-its-own"},
         {"not": {"$ref": "http://127.0.0.1:1/"}},
         {"oneOf": [{"pattern": "(?=a)"}, {"type": "string"}]},
         "nonsense",
@@ -209,3 +210,92 @@ def test_a_pattern_that_no_automaton_follows_has_no_size(pattern):
 )
 def test_the_expressions_of_javascript_are_read_as_it_reads_them(pattern, text, found):
     assert matches(pattern, text) is found
+
+
+NAMED = {"properties": {"a": True}}
+OTHER = {"properties": {"b": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        (NAMED, {"a": 1}, None),
+        (NAMED, {"a": 1, "b": 1}, "$.b: nothing may stand here"),
+        ({"patternProperties": {"^a": True}}, {"ab": 1, "b": 1}, "$.b: nothing may stand here"),
+        ({"additionalProperties": True}, {"b": 1}, None),
+        ({"allOf": [NAMED, OTHER]}, {"a": 1, "b": 2}, None),
+        ({"allOf": [NAMED, OTHER]}, {"a": 1, "c": 2}, "$.c: nothing may stand here"),
+        ({"anyOf": [NAMED, OTHER]}, {"a": 1, "b": "no integer"}, "$.b: nothing may stand here"),
+        ({"oneOf": [OTHER | {"required": ["b"]}, NAMED | {"required": ["a"]}]}, {"b": 1}, None),
+        ({"if": NAMED | {"required": ["a"]}, "then": OTHER}, {"a": 1, "b": 2}, None),
+        ({"if": NAMED | {"required": ["a"]}, "then": OTHER}, {"b": 2}, "$.b: nothing may stand here"),
+        ({"if": {"required": ["c"]}, "else": OTHER}, {"b": 2}, None),
+        ({"not": OTHER | {"required": ["b", "d"]}}, {"b": 2}, "$.b: nothing may stand here"),
+        ({"$ref": "#/$defs/named", "$defs": {"named": NAMED}}, {"a": 1, "b": 1}, "$.b: nothing may stand here"),
+        ({"dependentSchemas": {"a": OTHER}, **NAMED}, {"a": 1, "b": 2}, None),
+        ({"allOf": [NAMED | {"unevaluatedProperties": True}]}, {"a": 1, "b": 2}, None),
+        ({"anyOf": [NAMED, {"patternProperties": {"(?=b)": True}}]}, {"a": 1, "b": 2}, None),
+        ({"allOf": [{"$ref": "http://127.0.0.1:1/"}]}, {"a": 1}, None),
+        ({"prefixItems": [True]}, {"a": 1}, "$.a: nothing may stand here"),
+        (NAMED, [1], None),
+    ],
+)
+def test_properties_that_no_part_of_the_schema_looks_at_are_told(schema, value, told):
+    assert complaint(value, schema | {"unevaluatedProperties": False}) == told
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        ({"prefixItems": [True]}, [1], None),
+        ({"prefixItems": [True]}, [1, 2], "$[1]: nothing may stand here"),
+        ({"items": True}, [1, 2], None),
+        ({"allOf": [{"prefixItems": [True, True]}]}, [1, 2], None),
+        ({"contains": {"const": 2}}, [2, 2], None),
+        ({"contains": {"const": 2}}, [2, 3], "$[1]: nothing may stand here"),
+        ({"if": {"prefixItems": [{"const": 1}]}, "then": {"prefixItems": [True, True]}}, [1, 2], None),
+        ({"prefixItems": [True]}, {"a": 1}, None),
+    ],
+)
+def test_items_that_no_part_of_the_schema_looks_at_are_told(schema, value, told):
+    assert complaint(value, schema | {"unevaluatedItems": False}) == told
+    reference = Draft202012Validator(schema | {"unevaluatedItems": False})
+    assert reference.is_valid(value) is (told is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("date", ["2024-02-29", "0001-01-01"], ["2023-02-29", "2024-2-9", "20240229", "2024-W01-1", "tomorrow", ""]),
+        ("time", ["23:59:60Z", "01:02:03.25+05:30", "01:02:03"], ["24:00:00Z", "1:2:3Z", "10:00Z", "noon"]),
+        (
+            "date-time",
+            ["2026-11-21T15:00:00Z", "2026-11-21 15:00:00+01:00", "2026-11-21t15:00:00.5"],
+            ["2026-11-21", "2026-13-01T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21T00:00:00+24:00"],
+        ),
+        ("duration", ["P1Y2M3DT4H5M6S", "PT0.5S", "P3W"], ["P", "PT", "1D", "P1S", "P1W2D"]),
+        ("email", ["a.b+c@example.org", "ñ@dominio.es", '"a b"@c.d', "a@[127.0.0.1]"], ["a", "a@", "@b", "a b@c.d"]),
+        ("hostname", ["a", "api.example.org", "x" * 63], ["-a.b", "a_b", "a..b", "x" * 64, "a.b-", ""]),
+        ("ipv4", ["127.0.0.1"], ["127.0.0", "256.1.1.1", "01.2.3.4", "::1"]),
+        ("ipv6", ["::1", "2001:db8::ff00:42:8329"], ["1::2::3", "127.0.0.1", "fe80::1%eth0"]),
+        ("uri", ["https://example.org/a?b=c#d", "urn:isbn:1", "mailto:a@b.c"], ["example.org", "//a/b", "https://a b"]),
+        (
+            "uuid",
+            ["123e4567-e89b-12d3-a456-426614174000"],
+            ["123e4567e89b12d3a456426614174000", "123e4567-e89b-12d3-a456-42661417400g"],
+        ),
+        ("of-its-own", ["anything"], []),
+    ],
+)
+def test_a_text_has_the_form_that_is_asked_for(name, right, wrong):
+    schema = {"format": name}
+    assert [text for text in right if complaint(text, schema)] == []
+    assert [text for text in wrong if complaint(text, schema) != f"$: not of the format {name}"] == []
+    assert complaint(7, schema) is None
+
+
+def test_the_form_of_a_long_text_takes_no_time():
+    began = time.process_time()
+    for name in ("email", "hostname", "uri", "duration", "date-time"):
+        complaint("a." * 4999 + "@", {"format": name})
+    assert time.process_time() - began < 1.0

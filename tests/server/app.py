@@ -18,6 +18,8 @@ from wallas.server_intake import Raw
 from wallas.waits import barred
 
 TEXT = [("Content-Type", "text/plain")]
+tried: list[str] = []
+"""What was asked of ``at_once``."""
 closed: list[bool] = []
 """Whether each stream that was closed had lost its client."""
 
@@ -153,7 +155,12 @@ def plain(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[b
         start_response("408 Request Timeout", [*TEXT, ("Content-Length", "0")])
         return [b""]
     told = {name: value for name, value in environ.items() if isinstance(value, str | bool | int)}
-    told |= {"size": len(data), "sha": hashlib.sha256(data).hexdigest(), "pid": os.getpid()}
+    told |= {
+        "tried": tried.count(environ["PATH_INFO"].strip("/")),
+        "size": len(data),
+        "sha": hashlib.sha256(data).hexdigest(),
+        "pid": os.getpid(),
+    }
     body = json.dumps(told).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
@@ -259,6 +266,7 @@ class Swift(Parked):
 def at_once(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
     """Answer ``/swift/SECONDS`` in the thread that must not wait; None for all else."""
     what, _, given = environ["PATH_INFO"].strip("/").partition("/")
+    tried.append(what)
     return Swift(dial=float(given)) if what == "swift" and barred() else None
 
 

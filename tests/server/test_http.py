@@ -272,3 +272,11 @@ def test_a_body_is_let_go_without_a_collector_of_garbage(server: Server):
     asked += [request("POST", "/valid", "Content-Length: 3", body=b"abc")] * 3
     answer = server.talk(b"".join(asked) + request("GET", "/unfreed", "Connection: close"))
     assert answer.endswith(b"\r\n\r\n0")
+
+
+def test_who_had_to_wait_is_not_tried_again_at_once(server):
+    with server.connect() as sock:
+        for number in range(20):
+            sock.sendall(request("GET", "/patient"))
+            answer = until(sock, b"}")
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["tried"] == 1 + number // 9

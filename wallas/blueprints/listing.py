@@ -202,6 +202,7 @@ def openai_row(name: str, model: Model | None) -> dict[str, Any]:
             "trains_on_data": model.trains_on_data,
             "released": model.released,
             "knowledge": model.knowledge,
+            "quantization": model.precision,
             "guessed": sorted(model.guessed),
             "source": model.source,
             "date": model.date,

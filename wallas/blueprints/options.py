@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wallas.blueprints.guard import client_id
+from wallas.catalog.quantization import LEVELS
 from wallas.errors import BadRequest
 from wallas.routing.router import Options
 from wallas.routing.wishes import SORTS, Wishes, max_price_of, preferred_of
@@ -84,6 +85,7 @@ OBEYED = frozenset(
         "max_price",
         "preferred_max_latency",
         "preferred_min_throughput",
+        "quantizations",
     }
 )
 """What of OpenRouter's ``provider`` object is obeyed."""
@@ -252,12 +254,23 @@ def _provider_terms(said: Any) -> tuple[dict[str, Any], list[str]]:
         "order": lists["order"],
         "only": frozenset(lists["only"]),
         "ignore": frozenset(lists["ignore"]),
+        "quantizations": _quantizations(said.get("quantizations")),
         "private": collection == "deny" or _switch(said.get("zdr") or False, "provider.zdr"),
         "wishes": _wishes(said),
     }
     if said.get("allow_fallbacks") is not None:
         terms["fallback"] = _switch(said["allow_fallbacks"], "provider.allow_fallbacks")
     return terms, [f"provider.{name}" for name, value in said.items() if name not in OBEYED and value is not None]
+
+
+def _quantizations(said: Any) -> frozenset[str]:
+    """Return how finely weights may be stored."""
+    if said is None:
+        return frozenset()
+    if not isinstance(said, list) or not all(isinstance(one, str) and one.lower() in LEVELS for one in said):
+        field = "provider.quantizations"
+        raise BadRequest(f"{field}: expected a list of {', '.join(LEVELS)}", param=field)
+    return frozenset(one.lower() for one in said)
 
 
 def _wishes(said: dict[str, Any]) -> Wishes:

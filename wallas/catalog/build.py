@@ -14,7 +14,7 @@ from wallas.catalog.public import Filler, Public
 from wallas.catalog.snapshot import Catalog
 from wallas.settings import CAPABILITIES, LimitSettings, ModelSettings, PriceSettings, ProviderSettings, SettingsError
 
-_LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data")
+_LIST_SAYS = ("kind", "context", "max_output", "price", "retires_on", "dimensions", "trains_on_data", "quantization")
 _USER_SAYS = (
     "kind",
     "context",
@@ -25,6 +25,7 @@ _USER_SAYS = (
     "dimensions",
     "status",
     "retires_on",
+    "quantization",
 )
 
 

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from wallas.catalog.names import exact_name, normal_name
+from wallas.catalog.quantization import level_in
 from wallas.settings import LIMIT_WORDS
 
 Kind: TypeAlias = Literal[
@@ -107,6 +108,7 @@ FACTS = (
     "trains_on_data",
     "released",
     "knowledge",
+    "quantization",
 )
 """Fields of a model of which is told who says so."""
 
@@ -140,6 +142,8 @@ class Model(Entry, frozen=True, kw_only=True):
     dimensions: int | None = None
     released: str | None = None
     knowledge: str | None = None
+    quantization: str | None = None
+    """How finely its weights are stored (a word of ``quantization.LEVELS``), where somebody said so."""
     guessed: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     """Fields that the user wrote down: nothing that is found later changes them."""
@@ -181,6 +185,11 @@ class Model(Entry, frozen=True, kw_only=True):
         release and of the next one cannot be compared.
         """
         return normal_name(self.id) if self.kind == "chat" else exact_name(self.id)
+
+    @property
+    def precision(self) -> str | None:
+        """Return how finely its weights are stored, as was said or as its id tells; None is not known."""
+        return self.quantization or level_in(self.id)
 
     @property
     def paid(self) -> bool:

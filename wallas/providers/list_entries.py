@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from wallas.catalog.entries import KIND_CAPABILITY, Kind, Model, Price
+from wallas.catalog.quantization import level_of
 from wallas.providers.row import Row
 
 Json = dict[str, Any]
@@ -169,6 +170,7 @@ def openai_entry(row: Row, entry: Json) -> Model | None:
         max_output=output,
         price=price_of(entry.get("pricing")),
         retires_on=str(retires)[:10] if isinstance(retires, str) else None,
+        quantization=level_of(stored) if isinstance(stored := entry.get("quantization"), str) else None,
         trains_on_data=flag(entry.get("mayTrainOnYourPrompts", entry.get("data_used_for_training"))),
         capabilities=capabilities_of(kind, inputs, entry),
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from wallas.catalog.entries import Kind, Model
 from wallas.catalog.listing import checked
+from wallas.catalog.quantization import level_of
 from wallas.providers.list_entries import (
     INPUTS,
     Json,
@@ -235,6 +236,7 @@ def _ollama(row: Row, entry: Json) -> Model | None:
         can = {OLLAMA_CAN[word] for word in words if word in OLLAMA_CAN}
         capabilities = frozenset({"chat", "json_object", "json_schema"} | can) if kind == "chat" else frozenset()
     remote = bool(entry.get("remote_host"))
+    stored = cast(Json, details).get("quantization_level")
     return kind and entry_of(
         row,
         id,
@@ -243,6 +245,7 @@ def _ollama(row: Row, entry: Json) -> Model | None:
         context=number(cast(Json, details).get("context_length")),
         capabilities=capabilities,
         trains_on_data=None if remote else row.trains_on_data,
+        quantization=level_of(stored) if isinstance(stored, str) else None,
         aliases=(id.removesuffix(":latest"),) if id.endswith(":latest") else (),
         note="served by Ollama's cloud through the local daemon" if remote else "",
     )

@@ -24,8 +24,8 @@ MEGABYTE = 1024 * 1024
 MEMORY = 3072 * MEGABYTE
 THREADS = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """One thread an engine: pages are read side by side, and the gateway is to stay quick."""
-START_SECONDS = 10.0
-PAGE_SECONDS = {"tesseract": 15.0, "rapidocr": 30.0}
+START_SECONDS = 15.0
+PAGE_SECONDS = {"tesseract": 30.0, "rapidocr": 45.0}
 LONGEST_PAGE = 60.0
 """What an engine may take of the clock to start and for each page; several times what docs/ocr.md measures."""
 CHILD_CODES = {

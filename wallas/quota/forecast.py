@@ -38,7 +38,7 @@ def roominess(window: Window, now: float) -> float:
         return 0.0
     if window.ends <= 0 and window.used <= 0:
         return 1.0
-    most = max(window.most(now), 1e-9)
+    most = max(window.size, 1e-9)
     left = min(max((window.free + window.left) / most, 0.0), 1.0)
     if not is_long(window.key.kind):
         return left

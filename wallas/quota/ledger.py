@@ -5,6 +5,7 @@ shares that it was granted. ``tick`` tells the authority what was spent and
 fetches more before a share is empty; only ``reserve`` on an empty share waits.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -22,8 +23,11 @@ EXPIRES_AFTER = 900.0
 
 GUESS_SECONDS = 300.0
 """For how long after a refusal that named no limit its guessed one is kept to, while others can be asked."""
-LOOK_SECONDS = 0.25
-"""For how long it is known how free a seat is; whether a call fits is always looked at."""
+LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.25, 5.0
+"""For how long it is known how free a seat is, and one that nobody used; whether a call fits is always looked at."""
+
+PLENTY = 4.0
+"""A window that holds so many times what a call takes needs no second look for a moment; the reservation decides."""
 
 REFUND_MARGIN = 1.0
 """Seconds before a use leaves a rolling window within which nothing is given back: the others hear of it later."""
@@ -120,15 +124,21 @@ class Ledger(Purse):
         return longest
 
     def headroom(self, seat: Seat, *, now: float | None = None) -> float:
-        """Return how free the tightest window is to be spent, 0 to 1, as of a quarter of a second ago at most.
+        """Return how free the tightest window is to be spent, 0 to 1, as of a moment ago.
 
         That is the share that is left; of a window for hours it is 1 where that will outlast its reset (routing.md 2).
         """
         now = self.now() if now is None else now
         if now - seat.looked >= LOOK_SECONDS or now < seat.looked:
             seat.looked = now
-            seat.soft = any(window.soft for window, _ in seat.charges)
-            seat.headroom = min((roominess(window, now) for window, _ in seat.charges), default=1.0)
+            left = 0.0
+            for window, _ in seat.charges:
+                left += window.left + window.free
+            if left != seat.left or not seat.looked <= now < seat.due:
+                seat.left, seat.due, seat.memo = left, now + IDLE_LOOK_SECONDS, None
+                seat.soft = any(window.soft for window, _ in seat.charges)
+                seat.headroom = min((roominess(window, now) for window, _ in seat.charges), default=1.0)
+                seat.plenty, seat.plenty_until = _plenty(seat)
         return seat.headroom
 
     def reserve(
@@ -145,20 +155,26 @@ class Ledger(Purse):
         for again in (wait, False):
             with self.lock:
                 now = self.now()
-                short = [
-                    (window, amounts[index])
-                    for window, index in seat.charges
-                    if (window.left < amounts[index] or now >= window.ends)
-                    and not window.passes
-                    and not window.yields(amounts[index])
-                ]
+                short = _short(seat, amounts, now)
                 if not short:
                     return self._spend(seat, amounts, now, tokens)
             if not again:
                 break
             self.fill(short)
-        window, at = max(((window, window.back_at(amount, now)) for window, amount in short), key=lambda one: one[1])
-        return Refusal(window.key, max(at, now + PATIENCE))
+        return _refusal(short, now)
+
+    def refused(self, seat: Seat, *, tokens: int = 0, output: int = 0, cost: float = 0.0) -> Refusal | None:
+        """Return why ``reserve`` would refuse a call now, None if it would not; takes nothing, and may block as it may.
+
+        ``available`` goes by what is known here; this fills up an empty share, in which the other workers have a say.
+        """
+        amounts = (1.0, seat.tokens.guess(tokens, output), cost)
+        if self.now() >= self.good_until:
+            self.void()
+        if short := _short(seat, amounts, self.now()):
+            self.fill(short)
+            short = _short(seat, amounts, self.now())
+        return _refusal(short, self.now()) if short else None
 
     def settle(
         self,
@@ -290,3 +306,31 @@ class Ledger(Purse):
         window.granted = window.spent + window.left
         window.touched = now
         self.spool[window.slot] = window.spent
+
+
+def _short(seat: Seat, amounts: tuple[float, float, float], now: float) -> list[tuple[Window, float]]:
+    """Return the windows of which this worker holds less than a call takes."""
+    return [
+        (window, amounts[index])
+        for window, index in seat.charges
+        if (window.left < amounts[index] or now >= window.ends)
+        and not window.passes
+        and not window.yields(amounts[index])
+    ]
+
+
+def _refusal(short: Iterable[tuple[Window, float]], now: float) -> Refusal:
+    window, at = max(((window, window.back_at(amount, now)) for window, amount in short), key=lambda one: one[1])
+    return Refusal(window.key, max(at, now + PATIENCE))
+
+
+def _plenty(seat: Seat) -> tuple[float, float]:
+    """Return how many tokens a call may take that surely fits, and until when, if every window holds many more."""
+    tokens, ends = math.inf, math.inf
+    for window, index in seat.charges:
+        ends = min(ends, window.ends)
+        if index == 1:
+            tokens = min(tokens, window.left / PLENTY)
+        elif window.left < PLENTY:
+            ends = -math.inf
+    return tokens, -math.inf if seat.soft else ends

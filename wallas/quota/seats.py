@@ -132,12 +132,17 @@ class Seat:
     __slots__ = (
         "account",
         "charges",
+        "due",
         "free",
         "headroom",
         "key",
+        "left",
         "limits",
         "looked",
+        "memo",
         "model",
+        "plenty",
+        "plenty_until",
         "provider",
         "soft",
         "tokens",
@@ -158,6 +163,12 @@ class Seat:
         """Whether one of its limits was only guessed at, when that was looked at."""
         self.headroom, self.looked = 1.0, -math.inf
         """How much of its tightest window is free to spend, and when that was looked at."""
+        self.left, self.due = 0.0, -math.inf
+        """What its windows had left then, and when it is looked at again though they still have."""
+        self.plenty, self.plenty_until = 0.0, -math.inf
+        """The tokens of a call that surely fits, and until when its windows hold what they held when looked at."""
+        self.memo: Any = None
+        """What was made of its headroom by whoever asked; forgotten when that is looked at again."""
         self.tokens = tokens
         self.uses: deque[float] = deque(maxlen=MOST_USES)
         self.version = -1

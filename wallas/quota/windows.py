@@ -183,6 +183,7 @@ class Window:
         "releases",
         "reopen",
         "shut",
+        "size",
         "slot",
         "soft",
         "spent",
@@ -208,6 +209,8 @@ class Window:
         self.ends = 0.0
         self.quiet, self.cap = True, UNLIMITED
         """Whether nothing but what was declared is known, and that: nothing else need be looked at then."""
+        self.size = UNLIMITED
+        """How much it holds in all, as of the last time that a limit or a share was heard of."""
         self.used = self.free = self.held = 0.0
         """What is used by everybody, what nobody holds, and what the other workers hold, when last heard of."""
         self.open = 0
@@ -270,9 +273,10 @@ class Window:
         return self.declared is None or self.used + self.spent - self.told + amount <= self.declared.value
 
     def soften(self, now: float) -> None:
-        """See whether the limit that holds was named by anybody."""
+        """See how large the limit is that holds, and whether it was named by anybody."""
         limit = self.limit(now)
         self.soft = limit is not None and limit.source == SOFT
+        self.size = self.most(now)
 
     def _fit(self, most: float, before: float) -> None:
         """Follow a limit that has changed; nothing is granted beyond a lower one."""

@@ -1,20 +1,22 @@
 """Keeps out who rests or has no quota left, and books calls with both: health and the ledger, seen as one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from wallas.catalog.entries import Model
 from wallas.errors import ProviderError, Scope
 from wallas.health import Health, Place
 from wallas.quota.learning import learn_refusal, listen, settle_failure
-from wallas.quota.ledger import Ledger, Refusal, Reservation
-from wallas.quota.windows import WindowKey
+from wallas.quota.ledger import LOOK_SECONDS, Ledger, Refusal, Reservation
+from wallas.quota.seats import Seat
+from wallas.quota.windows import REQUESTS, WindowKey
 from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
-from wallas.routing.selector import AMPLE, Room, why_doubted
+from wallas.routing.selector import AMPLE, Room
 from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
+from wallas.routing.walk import why_doubted
 from wallas.settings import Key
 from wallas.waits import NotNow, barred
 
@@ -34,21 +36,42 @@ class Rooms:
         """Ask this ledger."""
         self.ledger = ledger
 
-    def room(self, model: Model, key: Key, *, tokens: int, output: int) -> Room:
-        """Return whether one more call fits, and how much is free; costs a microsecond or two, and never blocks."""
-        seat = self.ledger.seat(model, key)
+    def rooms(self, *, tokens: int, output: int) -> Callable[[Place, Model, Key], Room]:
+        """Return what tells whether one more call of this size fits, and how much is free, as of now.
+
+        It costs half a microsecond where there is plenty, and never blocks.
+        """
+        ledger, now = self.ledger, self.ledger.now()
+        seats, version = ledger.seats, ledger.version
+
+        def room(place: Place, model: Model, key: Key) -> Room:
+            seat = seats.get(place)
+            if seat is None or seat.version != version or seat.limits is not model.limits:
+                seat = ledger.seat(model, key)
+            headroom = seat.headroom if 0.0 <= now - seat.looked < LOOK_SECONDS else ledger.headroom(seat, now=now)
+            if now < seat.plenty_until and seat.tokens.guess(tokens, output) <= seat.plenty:
+                told: Room | None = seat.memo
+                if told is None:
+                    told = seat.memo = Room(0.0, headroom)
+                return told
+            return self._look(seat, model, tokens, output, now)
+
+        return room
+
+    def _look(self, seat: Seat, model: Model, tokens: int, output: int, now: float) -> Room:
         if not seat.charges:
             return AMPLE
+        ledger = self.ledger
         cost = 0.0 if model.free else expected_cost(model, tokens, output)
-        now = self.ledger.now()
-        empty = self.ledger.available(seat, tokens, output, cost, now=now)
-        if empty is None:
-            headroom = self.ledger.headroom(seat, now=now)
-            if seat.soft and (guessed := self.ledger.guessed(seat)) > 0:
-                return Room(guessed, 0.0, "rpm probably used up", guess=True)
-            return Room(headroom=headroom)
-        window, seconds = empty
-        return Room(seconds, 0.0, _why(window.key, seconds))
+        empty = ledger.available(seat, tokens, output, cost, now=now)
+        if empty is not None:
+            window, seconds = empty
+            short = (window, 1.0) if window.unit == REQUESTS else None
+            return Room(seconds, 0.0, _why(window.key, seconds), short=short)
+        headroom = ledger.headroom(seat, now=now)
+        if seat.soft and (guessed := ledger.guessed(seat)) > 0:
+            return Room(guessed, 0.0, "rpm probably used up", guess=True)
+        return Room(0.0, headroom)
 
 
 def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
@@ -73,13 +96,20 @@ def doubtful(health: Health, model: Model) -> Held | None:
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
     """Take what a call is expected to use, or say why not; may block on an empty share."""
-    cost, wait = expected_cost(model, needs.tokens, needs.output), not barred()
+    cost, wait = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output), not barred()
     taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost, wait=wait)
     if isinstance(taken, Refusal):
         if not wait:
             raise NotNow
         return _refused(taken.window, taken.until - ledger.now())
     return taken
+
+
+def refused(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
+    """Return why ``reserve`` would take nothing now, None if it would; takes nothing, and may block as it may."""
+    cost = expected_cost(model, needs.tokens, needs.output)
+    found = ledger.refused(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
+    return None if found is None else _refused(found.window, found.until - ledger.now())
 
 
 def expected_cost(model: Model, tokens: int, output: int) -> float:

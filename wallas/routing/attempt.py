@@ -48,6 +48,7 @@ class Attempt:
         """Prepare the stages between the provider's events and the client."""
         self.attempts = attempts
         self.candidate = candidate
+        self.place = candidate.place
         self.mode = mode
         request, plan, shown = attempts.request, attempts.plan, attempts.shown
         if not shown.started:
@@ -228,13 +229,13 @@ class Attempt:
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started
             self.hop.ttft_ms = self.hop.ms = self.ttft * 1000
-            self.attempts.desk.health.spoke(self.candidate.place, self.call)
+            self.attempts.desk.health.spoke(self.place, self.call)
 
     def content_whole(self) -> None:
         """Note that content has come, and all of it."""
         self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
         if self.call:
-            self.attempts.desk.health.spoke(self.candidate.place, self.call)
+            self.attempts.desk.health.spoke(self.place, self.call)
 
     def succeeded(self, usage: Usage, *, calls: bool = False) -> None:
         """Book a whole answer, whose usage its provider tells; ``calls``: the client is to run tools."""
@@ -246,7 +247,7 @@ class Attempt:
         hop.cost = price(self.candidate.model, prompt, output)
         ttft = None if self.attempts.plain else self.ttft
         read = max(prompt - (hop.cached or 0), 0)
-        desk.health.succeeded(self.candidate.place, ttft=ttft, latency=latency, tokens=output, read=read)
+        desk.health.succeeded(self.place, ttft=ttft, latency=latency, tokens=output, read=read)
         desk.ledger.settle(self.reservation, input=prompt, output=output, cost=hop.cost, alive=True)
         if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
             self.hop.said_model = self.join.said_model
@@ -265,12 +266,12 @@ class Attempt:
         self.hop.message, self.hop.status = error.message, error.status
         if not count:
             settle_failure(desk.ledger, self.reservation, error)
-            desk.health.release(self.candidate.place)
+            desk.health.release(self.place)
             return
         book_failure(desk.ledger, self.reservation, error, self.reading)
-        desk.health.failed(self.candidate.place, error)
+        desk.health.failed(self.place, error)
         if not ours:
-            desk.findings.refused(*self.candidate.place, error, began_at=self.began_at)
+            desk.findings.refused(*self.place, error, began_at=self.began_at)
         kept = self.attempts.kept_out(self.candidate)
         self.hop.retry_after = kept.seconds if kept else error.retry_after
         hop = self.hop
@@ -287,7 +288,7 @@ class Attempt:
     def cancelled(self) -> None:
         """Book an attempt that the client left: nobody is to blame."""
         self._end("cancelled")
-        self.attempts.desk.health.release(self.candidate.place)
+        self.attempts.desk.health.release(self.place)
         self.attempts.desk.ledger.settle(self.reservation)
 
     def _end(self, outcome: str) -> float:

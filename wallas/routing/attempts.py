@@ -20,7 +20,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.content.works import Job
 from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import Place
+from wallas.health import BLAMELESS, Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
@@ -71,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     asked: str
     again: Callable[..., Selection] | None = None
+    unfit: Callable[[], list[Excluded]] = list
+    """Returns who was meant and may not answer in any case, with the reasons: for the error, if it comes to that."""
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
@@ -131,7 +133,7 @@ class Attempts:
         self.unreadable: BadRequest | None = None
         self.continuations = 0
         self.empty: list[Event] = []
-        """An answer without content: the client gets it if another asked has none either."""
+        """An answer without content: the client gets it if another that was asked has none either."""
         self.empty_from: Model | None = None
         self.excluded = list(plan.excluded)
         self.last_name = ""
@@ -216,20 +218,24 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and self.empty_from is not None:
+        if self.empty and self.empty_from is not None and self._empty_twice():
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
             yield from self.closing.finish([*before, *self.empty], self.empty_from)
             return
         yield self._error(self._final_error())
 
+    def _empty_twice(self) -> bool:
+        """Return whether two candidates had nothing to say: then that is the answer (decisions/0019)."""
+        return sum(error.kind is FailureKind.EMPTY for error in self.failures) > 1
+
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
         again = self.plan.again
         if again is None or not self._may_wait():
             return False
-        selection = again()
-        back = [one for one in selection.candidates if one.place not in self.tried]
+        selection, over = again(), self._over()
+        back = [one for one in selection.candidates if one.place not in over]
         while not back:
             times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
             soonest = max(min(times, default=math.inf), LEAST_WAIT)
@@ -238,7 +244,7 @@ class Attempts:
             turn = None if soonest > left else self.desk.room.enter(line, came=came)
             if turn is None:
                 selection = again(patient=False)
-                back = [one for one in selection.candidates if one.place not in self.tried]
+                back = [one for one in selection.candidates if one.place not in over]
                 break
             try:
                 yield from self._pause(soonest + turn)
@@ -246,17 +252,30 @@ class Attempts:
                 self.waited += soonest + turn
                 self.desk.room.leave(line, came=came)
             selection = again()
-            back = [one for one in selection.candidates if one.place not in self.tried or not one.provider.never_rest]
+            back = [
+                one
+                for one in selection.candidates
+                if one.place not in over or (over is self.tried and not one.provider.never_rest)
+            ]
         self.queue, self.excluded = Queue(back), selection.excluded
         return bool(back)
+
+    def _over(self) -> set[Place]:
+        """Return who had a chance: whoever was tried, and where it was the request's fault, whoever it was as well for.
+
+        What one of them cannot take, those that the queue has left out since cannot either, however long it waits.
+        """
+        kinds = [error.kind for error in self.failures]
+        if not kinds or not BLAMELESS.issuperset(kinds):
+            return self.tried
+        return self.tried | {one.place for one in self.plan.candidates}
 
     def _may_wait(self) -> bool:
         """Return whether waiting could help: somebody else may be asked, and what was shown can be continued."""
         hops = len(self.record.hops)
         if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
             return False
-        kinds = [error.kind for error in self.failures]
-        if kinds.count(FailureKind.EMPTY) > 1:
+        if self._empty_twice():
             return False
         return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
 
@@ -330,7 +349,7 @@ class Attempts:
             return False
         reading: Reading = begun
         self.last_name = candidate.model.name
-        self.tried.add(candidate.place)
+        self.tried.add(attempt.place)
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
@@ -438,8 +457,9 @@ class Attempts:
         if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
             error = outcome.refused(failures[-1])
         else:
-            overdue = self.deadlines.overdue
-            error = outcome.all_failed(failures, hops, self.excluded, overdue=overdue)
+            told = {row.model.key for row in self.excluded} | {f"{hop.provider}/{hop.model}" for hop in hops}
+            excluded = [*self.excluded, *(row for row in self.plan.unfit() if row.model.key not in told)]
+            error = outcome.all_failed(failures, hops, excluded, overdue=self.deadlines.overdue)
         if self.shown.started and not self.whole_turn:
             return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
         return error

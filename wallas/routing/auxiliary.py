@@ -38,11 +38,11 @@ SHAPES = (
 PINGS = frozenset({"hi", "ping", "test", "quota", "count", "."})
 
 
-def auxiliary(request: ChatRequest) -> str | None:
-    """Return the name of the shape that a request has, or None for an ordinary one."""
+def auxiliary(request: ChatRequest, words: str | None = None) -> str | None:
+    """Return the name of the shape that a request has, or None for an ordinary one; ``words`` are its last ones."""
     if request.tools:
         return None
-    words = last_words(request)
+    words = last_words(request) if words is None else words
     system = _system(request.messages)
     for shape in SHAPES:
         if shape.pattern.match(words if shape.where == "user" else system):

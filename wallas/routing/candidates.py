@@ -75,6 +75,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     private: bool = False
     max_price: tuple[tuple[str, float], ...] = ()
     """USD at most by what is paid for: ``prompt``, ``completion``, ``request``, ``image``."""
+    quantizations: frozenset[str] = frozenset()
+    """How finely weights may be stored, ``unknown`` among them; empty: any way."""
 
 
 class Selection(NamedTuple):

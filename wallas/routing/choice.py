@@ -2,9 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import combinations
-from typing import Any
+from itertools import chain, combinations
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,21 +16,22 @@ from wallas.providers.base import Provider
 from wallas.routing.adapt import Lessons
 from wallas.routing.auxiliary import auxiliary
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, gives_n, preferred
-from wallas.routing.difficulty import SPARING, level
+from wallas.routing.difficulty import SPARING, last_words, level
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import Needs
-from wallas.routing.selector import ENOUGH, Group, Ranking, Selector, Session
+from wallas.routing.ranking import Ranking
+from wallas.routing.selector import Group, Selector, Session
 from wallas.routing.sessions import Sessions, session_key
-from wallas.routing.strategies import PROFILE_ALIASES, PROFILES, STRATEGIES, Parts, Ranked, Strategy
+from wallas.routing.strategies import LENIENT, PROFILE_ALIASES, PROFILES, STRATEGIES
+from wallas.routing.walk import ENOUGH
 from wallas.routing.wishes import NONE, Wishes, contradictions, losses, nearest, ordered, sort_of, taking_all
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
-TERMS_MOST = 1000
+KEPT_MOST = 1000
 TOOL_LOOP = 3.0
 """How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
-BY_SUFFIX = {"nitro": "rapido", "floor": "price"}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ignore: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     private: bool = False
+    quantizations: frozenset[str] = frozenset()
     wishes: Wishes = Wishes()
     store: bool = False
     owner: str = ""
@@ -94,12 +95,27 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     auxiliary: str | None
     hold: str
     needs: frozenset[str]
-    wishes: Wishes = Wishes()
+    wishes: Wishes | None = None
+    """None where nothing is wished."""
     asked: Sequence[Sequence[str]] = ()
     """The names of the models that each asked name means, in order."""
     wire: str = ""
     contents: Contents | None = None
     dropped: tuple[str, ...] = ()
+
+
+class Said(NamedTuple):
+    """What the caller's words mean, whatever the request's content: kept, for few are said ever anew."""
+
+    asked: Sequence[Asked]
+    terms: Terms
+    profile: str | None
+    virtual: bool
+    """Whether the first name is a virtual model of the gateway's own."""
+    hold: str
+    needs: frozenset[str]
+    names: Sequence[Sequence[str]]
+    wished: bool
 
 
 class Chooser:
@@ -126,7 +142,9 @@ class Chooser:
         self.discover = discover
         self.names = names
         self.lessons_of = lessons_of
-        self.known_terms: dict[tuple[Any, ...], Terms] = {}
+        self.said: dict[tuple[Any, ...], Said] = {}
+        self.terms_said: dict[tuple[Any, ...], Terms] = {}
+        self.groups: dict[tuple[Any, ...], Sequence[Group]] = {}
 
     def choose(
         self,
@@ -141,24 +159,51 @@ class Chooser:
 
         ``wire`` is the caller's, by which some parameters are told; ``contents`` are the request's files.
         """
-        asked = self.read(request.model, options)
-        kind = auxiliary(request) if self.settings.auxiliary and asked[0].profile in PROFILES else None
-        suffixes = frozenset(suffix for one in asked for suffix in one.suffixes)
-        sort_of(suffixes, options.wishes)
-        profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
+        said = self.say(request.model, options)
+        words = last_words(request)
+        kind = auxiliary(request, words) if said.virtual and self.settings.auxiliary else None
+        alone = len(said.asked) == 1
+        groups = [self._groups(request, one, needs, kind, alone=alone, words=words) for one in said.asked]
         return Choice(
-            groups=[group for one in asked for group in self._groups(request, one, needs, kind, alone=len(asked) == 1)],
-            terms=self.terms(asked, options),
+            groups=groups[0] if alone else list(chain.from_iterable(groups)),
+            terms=said.terms,
             order=options.order,
             session=session_key(request, options.session),
-            profile=asked[0].profile,
+            profile=said.profile,
             auxiliary=kind,
-            hold=options.hold or (profiles[0].hold if profiles else "part"),
-            needs=frozenset[str]().union(*(profile.needs for profile in profiles)),
-            wishes=options.wishes,
-            asked=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
+            hold=options.hold or said.hold,
+            needs=said.needs,
+            wishes=options.wishes if said.wished else None,
+            asked=said.names,
             wire=wire,
             contents=contents,
+        )
+
+    def say(self, model: str, options: Options) -> Said:
+        """Return what the names and the options mean; raise BadRequest or NotFound for those that mean nothing."""
+        one = options
+        whose = one.provider, one.only, one.ignore, one.order
+        key = model, one.tier, one.model, one.models, whose, one.cost_mode, one.private, one.quantizations, one.wishes
+        known = self.said.get(key)
+        if known is None:
+            if len(self.said) >= KEPT_MOST:
+                self.said.clear()
+            known = self.said[key] = self._say(model, options)
+        return known
+
+    def _say(self, model: str, options: Options) -> Said:
+        asked = self.read(model, options)
+        sort_of(frozenset(suffix for one in asked for suffix in one.suffixes), options.wishes)
+        profiles = [PROFILES[one.profile] for one in asked if one.profile in PROFILES]
+        return Said(
+            asked=asked,
+            terms=self.terms(asked, options),
+            profile=asked[0].profile,
+            virtual=asked[0].profile in PROFILES,
+            hold=profiles[0].hold if profiles else "part",
+            needs=frozenset[str]().union(*(profile.needs for profile in profiles)),
+            names=[[model.name for model in one.models] for one in asked] if options.wishes.reorders else (),
+            wished=options.wishes != NONE,
         )
 
     def select(
@@ -168,34 +213,45 @@ class Chooser:
 
         ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
         """
-        groups, wishes = choice.groups, choice.wishes
+        groups, terms, several = choice.groups, choice.terms, (request.n or 1) > 1 and choice.profile is not None
         bonus = self.sessions.bonus(choice.session, needs.tokens)
         session = None
         if bonus is not None:
             session = Session(bonus.model, bonus.seconds * self.selector.worth(bonus.model), bonus.key)
-        several = (request.n or 1) > 1 and choice.profile is not None
-        issuers = frozenset(
-            part.seal.issuer for message in request.messages for part in message.parts if part.seal is not None
-        )
-        everybody = full or wishes != NONE or bool(choice.order) or several
-        pick = partial(self.selector.select, groups, needs, choice.terms, session=session, patient=patient)
-        selection = pick(full=everybody)
+        issuers = _issuers(request)
+        everybody = full or several or choice.wishes is not None or bool(choice.order)
+        select = self.selector.select
+        selection = select(groups, needs, terms, session=session, patient=patient, full=everybody)
         if issuers and not everybody and all(one.issuer not in issuers for one in selection.candidates):
-            selection = pick(full=True)
-        if wishes != NONE:
-            selection = self._wished(selection, request, choice, full=full)
-        if not selection.candidates or full:
+            selection = select(groups, needs, terms, session=session, patient=patient, full=True)
+        if choice.wishes is not None:
+            selection = self._wished(selection, request, choice, choice.wishes, full=full)
+        chosen, excluded = selection
+        if full or not chosen:
             wanted = needs._replace(capabilities=needs.capabilities | choice.needs)
-            ranked = {key for group in groups for key in group.ranking.by_key}
-            selection.excluded.extend(self.selector.reasons(ranked, wanted, choice.terms))
-        chosen = preferred(selection.candidates, order=choice.order, issuers=issuers)
+            ranked = {row.key for group in groups for row in group.ranking.rows}
+            excluded.extend(self.selector.reasons(ranked, wanted, terms))
+        if issuers or choice.order:
+            chosen = preferred(chosen, order=choice.order, issuers=issuers)
         if several:
-            chosen.sort(key=lambda candidate: not gives_n(candidate.provider))
-        return Selection(chosen, selection.excluded)
+            chosen = sorted(chosen, key=lambda candidate: not gives_n(candidate.provider))
+        return Selection(chosen, excluded)
 
-    def _wished(self, selection: Selection, request: ChatRequest, choice: Choice, *, full: bool) -> Selection:
+    def unfit(self, choice: Choice, needs: Needs) -> list[Excluded]:
+        """Return why each model that was meant may not answer whatever its keys: a walk passes them over unsaid."""
+        told: dict[str, Excluded] = {}
+        for group in choice.groups:
+            for row in group.ranking.rows:
+                reason = self.selector.reason(row.model, needs, choice.terms, group.roomy)
+                if reason is not None:
+                    told[row.key] = Excluded(row.model, None, reason)
+        return list(told.values())
+
+    def _wished(
+        self, selection: Selection, request: ChatRequest, choice: Choice, wishes: Wishes, *, full: bool
+    ) -> Selection:
         """Return a selection in the order that the caller would like, without those that lack a parameter."""
-        wishes, found, left = choice.wishes, selection.candidates, list[Excluded]()
+        found, left = selection.candidates, list[Excluded]()
         if wishes.reorders:
             found = ordered(found, wishes, self.selector.health, asked=choice.asked)
         if wishes.require_parameters:
@@ -250,15 +306,16 @@ class Chooser:
         pay = pays and (options.cost_mode == "allow_paid" or self.settings.allow_paid)
         named_keys = frozenset().union(*(one.named for one in asked))
         private = options.private or "private" in suffixes
-        return self._same(pay, pays, named_keys, only, options.ignore, private, options.wishes.max_price)
+        wishes, stored = options.wishes, options.quantizations
+        return self._same(pay, pays, named_keys, only, options.ignore, private, wishes.max_price, stored)
 
     def _same(self, *terms: Any) -> Terms:
         """Return terms, the same object for the same ones: ranked lists are looked up by them."""
-        known = self.known_terms.get(terms)
+        known = self.terms_said.get(terms)
         if known is None:
-            if len(self.known_terms) >= TERMS_MOST:
-                self.known_terms.clear()
-            known = self.known_terms[terms] = Terms(**dict(zip(Terms.__struct_fields__, terms, strict=True)))
+            if len(self.terms_said) >= KEPT_MOST:
+                self.terms_said.clear()
+            known = self.terms_said[terms] = Terms(**dict(zip(Terms.__struct_fields__, terms, strict=True)))
         return known
 
     def _no_provider(self, param: str, *names: str) -> NotFound:
@@ -272,66 +329,88 @@ class Chooser:
         return NotFound(f"{param}: {told} is not configured here{hint}", param=param, code="provider_not_found")
 
     def _groups(
-        self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool
-    ) -> list[Group]:
+        self, request: ChatRequest, asked: Asked, needs: Needs, kind: str | None, *, alone: bool, words: str
+    ) -> Sequence[Group]:
         """Return the models that one name means, ranked: one group, or those asked for and who may stand in.
 
         The kin of one that is ``alone`` may; a caller's list has its own order.
         """
+        live, ids = self.selector.live, (tuple(map(id, asked.models)), asked.suffixes)
         if asked.strategy is not None:
             if asked.strategy not in STRATEGIES:
                 raise BadRequest(f"profile {asked.profile!r}: no strategy {asked.strategy!r}", param="model")
-            ranked = self.selector.rank(STRATEGIES[asked.strategy], request, asked.models)
+            ranked = live((ids, asked.strategy), STRATEGIES[asked.strategy], lambda: asked.models)
             return [Group(ranked, moves=asked.strategy in PROFILES)]
         if asked.profile is not None:
-            return self._profiled(request, asked.profile, needs, kind)
-        strategy = STRATEGIES[next((BY_SUFFIX[suffix] for suffix in asked.suffixes if suffix in BY_SUFFIX), "standard")]
+            return self._profiled(request, asked.profile, needs, kind, words)
+        strategy = LENIENT[next((suffix for suffix in asked.suffixes if suffix in LENIENT), "")]
         moves = "floor" not in asked.suffixes
-        kept, ids = self.selector.kept, (tuple(map(id, asked.models)), asked.suffixes)
-        exact = kept(ids, lambda: self._all_of(strategy, request, asked.models))
+        exact = live(ids, strategy, lambda: asked.models)
         if asked.exact:
             return [Group(exact, moves=moves)]
-        elsewhere = kept((*ids, "same"), lambda: self._all_of(strategy, request, self._elsewhere(asked.models)))
+        elsewhere = live((*ids, "same"), strategy, lambda: self._elsewhere(asked.models))
         if not alone:
             return [Group(exact, moves=moves), Group(elsewhere, moves=moves)]
-        kin = kept((*ids, needs.capabilities, needs.native), lambda: self._kin(request, exact.rows[0].model, needs))
+        kin = self._kin(exact.rows[0].model, needs)
         return [Group(exact, moves=moves), Group(elsewhere, moves=moves), Group(kin, moves=False)]
-
-    def _all_of(self, strategy: Strategy, request: ChatRequest, models: Sequence[Model]) -> Ranking:
-        """Return named models as a strategy ranks them; those that it would not take by itself come last."""
-        ranking = self.selector.rank(strategy, request, models)
-        left = [model for model in models if model.key not in ranking.by_key]
-        last = ranking.rows[-1].total if ranking.rows else 0.0
-        return Ranking([*ranking.rows, *(Ranked(last, model, Parts()) for model in left)]) if left else ranking
 
     def _elsewhere(self, models: Sequence[Model]) -> list[Model]:
         """Return these models at the other providers that have them."""
         same = {other.key: other for model in models for other in self.catalog.same(model)}
         return [model for model in same.values() if model.provider in self.providers]
 
-    def _profiled(self, request: ChatRequest, name: str, needs: Needs, kind: str | None) -> list[Group]:
+    def _profiled(self, request: ChatRequest, name: str, needs: Needs, kind: str | None, words: str) -> Sequence[Group]:
+        hard = level(request, tokens=needs.tokens, words=words) if PROFILES[name].quality is None else -1
+        tools = bool(request.tools)
+        cached = tools and needs.tokens >= LEAST_TOKENS
+        key = (name, hard, needs.capabilities, needs.native, tools, cached, kind is not None)
+        known = self.groups.get(key)
+        if known is None:
+            if len(self.groups) >= KEPT_MOST:
+                self.groups.clear()
+            known = self.groups[key] = self._of_profile(name, hard, needs, tools=tools, cached=cached)
+            if kind is not None:
+                wanted = needs.capabilities | PROFILES[name].needs
+                known = self.groups[key] = [Group(self.selector.best("auxiliary", wanted)), *known]
+        return known
+
+    def _of_profile(self, name: str, hard: int, needs: Needs, *, tools: bool, cached: bool) -> list[Group]:
         profile = PROFILES[name]
-        wanted = needs.capabilities | profile.needs
-        hard = level(request, tokens=needs.tokens) if profile.quality is None else -1
-        sticky = max(profile.sticky, TOOL_LOOP) if request.tools else profile.sticky
-        cached = bool(request.tools) and needs.tokens >= LEAST_TOKENS
-        sparing = SPARING[hard] if hard >= 0 else 1.0
-        groups = [
+        return [
             Group(
-                self.selector.best(name, request, wanted | own, level=hard, cached=cached),
+                self.selector.best(name, needs.capabilities | profile.needs | own, level=hard, cached=cached),
                 roomy=profile.roomy,
-                sticky=sticky,
-                sparing=sparing,
+                sticky=max(profile.sticky, TOOL_LOOP) if tools else profile.sticky,
+                sparing=SPARING[hard] if hard >= 0 else 1.0,
             )
             for own in fewer(needs.native)
         ]
-        return [Group(self.selector.best("auxiliary", request, wanted)), *groups] if kind else groups
 
-    def _kin(self, request: ChatRequest, model: Model, needs: Needs) -> Ranking:
+    def _kin(self, model: Model, needs: Needs) -> Ranking:
         """Return the free models nearest in quality to one that was asked for by a bare id."""
-        best = (self.selector.best("standard", request, needs.capabilities | own) for own in fewer(needs.native))
-        able = [row for row in next((one for one in best if one.rows), Ranking(())).rows if row.model.free]
-        return Ranking(sorted(able, key=lambda row: abs(row.model.quality - model.quality))[:KIN])
+        what = (model.quality, needs.capabilities, needs.native)
+
+        def far(one: Model) -> float:
+            return abs(one.quality - model.quality)
+
+        def near() -> list[Model]:
+            best = (self.selector.best("standard", needs.capabilities | own) for own in fewer(needs.native))
+            free = [row.model for row in next((one.rows for one in best if one.rows), ()) if row.model.free]
+            most = sorted(map(far, free))[:KIN]
+            return [one for one in free if far(one) <= most[-1]]
+
+        kin = self.selector.live(("kin", what), STRATEGIES["standard"], near, extra=self.selector.shared)
+        return self.selector.kept(what, lambda: Ranking(sorted(kin.rows, key=lambda row: far(row.model))[:KIN]))
+
+
+def _issuers(request: ChatRequest) -> frozenset[str]:
+    """Return whose seals a conversation carries."""
+    found: set[str] = set()
+    for message in request.messages:
+        for part in message.parts:
+            if part.seal is not None:
+                found.add(part.seal.issuer)
+    return frozenset(found)
 
 
 def fewer(native: frozenset[str]) -> Iterator[frozenset[str]]:

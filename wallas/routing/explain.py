@@ -1,12 +1,16 @@
 """Tells a decision without making the call: the same choosing, with every part of it named."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wallas.content.contents import Contents
-from wallas.routing.candidates import Candidate, Selection
+from wallas.routing.admission import refused
+from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.choice import Choice, Options
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
+from wallas.routing.queue import MOST_HOPS
 from wallas.routing.router import Router, refuse
 from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
 from wallas.routing.tally import price
@@ -19,6 +23,26 @@ FITTED = 5
 """Candidates for which the request is fitted, to tell what would be left out."""
 
 
+def _admitted(router: Router, select: Callable[[], Selection], needs: Needs) -> Selection:
+    """Return a selection whose first candidate a request would be let through to, as its attempts find out.
+
+    May block as a reservation may.
+    """
+    left: dict[tuple[str, str], Excluded] = {}
+    while True:
+        selection = select()
+        candidates = [one for one in selection.candidates if (one.model.key, one.key.id) not in left]
+        first = candidates[0] if candidates else None
+        if first is not None and len(left) < MOST_HOPS:
+            why = refused(router.desk.ledger, first.model, first.key, needs)
+            if why is not None:
+                left[first.model.key, first.key.id] = Excluded(first.model, first.key, why.reason, why.seconds)
+                continue
+        told = {(row.model.key, row.key.id) for row in selection.excluded if row.key is not None}
+        late = [row for place, row in left.items() if place not in told]
+        return Selection(candidates, [*selection.excluded, *late])
+
+
 def explain(router: Router, request: ChatRequest, options: Options, *, wire: str) -> dict[str, Any]:
     """Return who would be asked in what order, and why, and who would not; nothing is called and nothing is spent."""
     contents = router.seen(request, options, wire)
@@ -26,7 +50,7 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     choice = router.chooser.choose(request, options, needs, wire=wire, contents=contents)
     if contents is not None:
         refuse(contents)
-    selection = router.chooser.select(request, choice, needs, full=True)
+    selection = _admitted(router, partial(router.chooser.select, request, choice, needs, full=True), needs)
     told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
         lessons = router.desk.lessons_of(candidate)

@@ -81,11 +81,16 @@ BEGINNINGS = frozenset(
     opening[:end] for notice in NOTICES for opening in notice.openings for end in range(len(opening)) if end != 1
 )
 """What a stream waits behind; never behind a single letter, which says nothing yet."""
-MAY_BE = re.compile(
-    r"[\W_]*(?:" + "|".join(r"\**".join(word) for word in sorted({one.split()[0][:3] for one in OPENINGS})) + ")",
-    re.IGNORECASE,
-)
-"""Matches every text whose ``simple`` begins like an opening, and few others."""
+
+
+def _loosely(opening: str) -> str:
+    """Return the expression of an opening before ``simple``: emphasis anywhere, any space, any apostrophe."""
+    words = (r"\**".join("['’]" if sign == "'" else sign for sign in word) for word in opening.split(" "))
+    return r"[\s*]+".join(words)
+
+
+MAY_BE = re.compile(rf"[\W_]*(?:{'|'.join(map(_loosely, sorted(OPENINGS)))})", re.IGNORECASE)
+"""Matches every text whose ``simple`` begins like an opening, and hardly any other."""
 SIGNS = re.compile(r"^[\W_]+")
 
 

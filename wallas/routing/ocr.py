@@ -103,8 +103,10 @@ def _by_program(candidate: Candidate) -> tuple[bool, int]:
     return not _is_program(candidate), ORDER.index(name) if name in ORDER else len(ORDER)
 
 
-def _by_kind(candidate: Candidate) -> tuple[bool, bool]:
-    return _is_program(candidate), candidate.model.kind != "ocr"
+def _by_kind(candidate: Candidate) -> tuple[bool, bool, int]:
+    """Services made for it first, then models that see; programs of this machine last, in their usual order."""
+    elsewhere, place = _by_program(candidate)
+    return not elsewhere, candidate.model.kind != "ocr", place
 
 
 CHOICES: dict[str, Choice] = {

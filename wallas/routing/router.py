@@ -183,6 +183,7 @@ class Router:
             candidates=selection.candidates,
             excluded=selection.excluded,
             again=partial(chooser.select, request, choice, needs),
+            unfit=partial(chooser.unfit, choice, needs),
             codec=codec,
             out=out,
             answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),

@@ -1,9 +1,9 @@
 """Says whether a value is what a JSON Schema asks for, within bounds that no schema and no answer can pass.
 
 Draft 2020-12 with the elder spellings of drafts 4 to 7. What a keyword says
-here can be told exactly; ``format`` is a note (as the drafts have it),
-``unevaluated*`` and ``$dynamicRef`` are not followed, references leave the
-document nowhere: nothing is ever fetched. What cannot be told is let pass.
+here can be told exactly; of ``format`` the usual ones are heeded,
+``$dynamicRef`` is not followed, references leave the document nowhere:
+nothing is ever fetched. What cannot be told is let pass.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
+from wallas.routing.evaluated import evaluated
+from wallas.routing.formats import has_format
 from wallas.routing.pattern import matches, size
 
 STEPS_MOST = 100_000
@@ -373,7 +375,33 @@ def _if(check: _Check, value: Any, argument: Any, schema: dict[str, Any], path: 
         yield from check.faults(value, schema.get("then" if fits else "else", True), path, depth)
 
 
-@_rule("$dynamicRef", "$recursiveRef", "unevaluatedProperties", "unevaluatedItems")
+@_rule("format")
+def _format(check: _Check, value: Any, argument: Any, schema: Any, path: Path, depth: int) -> Iterator[str]:
+    if isinstance(value, str) and isinstance(argument, str) and not has_format(value, argument):
+        yield f"{_at(path)}: not of the format {argument}"
+
+
+@_rule("unevaluatedProperties")
+def _other_properties(check: _Check, value: Any, argument: Any, schema: Any, path: Path, depth: int) -> Iterator[str]:
+    if not isinstance(value, dict):
+        return
+    known = evaluated(check, value, schema, depth, but="unevaluatedProperties")
+    check.hazy = check.hazy or known is None
+    for name in sorted(value.keys() - known) if known is not None else ():
+        yield from check.faults(value[name], argument, (*path, name), depth)
+
+
+@_rule("unevaluatedItems")
+def _other_items(check: _Check, value: Any, argument: Any, schema: Any, path: Path, depth: int) -> Iterator[str]:
+    if not isinstance(value, list):
+        return
+    known = evaluated(check, value, schema, depth, but="unevaluatedItems")
+    check.hazy = check.hazy or known is None
+    for place in sorted(set(range(len(value))) - known) if known is not None else ():
+        yield from check.faults(value[place], argument, (*path, place), depth)
+
+
+@_rule("$dynamicRef", "$recursiveRef")
 def _unread(check: _Check, value: Any, argument: Any, schema: Any, path: Path, depth: int) -> Iterator[str]:
     check.hazy = True
     yield from ()

@@ -9,8 +9,9 @@ from wallas.errors import AllAttemptsFailed, NotFound
 from wallas.routing.candidates import Selection, is_shared, preferred
 from wallas.routing.naming import Asked
 from wallas.routing.needs import Needs
+from wallas.routing.ranking import Ranking
 from wallas.routing.router import Options, Router
-from wallas.routing.selector import SHARED_SECONDS, Group, Ranking
+from wallas.routing.selector import SHARED_SECONDS, Group
 from wallas.routing.strategies import BEST_QUALITY, FAILURE_SECONDS, STRATEGIES, Parts, Ranked, in_order
 
 QUALITY_SECONDS = 0.3
@@ -111,7 +112,7 @@ def _everybody(router: Router, task: Task) -> list[Model]:
 def ranked(router: Router, models: Iterable[Model]) -> Ranking:
     """Return models by quality and odds; strangers' services after one's own, programs of this machine last."""
     rows = [(model, _parts(router, model)) for model in models]
-    return Ranking(
+    return router.selector.ranking(
         sorted((Ranked(parts.total, model, parts) for model, parts in rows), key=lambda row: (row.total, row[1].key))
     )
 

@@ -133,15 +133,17 @@ def session_key(request: ChatRequest, named: str | None) -> str:
     """Return what names a conversation: the caller's own name for it, else a print of how it begins."""
     if named:
         return f"named:{named}"
-    for value in (request.extra.get("openai_chat", {}), request.extra.get("openai_responses", {})):
-        if isinstance(key := value.get("prompt_cache_key"), str) and key:
+    for wire in ("openai_chat", "openai_responses") if request.extra else ():
+        if isinstance(key := request.extra.get(wire, {}).get("prompt_cache_key"), str) and key:
             return f"cache:{key}"
     parts = [request.model]
     for message in request.messages:
-        parts += [part.text for part in message.parts if isinstance(part, Text)]
+        for part in message.parts:
+            if type(part) is Text:
+                parts.append(part.text)
         if message.role == "user":
             break
-    said = request.user or str((request.metadata or {}).get("user_id", ""))
+    said = request.user or (str(request.metadata.get("user_id", "")) if request.metadata else "")
     return hashlib.blake2b("\0".join([said, *parts]).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 

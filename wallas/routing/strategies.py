@@ -74,6 +74,8 @@ FELT_OUTPUT = 50
 """Tokens whose time counts: who reads along feels the first lines, not the last (bench/routing: 400 cost quality)."""
 FAILURE_SECONDS = 3.0
 BEST_QUALITY = 100.0
+LAST_SECONDS = 1000.0
+"""What a model costs more that was named and that its strategy would not take by itself."""
 AUXILIARY_REQUESTS = 100
 """A day's limit up to this many requests is too scarce for auxiliary calls."""
 
@@ -90,11 +92,6 @@ class Parts(NamedTuple):
     price: float = 0.0
     session: float = 0.0
     exploration: float = 0.0
-
-    @property
-    def speed(self) -> float:
-        """Return the tokens a second that are expected; 0 where nothing is."""
-        return FELT_OUTPUT / self.generation if self.generation else 0.0
 
     @property
     def total(self) -> float:
@@ -115,7 +112,39 @@ class Ranked(NamedTuple):
     parts: Parts
 
 
-Strategy = Callable[[ChatRequest | None, Sequence[Model], Health], Sequence[Ranked]]
+class Expected(NamedTuple):
+    """What health makes of a model, in seconds: to the first token, for the tokens that count, for the odds to fail.
+
+    ``cached`` is how likely it keeps a prompt's beginning, 0 to 1.
+    """
+
+    first: float
+    generation: float
+    failure: float
+    cached: float = 0.0
+
+
+Cost = tuple[float, Parts]
+"""By what a model is ranked, and its parts."""
+
+
+class Strategy(NamedTuple):
+    """Ranks models: those that are ``able``, by what each ``cost``s at its place in the list.
+
+    ``live``: the cost moves with health.
+    """
+
+    cost: Callable[[int, Model, Expected], Cost]
+    able: Callable[[Model], bool] = lambda model: True
+    live: bool = True
+
+    def __call__(self, request: ChatRequest | None, models: Sequence[Model], health: Health) -> list[Ranked]:
+        """Return the able models as they rank now; equal ones by their key."""
+        found = []
+        for place, model in enumerate(filter(self.able, models)):
+            total, parts = self.cost(place, model, expected_of(model, health))
+            found.append(Ranked(total, model, parts))
+        return sorted(found, key=_by_total)
 
 
 def expected_first(model: Model, health: Health) -> float:
@@ -123,46 +152,61 @@ def expected_first(model: Model, health: Health) -> float:
     return health.first_token(model.provider, model.id, FIRST_TOKEN.get(model.provider, USUAL_FIRST_TOKEN))
 
 
-def parts_of(model: Model, health: Health, *, weight: float, prior: str = "quality") -> Parts:
-    """Return what calling this model is expected to cost, whatever is asked (routing.md 1)."""
-    first = expected_first(model, health)
+def expected_of(model: Model, health: Health) -> Expected:
+    """Return what health makes of a model now."""
     speed = health.generation_speed(model.provider, model.id, SPEED.get(model.provider, USUAL_SPEED))
     success = health.probability(model.provider, model.id)
-    quality = model.coding if prior == "coding" else model.quality
+    return Expected(
+        expected_first(model, health),
+        FELT_OUTPUT / max(speed, 1.0),
+        (1.0 - success) / success * FAILURE_SECONDS,
+        health.caches.chance(model.key),
+    )
+
+
+def parts_of(model: Model, expected: Expected, *, weight: float, prior: str = "quality") -> Parts:
+    """Return what calling this model is expected to cost, whatever is asked (routing.md 1)."""
     return Parts(
-        first_token=first,
-        generation=FELT_OUTPUT / max(speed, 1.0),
-        failure=(1.0 - success) / success * FAILURE_SECONDS,
-        quality=weight * (BEST_QUALITY - quality),
+        expected.first,
+        expected.generation,
+        expected.failure,
+        weight * (BEST_QUALITY - (model.coding if prior == "coding" else model.quality)),
     )
 
 
 def by_cost(profile: Profile, *, weight: float) -> Strategy:
     """Return the strategy that ranks able models by cost, at this many seconds a point of quality."""
 
-    def ranked(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
-        able = (model for model in models if model.capabilities >= profile.needs and model.quality >= profile.floor)
-        costs = ((model, parts_of(model, health, weight=weight, prior=profile.prior)) for model in able)
-        return sorted((Ranked(parts.total, model, parts) for model, parts in costs), key=_by_total)
+    def cost(place: int, model: Model, expected: Expected) -> Cost:
+        parts = parts_of(model, expected, weight=weight, prior=profile.prior)
+        return sum(parts), parts
 
-    return ranked
-
-
-def in_order(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
-    """Rank as listed: the list is the order."""
-    return [Ranked(float(place), model, Parts()) for place, model in enumerate(models)]
+    return Strategy(cost, lambda model: model.capabilities >= profile.needs and model.quality >= profile.floor)
 
 
-def by_price(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
-    """Rank what costs least first; an unknown price comes last."""
-    return sorted((Ranked(price_of(model), model, Parts()) for model in models), key=_by_total)
+def _small(place: int, model: Model, expected: Expected) -> Cost:
+    parts = parts_of(model, expected, weight=-0.02)
+    return sum(parts), parts
 
 
-def for_auxiliary(request: ChatRequest | None, models: Sequence[Model], health: Health) -> Sequence[Ranked]:
-    """Rank the smallest models first, and none whose day is short: for titles, tags and pings."""
-    roomy = (model for model in models if not _scarce(model))
-    costs = ((model, parts_of(model, health, weight=-0.02)) for model in roomy)
-    return sorted((Ranked(parts.total, model, parts) for model, parts in costs), key=_by_total)
+in_order = Strategy(lambda place, model, expected: (float(place), Parts()), live=False)
+"""As listed: the list is the order."""
+
+by_price = Strategy(lambda place, model, expected: (price_of(model), Parts()), live=False)
+"""What costs least first; an unknown price comes last."""
+
+for_auxiliary = Strategy(_small, lambda model: not _scarce(model))
+"""The smallest models first, and none whose day is short: for titles, tags and pings."""
+
+
+def _lenient(strategy: Strategy) -> Strategy:
+    """Return a strategy that takes everybody, those last that it would not take by itself."""
+
+    def cost(place: int, model: Model, expected: Expected) -> Cost:
+        total, parts = strategy.cost(place, model, expected)
+        return (total, parts) if strategy.able(model) else (total + LAST_SECONDS, parts.scarcer(LAST_SECONDS))
+
+    return Strategy(cost, live=strategy.live)
 
 
 def _by_total(ranked: Ranked) -> tuple[float, str]:
@@ -195,6 +239,14 @@ STRATEGIES: dict[str, Strategy] = {
 }
 BY_LEVEL: tuple[Strategy, ...] = tuple(by_cost(PROFILES["auto"], weight=weight) for weight in LEVELS)
 """``auto`` by the difficulty of the request."""
+
+
+LENIENT = {
+    "": _lenient(STRATEGIES["standard"]),
+    "nitro": _lenient(STRATEGIES["rapido"]),
+    "floor": _lenient(STRATEGIES["price"]),
+}
+"""How models that were asked for by name are ranked, by the name's suffix."""
 
 
 def profile_name(name: str) -> str | None:

@@ -17,7 +17,7 @@ from wallas.errors import BadRequest, GatewayError, ProviderError
 from wallas.health import Health
 from wallas.routing.adapt import Lessons, adapt
 from wallas.routing.candidates import Candidate, Excluded
-from wallas.routing.strategies import parts_of, price_of
+from wallas.routing.strategies import FELT_OUTPUT, expected_of, price_of
 from wallas.types.chat import ChatRequest
 
 SORTS = ("price", "throughput", "latency")
@@ -54,7 +54,7 @@ def ordered(
     candidates: Sequence[Candidate], wishes: Wishes, health: Health, *, asked: Sequence[Sequence[str]]
 ) -> list[Candidate]:
     """Return candidates as wished; ``asked`` are the names of the models of each name that was asked for, in order."""
-    measured = {one.model.key: parts_of(one.model, health, weight=0.0) for one in candidates}
+    measured = {one.model.key: expected_of(one.model, health) for one in candidates}
 
     def block(one: Candidate) -> int:
         if wishes.across:
@@ -62,16 +62,16 @@ def ordered(
         return next((place for place, names in enumerate(asked) if one.model.name in names), len(asked))
 
     def behind(one: Candidate) -> int:
-        parts = measured[one.model.key]
-        slow = wishes.latency is not None and parts.first_token > wishes.latency
-        weak = wishes.throughput is not None and parts.speed < wishes.throughput
+        expected = measured[one.model.key]
+        slow = wishes.latency is not None and expected.first > wishes.latency
+        weak = wishes.throughput is not None and FELT_OUTPUT / expected.generation < wishes.throughput
         return slow + weak
 
     keys: dict[str | None, Callable[[Candidate], float]] = {
         None: lambda one: 0.0,
         "price": lambda one: price_of(one.model),
-        "throughput": lambda one: -measured[one.model.key].speed,
-        "latency": lambda one: measured[one.model.key].first_token,
+        "throughput": lambda one: measured[one.model.key].generation,
+        "latency": lambda one: measured[one.model.key].first,
     }
     key = keys[wishes.sort]
     return sorted(candidates, key=lambda one: (block(one), behind(one), key(one)))

@@ -143,9 +143,12 @@ def film(folder: Path) -> None:
 
 
 def office(folder: Path) -> None:
-    """Have LibreOffice make a workbook, whose sums it reckons."""
+    """Have LibreOffice make a workbook, whose sums it reckons, and a Word file as before 2007."""
     (folder / "sales.fods").write_text(sheet())
     saved(folder, "sales.fods", "xlsx")
+    (folder / "towns.md").write_text("# Towns\n\n|Row|Town|Value|\n|-|-|-|\n|7|Quito|7307|\n")
+    run("pandoc", str(folder / "towns.md"), "-o", str(folder / "towns.odt"))
+    saved(folder, "towns.odt", "doc")
 
 
 def saved(folder: Path, name: str, kind: str) -> None:

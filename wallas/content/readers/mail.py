@@ -1,7 +1,9 @@
 """E-mail (eml, msg): the header lines that people read, the words, and what is attached."""
 
+import datetime
 import email
 import email.policy
+import struct
 from email.message import EmailMessage
 from typing import Any
 
@@ -61,6 +63,9 @@ PROPERTIES = {"Subject": "0037", "From": "0C1A", "Address": "0C1F", "To": "0E04"
 """Of Outlook's messages: MAPI property numbers, in the names of streams."""
 FILE_NAMES = ("3707", "3704")
 FILE_DATA = "__substg1.0_37010102"
+MESSAGE = "__substg1.0_3701000D"
+DATES = (0x00390040, 0x0E060040)
+"""When it was sent, when it came: tags of properties, in 100 ns since 1601."""
 STREAM = 2
 """Of ``olefile.get_type``."""
 
@@ -73,23 +78,54 @@ def read_msg(data: bytes, options: dict[str, Any], tell: Tell) -> dict[str, Any]
         file = olefile.OleFileIO(data)
     except (OSError, ValueError) as error:
         raise Unreadable("it is damaged: Outlook's file cannot be opened", code="broken") from error
-    said = {name: _property(file, "", number) for name, number in PROPERTIES.items()}
-    if said["Address"] and said["Address"] not in said["From"]:
-        said["From"] = f"{said['From']} <{said['Address']}>".strip()
-    lines = [f"**{name}:** {said[name]}" for name in ("From", "To", "Cc", "Subject") if said[name]]
-    text = said["Body"]
-    if not text and file.exists("__substg1.0_10130102"):
-        text = markdown_of(decoded(file.openstream("__substg1.0_10130102").read(), html=True)[0]).text
-    folders = dict.fromkeys(path[0] for path in file.listdir() if path[0].startswith("__attach"))
-    names = [
-        next((n for number in FILE_NAMES if (n := _property(file, f"{folder}/", number))), folder) for folder in folders
-    ]
     warnings: list[str] = []
     attached = Attached(warnings, tell, int(options.get("depth", 0)))
-    inside = [attached.text(name, _content(file, folder)) for name, folder in zip(names, folders, strict=True)]
-    files = ["Attachments:", *(f"- {name}" for name in names)] if names else []
-    whole = "\n\n".join(["  \n".join(lines), text, "\n".join(files), *inside])
-    return reading(whole, converter="msg", warnings=warnings)
+    return reading(_outlook(file, "", attached, 0), converter="msg", warnings=warnings)
+
+
+def _outlook(file: Any, inside: str, attachments: Attached, depth: int) -> str:
+    """Return the message that lies in a folder of Outlook's file: like ``_written``."""
+    said = {name: _property(file, inside, number) for name, number in PROPERTIES.items()}
+    if said["Address"] and said["Address"] not in said["From"]:
+        said["From"] = f"{said['From']} <{said['Address']}>".strip()
+    said["Date"] = _date(file, inside)
+    lines = [f"**{name}:** {said[name]}" for name in SHOWN if said[name]]
+    text, html = said["Body"], f"{inside}__substg1.0_10130102"
+    if not text and file.exists(html):
+        page = markdown_of(decoded(file.openstream(html).read(), html=True)[0])
+        text = page.text
+        attachments.warnings += page.lost
+    names, parts = [], []
+    deep = inside.count("/")
+    for folder in dict.fromkeys("/".join(path[: deep + 1]) for path in file.listdir()):
+        if not folder.startswith(f"{inside}__attach"):
+            continue
+        name = next((n for number in FILE_NAMES if (n := _property(file, f"{folder}/", number))), folder)
+        names.append(f"- {name}")
+        message = f"{folder}/{MESSAGE}/"
+        if depth < DEPTH and file.exists(f"{message}__properties_version1.0"):
+            parts.append("---\n\n" + _outlook(file, message, attachments, depth + 1))
+        else:
+            parts.append(attachments.text(name, _content(file, folder)))
+    files = ["Attachments:", *names] if names else []
+    return "\n\n".join(["  \n".join(lines), text, "\n".join(files), *parts])
+
+
+def _date(file: Any, inside: str) -> str:
+    """Return when a message was sent, "" where it does not say."""
+    name = f"{inside}__properties_version1.0"
+    if not file.exists(name):
+        return ""
+    rows = file.openstream(name).read()[24 if inside else 32 :]
+    times = {tag: value for tag, _, value in struct.iter_unpack("<IIQ", rows[: len(rows) // 16 * 16])}
+    found = next((times[tag] for tag in DATES if times.get(tag)), 0)
+    if not found:
+        return ""
+    try:
+        moment = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=found // 10)
+    except OverflowError:
+        return ""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _content(file: Any, folder: str) -> bytes:
