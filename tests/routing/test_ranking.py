@@ -7,6 +7,7 @@ import pytest
 from tests.routing.scenes import Clock
 from tests.routing.scripted import ask
 from tests.routing.stations import Station, model, router
+from wallas import codecs
 from wallas.catalog.entries import Limits
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health, Place
@@ -143,6 +144,25 @@ def test_what_was_learned_of_a_first_candidate_a_moment_ago_counts_at_once():
     assert selector.select(groups, Needs(ABLE, 5000, 0), Terms()).candidates[0].model.id == "best"
     selector.windows = {("a", "best"): 4096}
     assert selector.select(groups, Needs(ABLE, 5000, 0), Terms()).candidates[0].model.id != "best"
+
+
+def test_whoever_looks_again_finds_nobody_who_is_out_by_now(tmp_path):
+    clock = Clock()
+    desk = desk_of(clock)
+    models = [model("a", "best", quality=99), model("b", "next", quality=98, limits=Limits(rpm=5)), *many(30)]
+    at = router(tmp_path, models, *(Station(name) for name in "abc"), desk=desk)
+    at.selector.clock = clock
+    request, codec = ask(model="standard"), codecs.codec("openai_chat")
+    plan = at.plan(request, Options(), codec=codec, out=codec.Encoder(request), request_id="r")
+    seat = desk.ledger.seat(models[1], at.providers["b"].keys[0])
+    for _ in range(5):
+        assert isinstance(desk.ledger.reserve(seat), Reservation)
+    desk.ledger.refresh()
+    assert plan.again is not None
+    found = plan.again()
+    assert [one.model.key for one in found.candidates][:1] == ["a/best"]
+    assert "b/next" not in {one.model.key for one in found.candidates}
+    assert "b/next" in {row.model.key for row in found.excluded}
 
 
 def test_keys_take_turns_while_the_first_candidates_are_kept():

@@ -36,10 +36,11 @@ class Rooms:
         """Ask this ledger."""
         self.ledger = ledger
 
-    def rooms(self, *, tokens: int, output: int) -> Callable[[Place, Model, Key], Room]:
+    def rooms(self, *, tokens: int, output: int, sure: bool = False) -> Callable[[Place, Model, Key], Room]:
         """Return what tells whether one more call of this size fits, and how much is free, as of now.
 
-        It costs half a microsecond where there is plenty, and never blocks.
+        It costs half a microsecond where there was plenty a moment ago, which is believed unless it shall be
+        ``sure``, and never blocks.
         """
         ledger, now = self.ledger, self.ledger.now()
         seats, version = ledger.seats, ledger.version
@@ -49,7 +50,7 @@ class Rooms:
             if seat is None or seat.version != version or seat.limits is not model.limits:
                 seat = ledger.seat(model, key)
             headroom = seat.headroom if 0.0 <= now - seat.looked < LOOK_SECONDS else ledger.headroom(seat, now=now)
-            if now < seat.plenty_until and seat.tokens.guess(tokens, output) <= seat.plenty:
+            if not sure and now < seat.plenty_until and seat.tokens.guess(tokens, output) <= seat.plenty:
                 told: Room | None = seat.memo
                 if told is None:
                     told = seat.memo = Room(0.0, headroom)

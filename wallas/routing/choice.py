@@ -207,11 +207,19 @@ class Chooser:
         )
 
     def select(
-        self, request: ChatRequest, choice: Choice, needs: Needs, *, full: bool = False, patient: bool = True
+        self,
+        request: ChatRequest,
+        choice: Choice,
+        needs: Needs,
+        *,
+        full: bool = False,
+        patient: bool = True,
+        sure: bool = False,
     ) -> Selection:
         """Return who may answer, best first, and who may not and why.
 
-        ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon.
+        ``full`` looks at everybody; who is not ``patient`` waits for no limit that ends soon;
+        ``sure``: what was found a moment ago is looked at again.
         """
         groups, terms, several = choice.groups, choice.terms, (request.n or 1) > 1 and choice.profile is not None
         bonus = self.sessions.bonus(choice.session, needs.tokens)
@@ -221,7 +229,7 @@ class Chooser:
         issuers = _issuers(request)
         everybody = full or several or choice.wishes is not None or bool(choice.order)
         select = self.selector.select
-        selection = select(groups, needs, terms, session=session, patient=patient, full=everybody)
+        selection = select(groups, needs, terms, session=session, patient=patient, full=everybody, sure=sure)
         if issuers and not everybody and all(one.issuer not in issuers for one in selection.candidates):
             selection = select(groups, needs, terms, session=session, patient=patient, full=True)
         if choice.wishes is not None:

@@ -182,7 +182,7 @@ class Router:
             needs=needs,
             candidates=selection.candidates,
             excluded=selection.excluded,
-            again=partial(chooser.select, request, choice, needs),
+            again=partial(chooser.select, request, choice, needs, sure=True),
             unfit=partial(chooser.unfit, choice, needs),
             codec=codec,
             out=out,

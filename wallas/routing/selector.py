@@ -56,7 +56,7 @@ AMPLE = Room()
 class Quota(Protocol):
     """What is left of a candidate's limits."""
 
-    def rooms(self, *, tokens: int, output: int) -> Callable[[Place, Model, Key], Room]:
+    def rooms(self, *, tokens: int, output: int, sure: bool = False) -> Callable[[Place, Model, Key], Room]:
         """Return what tells whether one more call of so many tokens in and ``output`` at most (0: not said) out fits.
 
         Costs a microsecond for each candidate, never blocks.
@@ -208,14 +208,16 @@ class Selector:
         session: Session | None = None,
         full: bool = False,
         patient: bool = True,
+        sure: bool = False,
     ) -> Selection:
         """Return who of these groups, one after the other, may answer, with each key, and who may not.
 
         Unless ``full``, a group's walk stops once no later model can be among
         the first. Who is not ``patient`` waits for no limit that ends soon.
+        ``sure``: nobody is among them by what was found a moment ago only.
         """
         self.refresh()
-        walk = Walk(self, needs, terms, session=session)
+        walk = Walk(self, needs, terms, session=session, sure=sure or full)
         for group in groups:
             walk.through(group, full=full)
         if not walk.chosen:

@@ -46,12 +46,18 @@ Found: TypeAlias = tuple[float, int, Candidate]
 class Walk:
     """One request's way: ``chosen`` in order, ``excluded`` with their reasons."""
 
-    def __init__(self, selector: "Selector", needs: Needs, terms: Terms, *, session: "Session | None") -> None:
-        """Start with nobody; ``session`` is whom the conversation met last."""
+    def __init__(
+        self, selector: "Selector", needs: Needs, terms: Terms, *, session: "Session | None", sure: bool = False
+    ) -> None:
+        """Start with nobody; ``session`` is whom the conversation met last.
+
+        ``sure``: everybody on the way is looked at as of now, whatever was found a moment ago.
+        """
+        self.sure = sure
         self.selector = selector
         self.health = health = selector.health
         quota = selector.quota
-        self.look = quota.rooms(tokens=needs.tokens, output=needs.output) if quota is not None else None
+        self.look = quota.rooms(tokens=needs.tokens, output=needs.output, sure=sure) if quota is not None else None
         self.least = 0.0 if quota is None else SCARCITY_SECONDS
         """What every quota adds at the least."""
         self.needs = needs
@@ -113,7 +119,7 @@ class Walk:
     def _front(self, group: "Group", view: View) -> list[Found] | None:
         """Return the first candidates of a moment ago if the best of them still is; that one is looked at again."""
         front = view.front
-        if front is None or self.own or self.seen or not self._lasts(front, group, view):
+        if front is None or self.sure or self.own or self.seen or not self._lasts(front, group, view):
             return None
         first = front.rows[0]
         self.found, self.best = [], []
@@ -197,7 +203,9 @@ class Walk:
 
     def _passed(self, key: str, view: View) -> bool:
         """Return whether a model was looked at already, or was out a moment ago and nothing has changed since."""
-        return key in self.seen or (key in view.out and view.out[key].lasts(self.now, self.turns))
+        if key in self.seen:
+            return True
+        return not self.sure and key in view.out and view.out[key].lasts(self.now, self.turns)
 
     def _take(self, row: Row, group: "Group", view: View | None) -> None:
         """Look at one model: add its candidates, or the reason why there is none.
@@ -215,7 +223,11 @@ class Walk:
             until = [self._key(row, 0, parts, group)]
         else:
             until = [self._key(row, turn, parts, group) for turn in self._turns(count)]
-        if len(self.found) == before and view is not None:
+        if view is None:
+            return
+        if len(self.found) > before:
+            view.out.pop(key, None)
+        else:
             view.out[key] = Out(min((one[0] for one in until if one), default=self.now), self.turns, _short(until))
 
     def _fits(self, stand: Stand, group: "Group") -> bool:
