@@ -29,6 +29,12 @@ def chat(told: str, *, model: str = MODEL, **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": messages, "temperature": 0.7, "max_tokens": 1024} | more
 
 
+def messages(told: str) -> dict[str, Any]:
+    """Return the same in Anthropic's wire."""
+    said = [{"role": "user", "content": WORDS + told}]
+    return {"model": MODEL, "system": SYSTEM, "messages": said, "temperature": 0.7, "max_tokens": 1024}
+
+
 def long(told: str, *, size: int) -> dict[str, Any]:
     """Return a request of about ``size`` bytes, all of it words."""
     return chat(WORDS * max(0, (size - 1200) // len(WORDS)) + told)
@@ -95,6 +101,7 @@ def png(seed: int) -> bytes:
 
 BODIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "chat": chat,
+    "messages": messages,
     "agent": agent,
     "pictures": pictures,
     **{f"{size}kB": lambda told, size=size: long(told, size=size * 1000) for size in (10, 100, 1000)},

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import failover
 import growth
+import streams
 import workers
 from rig import Rig
 
@@ -21,5 +22,7 @@ EXPERIMENTS = {
     "workers": Experiment("Two workers", workers.run, workers.lines),
     "failover": Experiment("Failing over", failover.run, failover.lines),
     "candidates": Experiment("Growth with candidates and rows on record", growth.candidates, growth.candidate_lines),
+    "wires": Experiment("1000 streams between wires", streams.wires, streams.wire_lines),
+    "streams": Experiment("Growth with the streams that are held at once", streams.many, streams.many_lines),
     "bodies": Experiment("Growth with the body", growth.bodies, growth.body_lines),
 }

@@ -3,7 +3,7 @@
 //
 // RATE 0: each connection asks again as soon as it has its answer. RATE > 0: as many requests a second in all, spread
 // evenly over the connections. TOKENS 0: plain answers. TOKENS > 0: streams of that many pieces (see mock.c); a stream
-// that ends with fewer, or without [DONE], is a failure. RATE < 0: every connection sends one request, the starts
+// that ends with fewer, or without [DONE] or message_stop, is a failure. RATE < 0: every connection sends one request, the starts
 // spread over -RATE seconds, and SECONDS bounds the whole. Times are microseconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -105,7 +105,8 @@ static void look(conn *c, const char *data, const char *end, const char *fresh) 
         pieces++;
         add(&delay, now - strtoull(at + 1, NULL, 16) / 1e3);
     }
-    if (wanted && memmem(data, end - data, "data: [DONE]", 12)) c->done = 1;
+    if (wanted && (memmem(data, end - data, "data: [DONE]", 12) || memmem(data, end - data, "event: message_stop", 19)))
+        c->done = 1;
 }
 
 static int body_begins(conn *c, char *head) { // 0: not a good answer

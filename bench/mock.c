@@ -1,4 +1,5 @@
-// The upstream of the benchmarks: answers POST in OpenAI's chat completions wire, streamed or plain, on 127.0.0.1:PORT.
+// The upstream of the benchmarks: answers POST in OpenAI's chat completions wire, streamed or plain, and POST
+// .../messages as a stream of Anthropic's, on 127.0.0.1:PORT.
 // usage: mock PORT
 //
 // Words in the request body say how: "tokens=N" pieces of a stream, "gap=US" between them, "first=US" before the first
@@ -26,8 +27,20 @@ enum { REQUEST = 65536, LARGEST = 64 << 20, CONNECTIONS = 8192 }; // a request's
 #define CHUNK "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1750000000," \
               "\"model\":\"gpt-4o-mini\",\"system_fingerprint\":\"fp_bench\",\"choices\":[{\"index\":0,\"delta\":"
 
+#define BLOCK "event: content_block_delta\ndata: {\"type\":\"content_block"
+#define MESSAGE_BEGIN \
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\"," \
+    "\"model\":\"claude-bench\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null," \
+    "\"usage\":{\"input_tokens\":170,\"output_tokens\":1}}}\n\n" \
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0," \
+    "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+#define MESSAGE_END \
+    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n" \
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null}," \
+    "\"usage\":{\"output_tokens\":40}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+
 typedef struct {
-    int fd, timer, streaming;
+    int fd, timer, streaming, messages;
     long left, gap;
     size_t have, room;
     char *in;
@@ -69,14 +82,16 @@ static int put_piece(conn *c) {
     struct timespec now;
     char event[768];
     clock_gettime(CLOCK_MONOTONIC, &now);
-    snprintf(event, sizeof event, "data: " CHUNK "{\"content\":\"word ~%016llx \"},\"finish_reason\":null}]}\n\n",
+    snprintf(event, sizeof event,
+             c->messages ? BLOCK "_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"word ~%016llx \"}}\n\n"
+                         : "data: " CHUNK "{\"content\":\"word ~%016llx \"},\"finish_reason\":null}]}\n\n",
              now.tv_sec * 1000000000ULL + now.tv_nsec);
     if (!put_chunk(c, event, 0)) return 0;
     if (--c->left) return 1;
     static const struct itimerspec off;
     timerfd_settime(c->timer, 0, &off, NULL);
     c->streaming = 0;
-    return put_chunk(c, "data: " CHUNK "{},\"finish_reason\":\"stop\"}]," USAGE "}\n\ndata: [DONE]\n\n", 1);
+    return put_chunk(c, c->messages ? MESSAGE_END : "data: " CHUNK "{},\"finish_reason\":\"stop\"}]," USAGE "}\n\ndata: [DONE]\n\n", 1);
 }
 
 static int put_plain(conn *c) {
@@ -107,7 +122,7 @@ static int answer(conn *c, const char *body) {
     }
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     arm(c, first, c->gap);
-    return put(c, head, sizeof head - 1);
+    return put(c, head, sizeof head - 1) && (!c->messages || put_chunk(c, MESSAGE_BEGIN, 0));
 }
 
 static int refuse(conn *c) {
@@ -131,6 +146,8 @@ static int take(conn *c) { // reads, and answers every request that is whole; 0:
     int post = c->in[0] == 'P', ok;
     static const char none[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
                                "{\"object\":\"list\",\"data\":[]}";
+    char *line = strstr(c->in, "\r\n"), *messages = strstr(c->in, "/messages");
+    c->messages = messages && messages < line;
     if (!strncmp(c->in, "POST /500", 9))
         ok = refuse(c);
     else

@@ -82,6 +82,8 @@ ROWS = (
     Row("CPU us per plain request, one client", part("plain", "cpu"), 150, 90),
     Row("the same, `auto` over 600 models", own("candidates", FULLY, "alone", "cpu"), 150, 90),
     Row("CPU us per chunk, 1000 streams", part("s1000", "cpu"), 18, 12),
+    Row("the same, a provider of Anthropic's wire", own("wires", "anthropic to openai", "cpu"), 25, 16),
+    Row("the same, a client of Anthropic's wire", own("wires", "openai to anthropic", "cpu"), 25, 16),
     Row("CPU us per chunk, 200 streams", part("s200", "cpu"), 18, 12),
     Row("CPU us per chunk, 50 streams", part("s50", "cpu")),
     Row("added ms at 100 requests/s, p50", added("steady", "latency", "p50"), 0.3, 0.15, 2),

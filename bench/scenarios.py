@@ -31,6 +31,7 @@ class Scenario(NamedTuple):
     first: int = 0
     body: str = "chat"
     """What is sent, by its name in bodies.py."""
+    path: str = PATH
     model: str = ""
     """The model that is asked for, where it is not the body's own."""
     held: bool = False
@@ -151,4 +152,4 @@ def loaded(load: Path, server: Server, body: Path, scenario: Scenario) -> tuple[
 def command(load: Path, server: Server, body: Path, scenario: Scenario) -> list[str]:
     """Return how the load generator is called."""
     how = [scenario.connections, scenario.seconds, scenario.rate, scenario.tokens]
-    return [str(word) for word in (load, server.port, PATH, body, server.headers, *how)]
+    return [str(word) for word in (load, server.port, scenario.path, body, server.headers, *how)]

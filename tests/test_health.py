@@ -494,16 +494,6 @@ def test_who_was_only_slow_is_doubted_for_less():
     assert health.doubted("p", "m") == (30.0, 3)
 
 
-def test_one_closed_door_keeps_those_who_come_at_the_same_moment_away():
-    clock, health = healthy()
-    fail(health, FailureKind.CONNECT)
-    assert health.doubted("p", "m") == (2.0, 1) and health.doubted("p", "other") == (2.0, 1)
-    clock.now += 2
-    assert health.doubted("p", "m") is None
-    fail(health, FailureKind.CONNECT)
-    assert health.doubted("p", "m") == (45.0, 2)
-
-
 def test_failures_of_calls_that_were_under_way_do_not_prolong_a_doubt():
     clock, health = healthy()
     fail(health, FailureKind.TIMEOUT, 6)

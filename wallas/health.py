@@ -19,7 +19,7 @@ import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
 from wallas.health_cache import Caches
-from wallas.health_doubt import BROKEN, CLOSED, SLOW, Doubted, Doubts
+from wallas.health_doubt import CLOSED, SLOW, Doubted, Doubts
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
@@ -64,7 +64,7 @@ BLAMELESS = frozenset(
 )
 """Failures that are the request's or our own: they say nothing of the provider."""
 
-LENGTHS = {FailureKind.CONNECT: CLOSED, FailureKind.SERVER: BROKEN}
+LENGTHS = {FailureKind.CONNECT: CLOSED, FailureKind.SERVER: CLOSED}
 """How long who failed so is doubted: who may be gone for good for longer than who was only slow."""
 
 SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR: 0.5}

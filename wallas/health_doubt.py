@@ -20,21 +20,15 @@ LATE_SECONDS = 5.0
 
 
 class Length(NamedTuple):
-    """How long doubt lasts, how many times longer after each further failure, and at most; seconds.
-
-    ``once`` is for a first failure already: calls that come at the same moment need not all find out.
-    """
+    """How long doubt lasts, how many times longer after each further failure, and at most; seconds."""
 
     seconds: float
     times: float
     most: float
-    once: float = 0.0
 
 
-CLOSED = Length(45.0, 6.0, 900.0, once=2.0)
-"""Nobody opens: perhaps gone for good."""
-BROKEN = Length(45.0, 6.0, 900.0)
-"""Whoever opens fails at once: perhaps for long."""
+CLOSED = Length(45.0, 6.0, 900.0)
+"""Nobody opens, or whoever opens fails at once: perhaps gone for good."""
 SLOW = Length(15.0, 2.0, 240.0)
 """An answer was begun, or waited for: a bad spell, which is over soon."""
 
@@ -51,8 +45,6 @@ class Doubt(msgspec.Struct):
     @property
     def until(self) -> float:
         """Return until when the last failure counts."""
-        if self.run < FAILURES:
-            return self.at + self.length.once
         return self.at + min(self.length.seconds * self.length.times ** min(self.run - FAILURES, 10), self.length.most)
 
 
@@ -104,11 +96,11 @@ class Doubts:
         for name in names:
             doubt = self.doubts.get(name)
             run = late if doubt is None else doubt.run + late
-            left = LATE_SECONDS if late and run >= FAILURES else 0.0
-            if doubt is not None:
-                left = max(left, doubt.until - now)
-                if doubt.run >= FAILURES:
-                    left = max(left, doubt.probe_at + doubt.length.seconds - now)
+            if run < FAILURES:
+                continue
+            left = LATE_SECONDS if late else 0.0
+            if doubt is not None and doubt.run >= FAILURES:
+                left = max(left, doubt.until - now, doubt.probe_at + doubt.length.seconds - now)
             if left > 0 and (found is None or left > found.seconds):
                 found = Doubted(left, run)
         return found

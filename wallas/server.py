@@ -86,7 +86,8 @@ class Worker(Base):  # type: ignore[misc]
         """Sockets to close when a batch of events is over: their numbers must not have a new owner before."""
         self.special: dict[int, Callable[[], None]] = {}
         self.accepting = self.stopping = self.refused = False
-        self.swept = self.wakes = 0.0
+        self.swept = self.wakes = self.now = 0.0
+        """When all were looked at last, when somebody is to be next, and when the last turn ended."""
         self.stopped = self.ending = float("inf")
         self.bodies = 0
         self.at_once: Callable[..., Any] | None = None
@@ -171,9 +172,7 @@ class Worker(Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        now = time.monotonic()
-        self.wakes = min(self.swept + SWEEP_SECONDS, self.alarms[0][0] if self.alarms else now + SWEEP_SECONDS)
-        waits = 0.0 if self.posted or self.again else max(self.wakes - now, 0.0)
+        waits = 0.0 if self.posted or self.again else max(self.wakes - self.now, 0.0)
         if self.pool.calls:
             waits = min(waits, PATIENCE)
         providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
@@ -189,13 +188,18 @@ class Worker(Base):  # type: ignore[misc]
                 call()
             else:
                 accepts = accepts or descriptor in self.listening
-        self._catch_up()
-        now = time.monotonic()
-        self._ring_alarms(now)
+        if self.posted or self.again:
+            self._catch_up()
+        now = self.now = time.monotonic()
+        if now >= self.wakes:
+            self._keep_time(now)
         if self.pool.calls:
             self.pool.press(now)
-        if now >= self.swept + SWEEP_SECONDS:
-            self._sweep(now)
+        if accepts or self.doomed or not self.alive:
+            self._come_and_go(now, accepts=accepts)
+
+    def _come_and_go(self, now: float, *, accepts: bool) -> None:
+        """Take in who comes, close what is over, begin to stop where that was asked for."""
         if accepts and self.accepting:
             self._accept(now)
         if not self.alive and not self.stopping:
@@ -203,6 +207,15 @@ class Worker(Base):  # type: ignore[misc]
         for sock in self.doomed:
             sock.close()
         self.doomed.clear()
+
+    def _keep_time(self, now: float) -> None:
+        """Do what is due by now, and note when the next is."""
+        self._ring_alarms(now)
+        if now >= self.swept + SWEEP_SECONDS:
+            self._sweep(now)
+        self.wakes = self.swept + SWEEP_SECONDS
+        if self.alarms:  # looked at after the line above: who sets another one compares it with that
+            self.wakes = min(self.wakes, self.alarms[0][0])
 
     def _catch_up(self) -> None:
         """Look at what threads gave back, and at what has more to do, once."""
@@ -439,6 +452,7 @@ class Worker(Base):  # type: ignore[misc]
             exchange.due = due
             heapq.heappush(self.alarms, (due, next(self.count), exchange))
             if due < self.wakes:
+                self.wakes = due
                 self._wake()
 
     def _wake(self) -> None:

@@ -134,7 +134,8 @@ class Exchange:
 
     def advance(self) -> None:
         """Make a step that does not block: the provider has something."""
-        stream, client = self._stream(), self.client
+        stream, client = self.stream, self.client
+        assert stream is not None
         self.moved = True
         data = stream.step()
         if stream.want is READ and self.chunked and self.watched >= 0 and not self.hasty and not client.out:

@@ -96,17 +96,10 @@ class Body:
         if self.failed is not None:
             self.abort()
             raise self.failed
-        answer = self._answer
-        if answer.between:  # the middle of a body, nothing held back: mostly one whole chunk comes
-            received = self._receive()
-            if received is None:
-                return b""
-            if chunk := answer.one_chunk(received):
-                return chunk
-            data = answer.feed(received) if received else self._cut()
-        elif self.ended:
+        if self.ended:
             return b""
-        elif answer.pending:
+        answer = self._answer
+        if answer.pending:
             data = answer.more()
         elif answer.fault is not None:
             self.abort()
@@ -115,6 +108,8 @@ class Body:
             received = self._receive()
             if received is None:
                 return b""
+            if answer.between and (chunk := answer.one_chunk(received)):
+                return chunk
             self.begun = self.begun or bool(received)
             data = answer.feed(received) if received else self._cut()
         if self.status is None and answer.status is not None:

@@ -62,6 +62,14 @@ def test_words_are_read_the_same_on_both_ways(wire, together):
     assert shorts > len(reads) / 2
 
 
+@pytest.mark.parametrize("wire", ["openai_chat", "anthropic"])
+def test_thoughts_take_the_short_way_too(wire):
+    reads = frames(answer(thought(TEXT * 4), Text(text=TEXT)), wire=wire, size=5)
+    short, shorts = told(wire, reads, short=True)
+    assert short == told(wire, reads, short=False)[0]
+    assert shorts > len(reads) / 2
+
+
 @pytest.mark.parametrize("wire", codecs.WIRES)
 def test_recorded_streams_are_read_the_same_on_both_ways(wire):
     for reads in recorded(wire):

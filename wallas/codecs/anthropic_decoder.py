@@ -68,11 +68,10 @@ class Decoder:
                 return
 
     def words(self, index: int, choice: int) -> "Words | None":
-        """Return what reads more words of this text, if it is open."""
-        for number, block in self.blocks.items():
-            if block.index == index and type(block.part) is Text and self.events.between and not self.done:
-                return Words(number)
-        return None
+        """Return what reads more words of this text or thought, if it is open."""
+        number = next((number for number, block in self.blocks.items() if block.index == index), None)
+        kind = WORDS.get(type(self.blocks[number].part)) if number is not None else None
+        return Words(number, kind) if kind is not None and self.events.between and not self.done else None
 
     def end(self) -> Iterator[Event]:
         """Yield what the end of the body completes; raise CUT when ``message_stop`` was not seen.
@@ -224,7 +223,8 @@ class TextDelta(msgspec.Struct, gc=False):
     """``delta`` of a usual event."""
 
     type: str
-    text: str
+    text: str | None = None
+    thinking: str | None = None
 
 
 class BlockDelta(msgspec.Struct, gc=False):
@@ -238,20 +238,23 @@ class BlockDelta(msgspec.Struct, gc=False):
 class Words(Reader):
     """Reads more words of one open block."""
 
-    __slots__ = ("number",)
+    __slots__ = ("key", "kind", "number")
     head = b"event: content_block_delta\ndata: "
     decode = staticmethod(msgspec.json.Decoder(BlockDelta).decode)
 
-    def __init__(self, number: Any) -> None:
-        """Read for the block of this number."""
+    def __init__(self, number: Any, kind: tuple[str, str]) -> None:
+        """Read for the block of this number, deltas of this ``kind``: their type and its key."""
         self.number = number
+        self.kind, self.key = kind
 
     def take(self, event: BlockDelta) -> str | None:
         """Return the words of an event for this block."""
-        usual = event.type == "content_block_delta" and event.delta.type == "text_delta"
-        return event.delta.text if usual and event.index == self.number else None
+        usual = event.type == "content_block_delta" and event.delta.type == self.kind
+        return getattr(event.delta, self.key) if usual and event.index == self.number else None
 
 
+WORDS: dict[type, tuple[str, str]] = {Text: ("text_delta", "text"), Reasoning: ("thinking_delta", "thinking")}
+"""The usual deltas of a part of words."""
 GROWS: dict[tuple[type, Any], str] = {
     (Text, "text_delta"): "text",
     (Text, "citations_delta"): "citation",

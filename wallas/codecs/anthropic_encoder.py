@@ -232,7 +232,9 @@ class Encoder:
 
     def words(self, index: int, choice: int) -> Block | None:
         """Return what writes more words of this part, if it is the open one and is made of nothing else."""
-        return self.block if choice == 0 and index == self.current and type(self.block) is Block else None
+        block = self.block
+        usual = type(block) is Block or (type(block) is ThinkingBlock and not block.quiet)
+        return block if usual and choice == 0 and index == self.current and isinstance(block, Block) else None
 
     def ping(self) -> bytes:
         """Return the wire's own keep-alive."""

@@ -14,13 +14,13 @@ from wallas.codecs.openai_chat_answer import Answer
 
 
 class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """``delta``: the words. What many servers send as null all the same, is null."""
+    """``delta``: the words, or those of a thought. What many servers send as null all the same, is null."""
 
-    content: str
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
     role: str | None = None
     refusal: None = None
-    reasoning: None = None
-    reasoning_content: None = None
     tool_calls: None = None
     function_call: None = None
     audio: None = None
@@ -84,9 +84,26 @@ class Words(words.Reader):
         told = (event.system_fingerprint, event.service_tier, event.provider)
         if told != self.kept and any(new not in (None, old) for new, old in zip(told, self.kept, strict=True)):
             return None
-        return choice.delta.content
+        return self.words(choice.delta)
+
+    def words(self, delta: Delta) -> str | None:
+        """Return what a delta adds to the text, None if there is a thought beside."""
+        return None if delta.reasoning or delta.reasoning_content else delta.content
 
     def keep(self, said: Sequence[str]) -> None:
         """Count the characters, from which places of citations are told."""
         for text in said:
             self.answer.length += len(text)
+
+
+class Thoughts(Words):
+    """Reads more words of one choice's open thought."""
+
+    __slots__ = ()
+
+    def words(self, delta: Delta) -> str | None:
+        """Return what a delta adds to the thought, None if there is text beside."""
+        return None if delta.content else delta.reasoning or delta.reasoning_content
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Count nothing: thoughts are not cited."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
 from wallas.codecs.openai_chat_answer import Answer
-from wallas.codecs.openai_chat_chunk import Words
+from wallas.codecs.openai_chat_chunk import Thoughts, Words
 from wallas.codecs.openai_chat_parts import kept, overlaid
 from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
 from wallas.codecs.openai_chat_words import decode_usage, minted
@@ -14,6 +14,9 @@ from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import StopReason
 from wallas.types.events import Event, Finished, Started
+
+READERS = {"text": Words, "reasoning": Thoughts}
+"""What reads more words of an open part, by its kind."""
 
 
 class Decoder:
@@ -53,10 +56,12 @@ class Decoder:
             yield from self._told(self.events.feed(data))
 
     def words(self, index: int, choice: int) -> Words | None:
-        """Return what reads more words of this text, if it is open."""
+        """Return what reads more words of this text or thought, if it is open."""
         answer = self.answers.get(choice)
-        opened = answer is not None and answer.kind == "text" and answer.open == index
-        return Words(answer, self.extra) if answer and opened and self.events.between and not self.done else None
+        if answer is None or answer.open != index or self.done or not self.events.between:
+            return None
+        reader = READERS.get(answer.kind)
+        return reader(answer, self.extra) if reader is not None else None
 
     def end(self) -> Iterator[Event]:
         """Yield the end of the answer; raise CUT when it is not whole."""

@@ -197,7 +197,9 @@ class Attempt:
         slot, units, join = (event.choice, event.index), self.units, self.join
         if event.seal is not None or units.held or units.behind or slot == join.spliced:
             return False
-        if not (self.notices.certain and self.substance.seen and join.content):
+        if not (join.content and (self.substance.seen or slot in self.substance.reasoning)):
+            return False
+        if not (self.notices.certain or self.notices.slot is None):
             return False
         watch = self.loops.watches.get(slot)
         return join.places.get(slot) == event.index and watch is not None and not watch.held

@@ -87,8 +87,6 @@ class Watch:
 
     def loops_in(self, text: str) -> bool:
         """Take words in, a few at a time; return whether they became a loop."""
-        if len(text) <= STEP:
-            return self.looped_by(text)
         return any(self.looped_by(text[start : start + STEP]) for start in range(0, len(text), STEP))
 
     def shows(self, text: str) -> bool:
@@ -96,14 +94,14 @@ class Watch:
         if not self.period and len(self.fresh) + len(text) < LEAST:
             self.fresh += text
             return True
-        if self.loops_in(text):
+        if self.looped_by(text) if len(text) <= STEP else self.loops_in(text):
             raise ProviderError(FailureKind.UNUSABLE, "an endless loop: the same words again and again", code=LOOP)
-        return not (self.held or self.holds)
+        return self.period < LEAST and not self.held
 
     def looped_by(self, text: str) -> bool:
         """Take more words in; return whether they are a loop by now. ``period`` is 0 while nothing repeats itself."""
         self.fresh = new = self.fresh + text
-        if len(new) < LEAST and not self.holds:
+        if len(new) < LEAST and self.period < LEAST:
             return False
         self.fresh = ""
         period = self.period
