@@ -26,6 +26,7 @@ from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, as
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.health import Place
 from wallas.routing.attempts import CONTINUATIONS
+from wallas.routing.candidates import Excluded
 from wallas.routing.queue import MOST_ATTEMPTS, MOST_HOPS
 from wallas.types.chat import (
     Message,
@@ -444,14 +445,22 @@ def test_empty_twice_is_returned_as_it_is(stream, hold):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("others", [0, 1])
-def test_an_empty_answer_that_nobody_confirms_is_an_honest_error(stream, others):
+@pytest.mark.parametrize("limited", [False, True])
+def test_an_empty_answer_that_others_could_not_confirm_is_an_honest_error(stream, limited):
     empty = streamed(answer()) if stream else whole(answer())
-    failing = [provider("two", refusal(500), refusal(500))] * others
-    scene = Scene(ask(stream=stream), provider("one", empty), *failing)
+    other = provider("two", refusal(500), refusal(500))
+    out = [Excluded(other.model, other.key, "quota: rpm used up", 30.0)] if limited else []
+    scene = Scene(ask(stream=stream), provider("one", empty), *[other] * (not limited), excluded=out)
     scene.play()
     assert scene.status in (502, 503, 529) and scene.outcomes[0] == "empty"
     assert scene.record.outcome not in ("ok", "cancelled") and "one/" in scene.data.decode()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_empty_answer_of_the_only_one_there_is_is_returned_as_it_is(stream):
+    scene = Scene(ask(stream=stream), provider("one", streamed(answer()) if stream else whole(answer())))
+    scene.play()
+    assert scene.status == 200 and scene.record.outcome == "ok" and scene.outcomes == ["empty"]
 
 
 def test_thoughts_alone_are_returned_whole_when_nobody_says_more():

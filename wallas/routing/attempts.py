@@ -218,7 +218,7 @@ class Attempts:
                     yield from self._pause(self.pause)
             if not (yield from self._held()):
                 break
-        if self.empty and self.empty_from is not None and self._empty_twice():
+        if self.empty and self.empty_from is not None and (self._empty_twice() or self._alone(self.empty_from)):
             start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
             before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
             yield from self.closing.finish([*before, *self.empty], self.empty_from)
@@ -228,6 +228,11 @@ class Attempts:
     def _empty_twice(self) -> bool:
         """Return whether two candidates had nothing to say: then that is the answer (decisions/0019)."""
         return sum(error.kind is FailureKind.EMPTY for error in self.failures) > 1
+
+    def _alone(self, model: Model) -> bool:
+        """Return whether nobody but this model could ever have answered: what it says cannot be confirmed then."""
+        others = (row for row in self.excluded if row.model.provider != model.provider and row.seconds is not None)
+        return len(self.failures) == 1 and not any(True for _ in others)
 
     def _held(self) -> Generator[bytes | Want, None, bool]:
         """Wait until somebody may be called again, if that is soon; return whether to go on."""
