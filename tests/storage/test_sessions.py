@@ -40,12 +40,12 @@ def test_the_latest_word_holds_wherever_it_was_said(workers):
     here.remember("k", "groq/llama", 9000)
     talk()
     for one in (here, there):
-        one.clock.now += 5
+        one.clock.now += 60  # the wall goes on too, as long as writing takes
     there.remember("k", "gemini/flash", 9000)
     talk()
     assert here.bonus("k", 9000).model == there.bonus("k", 9000).model == "gemini/flash"
     for one in (here, there):
-        one.clock.now += 5
+        one.clock.now += 60  # the wall goes on too, as long as writing takes
     here.remember("k", "groq/llama", 9000)
     assert here.bonus("k", 9000).model == "groq/llama"
 
