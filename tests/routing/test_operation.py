@@ -56,6 +56,15 @@ def test_a_model_of_another_kind_is_404_and_nobody_at_all_is_told_whose_key_woul
     assert caught.value.code == "no_provider_configured" and caught.value.status == 503
 
 
+def test_a_program_that_could_do_it_here_is_named_though_it_has_no_model_yet(made):
+    task = Task(name="transcription", noun="transcription", able=lambda one: "transcription" in one.capabilities)
+    at = made([model("one", "ear", capabilities=frozenset({"transcription"}))])
+    with pytest.raises(
+        AllAttemptsFailed, match=r'set a key for one of one.*; or pip install "wallas\[whisper\]", and a model in'
+    ):
+        run(at, task=task)
+
+
 def test_the_next_candidate_answers_and_the_headers_tell_of_both(made):
     at = made([painter("one", quality=90.0), painter("two")], Station("one"), Station("two"))
 

@@ -137,7 +137,8 @@ def _nobody(router: Router, task: Task) -> str:
     names = list(dict.fromkeys(model.provider for model in sorted(known, key=lambda model: not model.free)))
     rows = {name: BY_NAME[name] for name in names if name in BY_NAME}
     keyed = [name for name in names if not (name in rows and rows[name].needs)]
-    installs = [row.install for row in rows.values() if row.needs]
+    programs = (row for name, row in BY_NAME.items() if task.name in row.operations and name not in rows)
+    installs = [row.install for row in (*rows.values(), *programs) if row.needs]
     hints = [f"set a key for one of {', '.join(keyed[:6])} in instance/.env"] if keyed else []
     hints += [f"or {install}" if hints else install for install in installs[:2]]
     return f"no {task.noun} model is configured here" + (f"; {'; '.join(hints)}" if hints else "")
