@@ -105,7 +105,8 @@ def fresh(running: Gateway, old: set[int]) -> Line | None:
 
 
 def test_wrong_settings_are_not_taken_and_the_log_says_what_is_wrong(running):
-    workers = running.workers()
+    # The process that looks at the database at a start may still be ending.
+    workers = running.wait_until(lambda: len(found := running.workers()) == 2 and found)
     for number, (what, config) in enumerate(WRONG.items(), 1):
         running.configure(config)
         running.process.send_signal(signal.SIGHUP)
