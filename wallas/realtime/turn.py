@@ -11,6 +11,7 @@ from wallas.errors import GatewayError
 from wallas.ids import fresh
 from wallas.realtime.response import Response
 from wallas.routing.attempts import Attempts
+from wallas.routing.branch import Listening
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest
@@ -19,7 +20,7 @@ from wallas.types.events import Event, Finished, Ping
 log = logging.getLogger(__name__)
 
 
-class Told:
+class Told(Listening):
     """What stands in a client stream's place: events go to the response, no bytes come out."""
 
     content_type = "application/json"
@@ -27,7 +28,7 @@ class Told:
     def __init__(self, response: Response) -> None:
         """Tell this response."""
         self.response = response
-        self.fault: GatewayError | None = None
+        super().__init__()
         self.attempts: Attempts | None = None
 
     def encode(self, event: Event) -> bytes:
@@ -37,22 +38,6 @@ class Told:
             self.response.origin = {"provider": hop.provider, "model": hop.model}
         if not isinstance(event, Ping):
             self.response.hear(event)
-        return b""
-
-    def words(self, index: int, choice: int) -> None:
-        """Return None: words go through ``encode``."""
-
-    def ping(self) -> bytes:
-        """Return nothing: a WebSocket has pings of its own."""
-        return b""
-
-    def note(self, text: str) -> bytes:
-        """Return nothing."""
-        return b""
-
-    def error(self, error: GatewayError) -> bytes:
-        """Keep the error that ends the answer."""
-        self.fault = error
         return b""
 
 

@@ -31,23 +31,12 @@ log = logging.getLogger(__name__)
 PREVIEW = 240
 
 
-class Heard:
-    """What stands in the client's place for one branch: it writes nothing and keeps the whole answer."""
-
-    content_type = "application/json"
+class Listening:
+    """What stands where a client's encoder does, and keeps what it hears instead of writing bytes."""
 
     def __init__(self) -> None:
-        """Start with nothing heard."""
-        self.whole = Fold()
-        self.ended = 0
+        """Know of no error."""
         self.fault: GatewayError | None = None
-
-    def encode(self, event: Event) -> bytes:
-        """Keep an event."""
-        if not isinstance(event, Ping):
-            self.whole.add(event)
-            self.ended += isinstance(event, Finished)
-        return b""
 
     def words(self, index: int, choice: int) -> None:
         """Return None: words go through ``encode``."""
@@ -63,6 +52,25 @@ class Heard:
     def error(self, error: GatewayError) -> bytes:
         """Keep the error that a client would have got."""
         self.fault = error
+        return b""
+
+
+class Heard(Listening):
+    """What stands in the client's place for one branch: it writes nothing and keeps the whole answer."""
+
+    content_type = "application/json"
+
+    def __init__(self) -> None:
+        """Start with nothing heard."""
+        super().__init__()
+        self.whole = Fold()
+        self.ended = 0
+
+    def encode(self, event: Event) -> bytes:
+        """Keep an event."""
+        if not isinstance(event, Ping):
+            self.whole.add(event)
+            self.ended += isinstance(event, Finished)
         return b""
 
 
