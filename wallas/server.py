@@ -158,14 +158,18 @@ class Worker(Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        waits = 0.0 if self.posted or self.again else max(self.clocks.wakes - self.now, 0.0)
+        waits = self.clocks.wakes - self.now
+        if waits < 0 or self.posted or self.again:
+            waits = 0.0
         if self.pool.calls:
             waits = min(waits, PATIENCE)
         providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
-        for descriptor, mask in self.poll.poll(waits, EVENTS):
+        events = self.poll.poll(waits, EVENTS)
+        now = self.now = time.monotonic()
+        for descriptor, mask in events:
             if (exchange := providers.get(descriptor)) is not None:
                 try:
-                    exchange.advance()
+                    exchange.advance(now)
                 except Exception:
                     self._broke(exchange.client)
             elif (client := clients.get(descriptor)) is not None:
@@ -176,7 +180,6 @@ class Worker(Base):  # type: ignore[misc]
                 accepts = accepts or descriptor in self.door.listening
         if self.posted or self.again:
             self._catch_up()
-        now = self.now = time.monotonic()
         if now >= self.clocks.wakes:
             self.clocks.keep(now)
         if self.pool.calls:
@@ -204,7 +207,7 @@ class Worker(Base):  # type: ignore[misc]
             if isinstance(one, Client):
                 self.safely(one, self.look, one)
             elif one.client.exchange is one and one.client.state == PARKED:
-                self.safely(one.client, one.advance)
+                self.safely(one.client, one.advance, self.now)
 
     def safely(self, client: Client, call: Callable[..., object], *given: Any) -> None:
         """Make a call that concerns one connection; what breaks, breaks that one only."""

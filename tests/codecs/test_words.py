@@ -30,6 +30,7 @@ def told(wire: str, reads: list[bytes], *, short: bool) -> tuple[list[Event], in
             reader = decoder.words(*place) if short and place is not None else None
             said = reader.read(read) if reader is not None and place is not None else None
             if said is not None and place is not None:
+                reader.keep(said)
                 events += [PartDelta(place[0], words, place[1]) for words in said]
                 shorts += 1
                 continue
