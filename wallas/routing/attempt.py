@@ -67,7 +67,7 @@ class Attempt:
         self.substance = Substance()
         self.held: list[Event] = []
         self.answer: ChatResponse | None = None
-        """The whole answer, where it came so and needs no change."""
+        """The whole answer, where it came so and passed."""
         self.passed: PartDelta | None = None
         """The last event of a read, if it was words that passed every stage."""
         self.lessons = NO_LESSONS
@@ -133,9 +133,7 @@ class Attempt:
             attempts.dropped = []
         attempts.first_head.note_send()
         heard = partial(hear, attempts.desk.ledger, self.reservation)
-        self.reading = Reading(
-            candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
-        )
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
 
     def _wait_for_it(self) -> None:
@@ -159,7 +157,7 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        if reading.keeps_whole:
+        if self.attempts.keeps_whole:
             yield from self._whole(reading)
             return
         if self.attempts.whole_turn:
@@ -174,14 +172,15 @@ class Attempt:
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterator[Event]:
-        """Yield nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
-        events: Iterable[Event] = tuple(reading.feed())
+    def _whole(self, reading: Reading) -> Iterable[Event]:
+        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+        events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
-            self.answer = passed(self, reading.whole)
-            events = () if self.answer is not None else unfold(reading.whole)
-        if events:
-            yield from self._staged(events)
+            if passed(self, reading.whole):
+                self.answer = reading.whole
+            else:
+                events = unfold(reading.whole)
+        return self._staged(events) if events else ()
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
