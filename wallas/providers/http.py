@@ -17,6 +17,7 @@ from wallas.providers.row import Row
 from wallas.settings import Key, Timeouts
 from wallas.transport import Body
 from wallas.types.chat import ChatRequest
+from wallas.types.lasting import LastingList, once
 from wallas.types.media import EmbedRequest, EmbedResponse
 from wallas.version import VERSION
 
@@ -51,7 +52,7 @@ class HttpProvider:
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
         limits = {"connect": self.timeouts.connect, "tls": self.timeouts.tls}
-        return self.transport.send("POST", url, headers=headers, body=encode(body), **limits)
+        return self.transport.send("POST", url, headers=headers, body=written(body), **limits)
 
     def post(self, url: str, data: bytes, *, kind: str, key: Key) -> Body:
         """POST bytes of a media type and return the answer."""
@@ -181,6 +182,18 @@ class HttpProvider:
     def __repr__(self) -> str:
         """Return its name, address and number of keys; never a key."""
         return f"<{type(self).__name__} {self.name} {self.base_url} {len(self.keys)} keys>"
+
+
+def written(body: Any) -> bytes:
+    """Return a body as JSON; tools that come with every turn are written once."""
+    tools = body.get("tools") if type(body) is dict else None
+    if type(tools) is LastingList:
+        body = body | {"tools": once(tools, _raw)}
+    return encode(body)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(encode(value))
 
 
 NOTES = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})
