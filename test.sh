@@ -2,6 +2,7 @@
 # Installs what the tests need, saying so, and runs all of them: ruff, mypy, pytest, coverage.
 #   ./test.sh                         everything
 #   ./test.sh tests/codecs -k stream  pytest with these arguments only
+#   WALLAS_TEST_WORKER_CLASS=gthread ./test.sh    everything, with gateways on stock gunicorn's worker
 #   ./test.sh --golden [ARGS]         the same, and golden files are written anew: review the diff like code
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -59,7 +60,7 @@ workers=${WALLAS_TEST_WORKERS:-2}
 # Settings of whoever runs this must not reach the tests.
 for name in $(compgen -e); do
     case "$name" in
-        WALLAS_GOLDEN) ;;
+        WALLAS_GOLDEN | WALLAS_TEST_WORKER_CLASS) ;;
         WALLAS_* | *_API_KEY | *_API_KEYS | *_BASE_URL | OLLAMA_* | PROXY_API_KEY | GITHUB_TOKEN | HF_TOKEN) unset "$name" ;;
     esac
 done

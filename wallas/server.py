@@ -6,9 +6,6 @@ it knows nothing of it but ``types/flow.py``. Why and how: docs/decisions/0004.
 """
 
 import contextlib
-import errno
-import heapq
-import itertools
 import os
 import select
 import socket
@@ -25,20 +22,15 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as Base
 
 from wallas.server_client import BUSY, CLOSED, FLUSHING, LEAVING, PARKED, UNSENT_BYTES, WAITING, Client
+from wallas.server_clocks import Clocks
+from wallas.server_door import Door
 from wallas.server_exchange import Exchange, shut
-from wallas.server_intake import BUFFER_BYTES, Intake, Limits, Raw
+from wallas.server_intake import BUFFER_BYTES, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
 from wallas.server_request import talk_freely
 from wallas.waits import anywhere, never_here
 
-SWEEP_SECONDS = 1.0
-STOP_LINGER = 2.0
-"""What a stopping worker waits for on idle connections: a request may be on its way already."""
-GRACE_SECONDS = 5.0
-"""How much later than a deadline what keeps coming is still read: it may become what was waited for."""
-GRACE_STEP = 0.003
 EVENTS = 256
-ACCEPTS = 64
 READS = 16
 """Reads of one connection in a row, before the others have their turn."""
 BODIES_BYTES = 16 * BUFFER_BYTES
@@ -52,9 +44,7 @@ FEW_THREADS = 1
 DIALS = 128
 """Threads for steps that may block, beside those of the app."""
 
-CLIENT_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 LOST = select.EPOLLHUP | select.EPOLLERR
-_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Worker(Base):  # type: ignore[misc]
@@ -75,20 +65,15 @@ class Worker(Base):  # type: ignore[misc]
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.clients: dict[int, Client] = {}
         self.providers: dict[int, Exchange] = {}
-        self.listening: dict[int, socket.socket] = {}
         self.posted: deque[Client] = deque()
         """Connections that a thread gives back for the loop to look at."""
         self.again: deque[Exchange | Client] = deque()
         """What has more to do at once."""
-        self.alarms: list[tuple[float, int, Exchange]] = []
-        self.count = itertools.count()
         self.doomed: list[socket.socket] = []
         """Sockets to close when a batch of events is over: their numbers must not have a new owner before."""
         self.special: dict[int, Callable[[], None]] = {}
-        self.accepting = self.stopping = self.refused = False
-        self.swept = self.wakes = self.now = 0.0
-        """When all were looked at last, when somebody is to be next, and when the last turn ended."""
-        self.stopped = self.ending = float("inf")
+        self.now = 0.0
+        """When the last turn ended."""
         self.bodies = 0
         self.at_once: Callable[..., Any] | None = None
         """The app's own way to answer in a thread that must not wait, where it has one."""
@@ -97,6 +82,7 @@ class Worker(Base):  # type: ignore[misc]
         self.free: set[Client] = set()
         """Connections that an app has for itself."""
         self.clock_text = (0, "")
+        self.door, self.clocks = Door(self), Clocks(self)
         self.thread = threading.get_ident()
         self.pool = Pool(self.cfg.threads, name="wallas-app", few=FEW_THREADS)
         self.dials = Pool(DIALS, name="wallas-dial")
@@ -140,7 +126,7 @@ class Worker(Base):  # type: ignore[misc]
     def post(self, client: Client) -> None:
         """Let the loop look at a connection; from any thread."""
         self.posted.append(client)
-        self._wake()
+        self.wake()
 
     def lend(self, exchange: Exchange) -> None:
         """Make a stream's next step in a thread that may block; from any thread."""
@@ -151,7 +137,7 @@ class Worker(Base):  # type: ignore[misc]
         """Serve until told to stop and all is over."""
         self.begin()
         try:
-            while not (self.stopping and self._over()):
+            while not (self.door.stopping and self.door.over()):
                 self._turn()
         finally:
             anywhere()
@@ -167,12 +153,12 @@ class Worker(Base):  # type: ignore[misc]
             self.poll.register(descriptor, select.EPOLLIN)
         for listener in self.sockets:
             listener.setblocking(False)
-        self._accept_again()
-        self._sweep(time.monotonic())
+        self.door.open()
+        self.clocks.keep(time.monotonic())
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        waits = 0.0 if self.posted or self.again else max(self.wakes - self.now, 0.0)
+        waits = 0.0 if self.posted or self.again else max(self.clocks.wakes - self.now, 0.0)
         if self.pool.calls:
             waits = min(waits, PATIENCE)
         providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
@@ -187,12 +173,12 @@ class Worker(Base):  # type: ignore[misc]
             elif (call := self.special.get(descriptor)) is not None:
                 call()
             else:
-                accepts = accepts or descriptor in self.listening
+                accepts = accepts or descriptor in self.door.listening
         if self.posted or self.again:
             self._catch_up()
         now = self.now = time.monotonic()
-        if now >= self.wakes:
-            self._keep_time(now)
+        if now >= self.clocks.wakes:
+            self.clocks.keep(now)
         if self.pool.calls:
             self.pool.press(now)
         if accepts or self.doomed or not self.alive:
@@ -200,36 +186,27 @@ class Worker(Base):  # type: ignore[misc]
 
     def _come_and_go(self, now: float, *, accepts: bool) -> None:
         """Take in who comes, close what is over, begin to stop where that was asked for."""
-        if accepts and self.accepting:
-            self._accept(now)
-        if not self.alive and not self.stopping:
-            self._stop(now)
+        if accepts:
+            self.door.accept(now)
+        if not self.alive and not self.door.stopping:
+            self.door.stop(now)
         for sock in self.doomed:
             sock.close()
         self.doomed.clear()
-
-    def _keep_time(self, now: float) -> None:
-        """Do what is due by now, and note when the next is."""
-        self._ring_alarms(now)
-        if now >= self.swept + SWEEP_SECONDS:
-            self._sweep(now)
-        self.wakes = self.swept + SWEEP_SECONDS
-        if self.alarms:  # looked at after the line above: who sets another one compares it with that
-            self.wakes = min(self.wakes, self.alarms[0][0])
 
     def _catch_up(self) -> None:
         """Look at what threads gave back, and at what has more to do, once."""
         for _ in range(len(self.posted)):
             client = self.posted.popleft()
-            self._safely(client, self._look, client)
+            self.safely(client, self.look, client)
         for _ in range(len(self.again)):
             one = self.again.popleft()
             if isinstance(one, Client):
-                self._safely(one, self._look, one)
+                self.safely(one, self.look, one)
             elif one.client.exchange is one and one.client.state == PARKED:
-                self._safely(one.client, one.advance)
+                self.safely(one.client, one.advance)
 
-    def _safely(self, client: Client, call: Callable[..., object], *given: Any) -> None:
+    def safely(self, client: Client, call: Callable[..., object], *given: Any) -> None:
         """Make a call that concerns one connection; what breaks, breaks that one only."""
         try:
             call(*given)
@@ -243,7 +220,7 @@ class Worker(Base):  # type: ignore[misc]
             if client.state == PARKED and client.exchange is not None:
                 client.exchange.leave()
                 return
-        self._close(client)
+        self.close(client)
 
     def _heard(self, client: Client, mask: int) -> None:
         """Take in what epoll tells of a client."""
@@ -254,11 +231,11 @@ class Worker(Base):  # type: ignore[misc]
         if mask & select.EPOLLIN:
             client.readable = True
         if client.state != BUSY:
-            self._safely(client, self._look, client)
+            self.safely(client, self.look, client)
         elif client.gone and client.exchange is not None and client.exchange.stream is not None:
             client.exchange.stream.cancelled = True
 
-    def _look(self, client: Client) -> None:
+    def look(self, client: Client) -> None:
         """Do what can be done on a connection that the loop owns."""
         if client.out and client.state in (PARKED, FLUSHING):
             client.flush()
@@ -266,7 +243,7 @@ class Worker(Base):  # type: ignore[misc]
             self._look_at_parked(client)
         elif client.gone:
             if client.state != BUSY:
-                self._close(client)
+                self.close(client)
         elif client.state == WAITING:
             self._read(client)
         elif client.state == FLUSHING:
@@ -311,7 +288,7 @@ class Worker(Base):  # type: ignore[misc]
                 intake.expects = False
                 client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if raw is not None:
-            self._serve(client, raw)
+            self.serve(client, raw)
         elif client.parting and not client.readable:
             self._ended(client)
         elif client.readable:
@@ -321,11 +298,11 @@ class Worker(Base):  # type: ignore[misc]
         """Take in that a client sends no more: half a body is an error that it may still want to hear of."""
         raw = None if client.gone else client.intake.give_up("cut")
         if raw is None:
-            self._close(client)
+            self.close(client)
         else:
-            self._serve(client, raw)
+            self.serve(client, raw)
 
-    def _serve(self, client: Client, raw: Raw) -> None:
+    def serve(self, client: Client, raw: Raw) -> None:
         """Lend a thread for a request."""
         client.state = BUSY
         if raw.upgrade:
@@ -403,18 +380,19 @@ class Worker(Base):  # type: ignore[misc]
             if client.receive() == b"":
                 client.parting = True
         if client.gone or (client.parting and not client.readable):
-            self._close(client)
+            self.close(client)
         elif client.readable:
             self.again.append(client)
 
-    def _close(self, client: Client) -> None:
+    def close(self, client: Client) -> None:
+        """Close a connection, unless it is."""
         if self.clients.get(client.descriptor) is not client:
             return
         del self.clients[client.descriptor]
         client.state, client.exchange = CLOSED, None
         self.doomed.append(client.sock)
-        if self.refused and not self.stopping:
-            self._accept_again()
+        if self.door.full:
+            self.door.open()
 
     def watch(self, exchange: Exchange) -> None:
         """Park an answer until its provider has something to say; from any thread that owns it.
@@ -425,11 +403,11 @@ class Worker(Base):  # type: ignore[misc]
         assert stream is not None
         body = stream.body
         descriptor = -1 if body is None else body.fileno()
-        self._set_alarm(exchange, stream.alarm())
+        self.clocks.set(exchange, stream.alarm())
         if descriptor < 0 or body is None or body.pending():
             client.state = PARKED
             self.again.append(exchange)
-            self._wake()
+            self.wake()
         elif len(client.out) > UNSENT_BYTES:
             self.unwatch(exchange)
             exchange.paused = True
@@ -445,17 +423,8 @@ class Worker(Base):  # type: ignore[misc]
             if client.gone or client.out or (client.parting and not client.half_closed):
                 self.post(client)
 
-    def _set_alarm(self, exchange: Exchange, due: float) -> None:
-        """Note when to look at a stream's clocks, if that is before the next sweep, which looks at all of them."""
-        exchange.hasty = due < self.swept + 2 * SWEEP_SECONDS
-        if due < self.swept + SWEEP_SECONDS and (due < exchange.due or not exchange.due):
-            exchange.due = due
-            heapq.heappush(self.alarms, (due, next(self.count), exchange))
-            if due < self.wakes:
-                self.wakes = due
-                self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Wake the loop, unless this is its thread."""
         if threading.get_ident() != self.thread:
             self.ring()
 
@@ -466,143 +435,6 @@ class Worker(Base):  # type: ignore[misc]
             del self.providers[descriptor]
             with contextlib.suppress(OSError, ValueError):
                 self.poll.unregister(descriptor)
-
-    def _ring_alarms(self, now: float) -> None:
-        """Let the streams keep their deadlines whose time has come."""
-        alarms, late = self.alarms, []
-        while alarms and alarms[0][0] <= now:
-            late.append(heapq.heappop(alarms))
-        for due, _, exchange in late:
-            if exchange.due != due or exchange.client.exchange is not exchange:
-                continue
-            exchange.due = 0.0
-            client = exchange.client
-            if client.state != PARKED or exchange.stream is None:
-                continue
-            later = exchange.stream.alarm()
-            if later > now:
-                self._set_alarm(exchange, later)
-            elif exchange.paused:
-                self._set_alarm(exchange, now + SWEEP_SECONDS / 2)
-            elif exchange.moved and now < later + GRACE_SECONDS:
-                exchange.moved = False
-                self._set_alarm(exchange, now + GRACE_STEP)
-            else:
-                self._safely(client, exchange.tick, now)
-
-    def _accept(self, now: float) -> None:
-        most = ACCEPTS if self.cfg.workers < 2 else 1
-        for listener in list(self.listening.values()):
-            server = listener.getsockname()
-            for _ in range(most):
-                if len(self.clients) >= self.cfg.worker_connections and not self._make_room():
-                    self._accept_no_more()
-                    self.refused = True
-                    return
-                try:
-                    sock, address = listener.accept()
-                except (BlockingIOError, ConnectionAbortedError):
-                    break
-                except OSError as error:
-                    self._accept_no_more()
-                    self.refused = error.errno in _FULL
-                    return
-                self._welcome(sock, address, server, now)
-
-    def _welcome(self, sock: socket.socket, address: Any, server: Any, now: float) -> None:
-        sock.setblocking(False)
-        known = isinstance(address, tuple) and isinstance(server, tuple)
-        place = (str(server[0]), str(server[1])) if known else ("", "")
-        intake = Intake(self.limits, server=place, client=address, careful=self.careful or not known)
-        client = Client(sock, address, server, intake, now=now)
-        client.readable = True
-        try:
-            self.poll.register(sock, CLIENT_EVENTS)
-        except OSError:
-            sock.close()
-            return
-        self.clients[client.descriptor] = client
-        self._safely(client, self._look, client)
-
-    def _make_room(self) -> bool:
-        """Close the connection that has been idle for longest; return False when none is."""
-        idle = [one for one in self.clients.values() if one.state == WAITING and not one.intake.begun]
-        if not idle:
-            return False
-        self._close(min(idle, key=lambda one: one.since))
-        return True
-
-    def _accept_again(self) -> None:
-        if self.accepting or self.stopping:
-            return
-        self.accepting, self.refused = True, False
-        for listener in self.sockets:
-            with contextlib.suppress(OSError, ValueError):
-                self.listening[listener.fileno()] = listener
-                self.poll.register(listener, select.EPOLLIN)
-
-    def _accept_no_more(self) -> None:
-        self.accepting = False
-        for listener in self.listening.values():
-            with contextlib.suppress(OSError, ValueError):
-                self.poll.unregister(listener)
-        self.listening.clear()
-
-    def _sweep(self, now: float) -> None:
-        """Once a second: the heartbeat, and who has taken too long."""
-        self.swept = now
-        self.notify()
-        self.pool.press(now)
-        if self.ppid != os.getppid():
-            self.log.info("Parent changed, shutting down: %s", self)
-            self.alive = False
-        self.bodies = 0
-        for client in list(self.clients.values()):
-            if client.intake.raw is not None:
-                self.bodies += client.intake.received
-            if client.late(now, keepalive=self.cfg.keepalive):
-                self._safely(client, self._expire, client)
-            elif client.state == WAITING and client.readable:
-                self.again.append(client)
-            elif client.state == PARKED and client.exchange is not None and client.exchange.stream is not None:
-                if self.stopping:
-                    self._safely(client, client.exchange.tick, now)
-                else:
-                    self._set_alarm(client.exchange, client.exchange.stream.alarm())
-        if self.refused:
-            self._accept_again()
-
-    def _expire(self, client: Client) -> None:
-        raw = client.intake.give_up("late") if client.state == WAITING else None
-        if raw is not None:
-            self._serve(client, raw)
-        elif client.state == PARKED and client.exchange is not None:
-            client.gone = True
-            client.exchange.leave()
-        else:
-            self._close(client)
-
-    def _stop(self, now: float) -> None:
-        """Take no more connections, and let those that are open end."""
-        self.stopping = True
-        self.stopped, self.ending = now, now + self.cfg.graceful_timeout
-        self._accept_no_more()
-        for listener in self.sockets:
-            listener.close()
-
-    def _over(self) -> bool:
-        """Return whether a stopping worker may end: nothing is open, or its time is up."""
-        now = time.monotonic()
-        if now > self.ending:
-            for client in list(self.clients.values()):
-                if client.state == PARKED and client.exchange is not None:
-                    self._safely(client, client.exchange.leave)
-            return True
-        for client in list(self.clients.values()):
-            idle = client.state == WAITING and not client.intake.begun
-            if idle and now > max(client.since, self.stopped) + STOP_LINGER:
-                self._close(client)
-        return not self.clients and not self.free
 
     def _quiet(self) -> None:
         with contextlib.suppress(BlockingIOError):
