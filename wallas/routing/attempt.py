@@ -27,6 +27,7 @@ from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_to
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
 from wallas.types.events import Event, PartDelta, unfold
+from wallas.types.lasting import once
 from wallas.waits import NotNow
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request) if request.tools else {}
+        tools = request.tools
+        self.spaces = once(tools, spaces_of) if tools else {}
         self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire) if request.tools else NONE,
-            custom=custom_tools(request) if request.tools else NONE,
+            offered=once(tools, offered_tools, candidate.provider.wire) if tools else NONE,
+            custom=once(tools, custom_tools) if tools else NONE,
             json=request.output is not None and plan.hold != "event",
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
