@@ -69,10 +69,11 @@ class Deadlines:
             limit = timeouts.first_token_reasoning if reasoning else timeouts.first_token
         else:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
-        limit += max(tokens - SHORT_PROMPT, 0) / READING_SPEED
+        if tokens > SHORT_PROMPT:
+            limit += (tokens - SHORT_PROMPT) / READING_SPEED
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
         self.stalled = _stalled(self.gap)
-        self._due(limit, _unanswered(limit))
+        self.late_at, self.late, self.further = self.clock() + limit, _unanswered(limit), None
 
     def hurry(self, seconds: float, further: Further) -> None:
         """Ask after so many seconds how long to wait on for the first content of the attempt that has just begun."""
