@@ -8,7 +8,7 @@ from wallas import codecs
 from wallas.types.chat import ChatRequest, Opaque, Tool
 
 if TYPE_CHECKING:
-    from wallas.routing.choice import Options
+    from wallas.routing.options import Options
 
 RESULTS = 5
 SUFFIX = ":online"
