@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -43,9 +42,7 @@ class DatabaseJournal:
 
     def record(self, record: Record) -> None:
         """Queue one request's history, with its attempts."""
-        last = record.hops[-1] if record.hops else None
-        attempts = tuple(_attempt_row(record, hop, number) for number, hop in enumerate(record.hops, 1))
-        self.writer.put(add_histories, History(_request_row(record, last), attempts))
+        self.writer.put(add_records, record)
 
     def keep_seals(self, kept: Mapping[str, Kept]) -> None:
         """Commit seals by tool-call id, and by name and mark."""
@@ -120,20 +117,14 @@ class DatabaseJournal:
         return carried((*request.messages, *(choice.message for choice in response.choices[:1])))
 
 
-class History(NamedTuple):
-    """One request's row and its attempts' rows, committed together or not at all."""
-
-    request: RequestRecord
-    attempts: tuple[AttemptRecord, ...]
-
-
-def add_histories(connection: Connection, histories: Sequence[History]) -> None:
-    """Store requests that have ended, and count their attempts in the same transaction.
+def add_records(connection: Connection, records: Sequence[Record]) -> None:
+    """Store requests that have ended with their attempts, and count these in the same transaction.
 
     So the counts of `circuits` are the sums of what `attempts` has, whenever the process is killed.
     """
-    add_requests(connection, [history.request for history in histories])
-    attempts = [attempt for history in histories for attempt in history.attempts]
+    tried = [(record, record.hops[:]) for record in records]
+    add_requests(connection, [_request_row(record, hops) for record, hops in tried])
+    attempts = [_attempt_row(record, hop, number) for record, hops in tried for number, hop in enumerate(hops, 1)]
     if attempts:
         add_attempts(connection, attempts)
     if changes := counted(attempts):
@@ -146,18 +137,34 @@ UNCOUNTED = frozenset({"answering", "cancelled", OUT_OF_TIME} | {kind.name.lower
 
 def counted(attempts: Iterable[AttemptRecord]) -> list[CircuitChange]:
     """Return what attempts add to the counts of each (provider, model, key)."""
-    found: dict[tuple[str, str, str], CircuitChange] = {}
+    found: dict[tuple[str, str, str], _Count] = {}
     for attempt in attempts:
         if attempt.outcome in UNCOUNTED:
             continue
         place = (attempt.provider, attempt.model, attempt.key_id)
-        old = found.get(place) or CircuitChange(*place, 0, 0, None, None, None, None, None, 0.0, 0)
-        at = max(old.updated_at, attempt.started_at + attempt.ms / 1000)
+        count = found.get(place)
+        if count is None:
+            count = found[place] = _Count()
+        count.at = max(count.at, attempt.started_at + attempt.ms / 1000)
         if attempt.outcome == "ok":
-            found[place] = old._replace(successes=old.successes + 1, run=0, updated_at=at)
+            count.successes += 1
+            count.run = 0
         else:
-            found[place] = old._replace(failures=old.failures + 1, run=(old.run or 0) + 1, updated_at=at)
-    return list(found.values())
+            count.failures += 1
+            count.run += 1
+    return [
+        CircuitChange(*place, one.successes, one.failures, None, None, None, None, None, one.at, one.run)
+        for place, one in found.items()
+    ]
+
+
+class _Count(msgspec.Struct):
+    """How often one circuit answered and failed, how often since its last success, and when its last attempt ended."""
+
+    successes: int = 0
+    failures: int = 0
+    run: int = 0
+    at: float = 0.0
 
 
 @contextmanager
@@ -170,7 +177,8 @@ def answering_database() -> Iterator[None]:
         raise GatewayError("the gateway's database does not answer", status=503, code="storage_unavailable") from error
 
 
-def _request_row(record: Record, last: Hop | None) -> RequestRecord:
+def _request_row(record: Record, hops: Sequence[Hop]) -> RequestRecord:
+    last = hops[-1] if hops else None
     return RequestRecord(
         request_id=record.id,
         started_at=record.at,
@@ -181,7 +189,7 @@ def _request_row(record: Record, last: Hop | None) -> RequestRecord:
         asked_model=record.asked,
         outcome=record.outcome,
         status=record.status,
-        attempts=len(record.hops),
+        attempts=len(hops),
         profile=record.profile,
         ttft_ms=last.ttft_ms if last else None,
         error_class=None if record.outcome == "ok" else record.outcome,

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.transport_dial import Dialler, Resolver, connect_failure, parse_proxy
-from wallas.transport_http import Answer, Target, request_head, split_url
+from wallas.transport_http import Address, Answer, Target
 from wallas.waits import may_wait
 
 READ_BYTES = 65536
@@ -259,6 +259,10 @@ class Transport:
         connect: float | None = None,
         tls: float | None = None,
     ) -> Body:
+        """Send a request and return its answer, of which nothing may be here yet; see ``deliver``."""
+        return self.deliver(Address.of(method, url, headers), body, connect=connect, tls=tls)
+
+    def deliver(self, address: Address, body: bytes, *, connect: float | None = None, tls: float | None = None) -> Body:
         """Send a request and return its answer, of which nothing may be here yet. May block: names, dialling, sending.
 
         ``connect`` overrides the limit for names and dialling, ``tls`` the handshake's, in seconds.
@@ -266,17 +270,19 @@ class Transport:
         unsendable), TIMEOUT when the provider does not take the request in, and
         GATEWAY when this machine is out of descriptors or memory.
         """
-        target = split_url(url)
-        head = request_head(method, target, headers, len(body))
+        target, length = address.target, len(body)
+        head = address.head(length)
         sock = self._take_idle(target)
         reused = sock is not None
         if sock is None:
             may_wait()
             sock = self._dialler.open(target, connect=connect, tls=tls)
         try:
-            parts = (head + body,) if len(body) < COPIED_BYTES else (head, body)
-            whole = all(_write(sock, part) for part in parts)
-            return Body(self, sock, target, method, reused=reused, whole=whole)
+            parts = (head + body,) if length < COPIED_BYTES else (head, body)
+            for part in parts:
+                if not (whole := _write(sock, part)):
+                    break
+            return Body(self, sock, target, address.method, reused=reused, whole=whole)
         except BaseException:
             sock.close()
             raise
@@ -363,16 +369,15 @@ class Transport:
 
 def _write(sock: socket.socket, data: bytes) -> bool:
     """Send everything; return False when the provider answers or hangs up before, which its answer will explain."""
-    view = memoryview(data)
-    sent = 0
+    size, sent = len(data), 0
     while True:
         try:
-            sent += sock.send(view[sent:] if sent else data)
+            sent += sock.send(memoryview(data)[sent:] if sent else data)
         except _NOTHING_NOW:
             pass
         except OSError:
             return False
-        if sent >= len(data):
+        if sent >= size:
             return True
         if not _writable(sock):
             return False

@@ -76,21 +76,32 @@ def _is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-def request_head(method: str, target: Target, headers: Mapping[str, str], length: int) -> bytes:
-    """Return a request's head; raise CONNECT for names or values that would break out of their line.
+class Address(NamedTuple):
+    """Where requests of one sort go, and what of their heads is the same for every body: made once for thousands."""
 
-    Identity is asked for, so that streams come as they are written; whoever
-    wants another encoding says so in ``headers``.
-    """
-    fixed = _fixed(method, target, tuple(headers.items()))
-    if length or method in ("POST", "PUT", "PATCH"):
-        return b"%bContent-Length: %d\r\n\r\n" % (fixed, length)
-    return fixed + b"\r\n"
+    method: str
+    target: Target
+    lines: bytes
+
+    @classmethod
+    def of(cls, method: str, url: str, headers: Mapping[str, str]) -> "Address":
+        """Return the address behind a URL; raise CONNECT for names or values that would break out of their line.
+
+        Identity is asked for, so that streams come as they are written; whoever
+        wants another encoding says so in ``headers``.
+        """
+        target = split_url(url)
+        return cls(method, target, _lines(method, target, tuple(headers.items())))
+
+    def head(self, length: int) -> bytes:
+        """Return the head of a request with a body of so many bytes."""
+        if length or self.method in ("POST", "PUT", "PATCH"):
+            return b"%bContent-Length: %d\r\n\r\n" % (self.lines, length)
+        return self.lines + b"\r\n"
 
 
 @lru_cache(maxsize=256)
-def _fixed(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Return what of a head is the same for every body: one provider and key send thousands alike."""
+def _lines(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
     lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nAccept-Encoding: identity\r\n"]
     if not _is_token(method):
         raise unsendable("the method")

@@ -313,8 +313,9 @@ class Play:
         if open_:
             return f"{len(open_)} connections left"
         ledger = self.desk.ledger
-        if ledger.open or sum(ledger.requests.values()) != asked:
-            return f"{ledger.open} reservations left, {sum(ledger.requests.values())} of {asked} settled"
+        settled = sum(one.calls for one in ledger.settled.values())
+        if ledger.open or settled != asked:
+            return f"{ledger.open} reservations left, {settled} of {asked} settled"
         circuits = self.desk.health.circuits.values()
         good, bad = sum(one.successes for one in circuits), sum(one.failures for one in circuits)
         expected = sum(hop.outcome == "ok" for hop in hops)

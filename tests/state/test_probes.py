@@ -67,7 +67,7 @@ def test_each_key_is_asked_one_token_of_the_least_model_once_a_day_and_the_ledge
         assert probes.run() == 2
         assert models(fake) == [("tiny-1b", 1), ("tiny-1b", 1)]
         assert len({request.headers["authorization"] for request in fake.requests}) == 2
-        assert sum(service.quota.ledger.requests.values()) == 2 and service.quota.ledger.open == 0
+        assert sum(one.calls for one in service.quota.ledger.settled.values()) == 2 and service.quota.ledger.open == 0
         assert probes.run() == 0
         wall.ahead += DAY + 1
         assert probes.run() == 2

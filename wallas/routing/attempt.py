@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.health_cache import LEAST_TOKENS
-from wallas.quota.learning import settle_failure
+from wallas.quota.learning import listen, settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing.adapt import NO_LESSONS, adapt
-from wallas.routing.admission import Held, book_failure, hear, reserve
+from wallas.routing.admission import Held, book_failure, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import Loops
@@ -132,7 +132,8 @@ class Attempt:
         else:
             attempts.dropped = []
         attempts.first_head.note_send()
-        heard = partial(hear, attempts.desk.ledger, self.reservation)
+        assert self.reservation is not None
+        heard = partial(listen, attempts.desk.ledger, self.reservation.seat)
         self.reading = Reading(
             candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
         )
