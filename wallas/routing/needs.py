@@ -1,10 +1,13 @@
 """What a request takes: abilities, and tokens estimated from bytes."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from wallas.content.contents import Contents, Item
 from wallas.routing.sight import Sight, sight_of
-from wallas.types.chat import ChatRequest, Media, Reasoning, Refusal, Text, ToolCall, ToolResult
+from wallas.types.chat import ChatRequest, Media, Opaque, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
+from wallas.types.lasting import once
 
 BYTES_PER_TOKEN = 3.6
 TOKENS_PER_MEDIA = 800
@@ -54,9 +57,13 @@ def needs_of(request: ChatRequest, contents: Contents | None = None, *, sight: S
                 size += _file(item, contents.engine, wanted, rather)
         capabilities, native = frozenset(wanted), frozenset(rather)
     if request.tools:
-        size += len(msgspec.json.encode(request.tools))
+        size += once(request.tools, _length)
     tokens = int(size / BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA + 8 * len(request.messages)
     return Needs(capabilities, tokens, request.max_tokens or 0, native)
+
+
+def _length(tools: Iterable[Tool | Opaque]) -> int:
+    return len(msgspec.json.encode(tools))
 
 
 def _file(item: Item, engine: str | None, wanted: set[str], native: set[str]) -> int:
