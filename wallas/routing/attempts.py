@@ -70,6 +70,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     answer_id: str
     created: int
     asked: str
+    at: float = msgspec.field(default_factory=time.time)
+    """When it was asked, in seconds since 1970."""
     again: Callable[..., Selection] | None = None
     unfit: Callable[[], list[Excluded]] = list
     """Returns who was meant and may not answer in any case, with the reasons: for the error, if it comes to that."""
@@ -148,7 +150,7 @@ class Attempts:
         self.tally = Tally(plan.needs)
         self.record = Record(
             id=plan.id,
-            at=time.time(),
+            at=plan.at,
             wire=plan.codec.WIRE,
             asked=plan.asked,
             profile=plan.profile,
@@ -262,7 +264,7 @@ class Attempts:
                 for one in selection.candidates
                 if one.place not in over or (over is self.tried and not one.provider.never_rest)
             ]
-        self.queue, self.excluded = Queue(back), selection.excluded
+        self.queue, self.excluded = Queue(back), list(selection.excluded)
         return bool(back)
 
     def _over(self) -> set[Place]:
