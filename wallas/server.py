@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 from gunicorn import util
@@ -28,6 +27,7 @@ from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
 from wallas.server_request import talk_freely
+from wallas.types.flow import Inlet
 from wallas.waits import anywhere, never_here
 
 EVENTS = 256
@@ -64,7 +64,8 @@ class Worker(Base):  # type: ignore[misc]
         self.poll = select.epoll()
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.clients: dict[int, Client] = {}
-        self.providers: dict[int, Exchange] = {}
+        self.inlets: dict[int, Inlet] = {}
+        """By descriptor, what the loop waits for beside clients: providers, also those that are idle now."""
         self.posted: deque[Client] = deque()
         """Connections that a thread gives back for the loop to look at."""
         self.again: deque[Exchange | Client] = deque()
@@ -161,9 +162,12 @@ class Worker(Base):  # type: ignore[misc]
         waits = 0.0 if self.posted or self.again else max(self.clocks.wakes - self.now, 0.0)
         if self.pool.calls:
             waits = min(waits, PATIENCE)
-        providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
+        inlets, clients, accepts, self.quick = self.inlets, self.clients, False, QUICK
         for descriptor, mask in self.poll.poll(waits, EVENTS):
-            if (exchange := providers.get(descriptor)) is not None:
+            if (inlet := inlets.get(descriptor)) is not None:
+                if (exchange := inlet.reader) is None:
+                    inlet.stirred()
+                    continue
                 try:
                     exchange.advance()
                 except Exception:
@@ -402,9 +406,9 @@ class Worker(Base):  # type: ignore[misc]
         stream, client = exchange.stream, exchange.client
         assert stream is not None
         body = stream.body
-        descriptor = -1 if body is None else body.fileno()
+        inlet = None if body is None else body.inlet
         self.clocks.set(exchange, stream.alarm())
-        if descriptor < 0 or body is None or body.pending():
+        if body is None or inlet is None or inlet.number < 0 or body.pending():
             client.state = PARKED
             self.again.append(exchange)
             self.wake()
@@ -413,13 +417,16 @@ class Worker(Base):  # type: ignore[misc]
             exchange.paused = True
             client.state = PARKED
             self.post(client)
-        elif exchange.watched != descriptor:
-            self.unwatch(exchange)
-            exchange.watched = descriptor
-            body.let_go = partial(self.unwatch, exchange)
+        elif exchange.watched is not inlet:
+            if exchange.watched is not None:
+                self.unwatch(exchange)
+            exchange.watched = inlet
             client.state = PARKED
-            self.providers[descriptor] = exchange
-            self.poll.register(descriptor, select.EPOLLIN)
+            inlet.reader = exchange
+            if inlet.watcher is None:
+                inlet.watcher = self
+                self.inlets[inlet.number] = inlet
+                self.poll.register(inlet.number, select.EPOLLIN)
             if client.gone or client.out or (client.parting and not client.half_closed):
                 self.post(client)
 
@@ -430,11 +437,17 @@ class Worker(Base):  # type: ignore[misc]
 
     def unwatch(self, exchange: Exchange) -> None:
         """Wait for a provider no more; from any thread that owns the answer."""
-        descriptor, exchange.watched = exchange.watched, -1
-        if descriptor >= 0 and self.providers.get(descriptor) is exchange:
-            del self.providers[descriptor]
+        inlet, exchange.watched = exchange.watched, None
+        if inlet is not None and inlet.reader is exchange:
+            inlet.leave()
+
+    def forget(self, inlet: Inlet) -> None:
+        """Take a descriptor out of the poll; from any thread that owns it."""
+        inlet.reader = inlet.watcher = None
+        if self.inlets.get(inlet.number) is inlet:
+            del self.inlets[inlet.number]
             with contextlib.suppress(OSError, ValueError):
-                self.poll.unregister(descriptor)
+                self.poll.unregister(inlet.number)
 
     def _quiet(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -22,7 +22,7 @@ from gunicorn.http.wsgi import Response, create
 from wallas.server_client import CONTINUE, Client
 from wallas.server_intake import Raw
 from wallas.server_request import PIECE_BYTES, Asked, Feed, Outbox
-from wallas.types.flow import BLOCK, END, READ, Steppable
+from wallas.types.flow import BLOCK, END, READ, Inlet, Steppable
 
 if TYPE_CHECKING:
     from wallas.server import Worker
@@ -72,8 +72,8 @@ class Exchange:
         self.headers: list[tuple[str, str]] = []
         self.opened = self.chunked = self.silent = self.keep = self.paused = False
         self.sent = 0
-        self.watched = -1
-        """The provider's descriptor that the loop waits for, -1 for none."""
+        self.watched: Inlet | None = None
+        """What the loop waits for; None while it does not."""
         self.hasty = True
         """Whether its clocks are looked at behind every step, for something is due soon."""
         self.moved = False
@@ -138,7 +138,7 @@ class Exchange:
         assert stream is not None
         self.moved = True
         data = stream.step()
-        if stream.want is READ and self.chunked and self.watched >= 0 and not self.hasty and not client.out:
+        if stream.want is READ and self.chunked and self.watched is not None and not self.hasty and not client.out:
             if data:  # the usual piece of a stream, on the shortest way
                 self.sent += len(data)
                 client.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -351,6 +351,8 @@ class Exchange:
             self._over()
         elif stream.want is BLOCK:
             self.worker.unwatch(self)
+            if stream.body is not None and stream.body.inlet is not None:
+                stream.body.inlet.leave()  # also where the loop has not waited for it yet
             self.worker.lend(self)
         else:
             self.worker.watch(self)

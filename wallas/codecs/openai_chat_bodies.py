@@ -1,6 +1,6 @@
 """Writes a chat completions request for a provider, and names what has no place in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -9,6 +9,7 @@ from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_messages import Outlet, encode_messages, encode_words
 from wallas.codecs.openai_chat_parts import overlaid, own
 from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool, only_words
+from wallas.types.lasting import LastingList, once
 
 PLAIN = {
     "parallel_tool_calls": "parallel_tools",
@@ -180,7 +181,8 @@ def _effort(thinking: Thinking) -> str | None:
 
 
 def _tools(request: ChatRequest, out: Outlet) -> dict[str, Any]:
-    rows = [row for tool in request.tools if (row := _tool(tool, out)) is not None]
+    rows, lost = once(request.tools, _rows, out.accepts)
+    out.dropped.add(*lost)
     body: dict[str, Any] = {"tools": rows} if rows else {}
     choice = request.tool_choice
     if request.allowed_tools is not None:
@@ -190,6 +192,12 @@ def _tools(request: ChatRequest, out: Outlet) -> dict[str, Any]:
     elif choice is not None:
         body["tool_choice"] = _pick(request, choice.name or "") if choice.mode == "named" else choice.mode
     return body
+
+
+def _rows(tools: Iterable[Tool | Opaque], accepts: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the tools as this wire has them, and the names of what may not leave."""
+    out = Outlet(Dropped(), accepts=accepts)
+    return LastingList(row for tool in tools if (row := _tool(tool, out)) is not None), out.dropped.names
 
 
 def _pick(request: ChatRequest, name: str) -> dict[str, Any]:

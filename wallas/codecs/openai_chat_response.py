@@ -1,7 +1,7 @@
 """Reads and writes whole chat completions, with the dialects of all providers that speak this wire."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wallas.codecs.framing import encode
@@ -337,19 +337,25 @@ def encode_response(response: ChatResponse) -> dict[str, Any]:
         "object": "chat.completion",
         "created": response.created or 0,
         "model": response.model,
-        "choices": [_encode_choice(choice, number) for number, choice in enumerate(response.choices)],
+        "choices": _encode_choices(response.choices),
     }
     if response.usage is not None:
         body["usage"] = encode_usage(response.usage)
     if response.provider is not None:
         body["provider"] = response.provider
-    return overlaid(own(response.extra), body)
+    return overlaid(own(response.extra), body) if response.extra else body
+
+
+def _encode_choices(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    if len(choices) == 1:
+        return [_encode_choice(choices[0], 0)]
+    return [_encode_choice(choice, number) for number, choice in enumerate(choices)]
 
 
 def _encode_choice(choice: Choice, number: int) -> dict[str, Any]:
     parts = choice.message.parts
     alone = parts[0] if len(parts) == 1 and not choice.extra else None
-    if isinstance(alone, Text) and not (alone.citations or alone.logprobs):
+    if type(alone) is Text and not (alone.citations or alone.logprobs):
         return {
             "index": number,
             "message": {"role": "assistant", "content": alone.text, "refusal": None},

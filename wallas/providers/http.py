@@ -18,6 +18,7 @@ from wallas.settings import Key, Timeouts
 from wallas.transport import Body
 from wallas.transport_http import Address
 from wallas.types.chat import ChatRequest
+from wallas.types.lasting import LastingList, once
 from wallas.types.media import EmbedRequest, EmbedResponse
 from wallas.version import VERSION
 
@@ -64,7 +65,8 @@ class HttpProvider:
             made = Address.of("POST", self.url(request, key), self.headers(key, request.stream))
             address = self._addresses[sort] = made
         timeouts = self.timeouts
-        return self.transport.deliver(address, encode(body), connect=timeouts.connect, tls=timeouts.tls)
+        data = written(body) if "tools" in body else encode(body)
+        return self.transport.deliver(address, data, connect=timeouts.connect, tls=timeouts.tls)
 
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
@@ -204,6 +206,16 @@ class HttpProvider:
 def continues(request: ChatRequest) -> bool:
     """Return whether the last turn is an answer to be gone on with."""
     return bool(request.messages) and request.messages[-1].role == "assistant"
+
+
+def written(body: dict[str, Any]) -> bytes:
+    """Return a body with tools as JSON; those that come with every turn are written once."""
+    tools = body["tools"]
+    return encode(body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(encode(value))
 
 
 NOTES = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})

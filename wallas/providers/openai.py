@@ -48,6 +48,6 @@ class OpenAI(OpenAICompatible):
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder of the wire that the model speaks."""
         if not speaks_responses(request.model):
-            return super().decoder(request)
+            return OpenAICompatible.decoder(self, request)
         wire = codec(OPENAI_RESPONSES)
         return wire.Decoder() if request.stream else PlainDecoder(wire.decode_response)

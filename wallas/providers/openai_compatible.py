@@ -3,7 +3,8 @@
 from typing import Any
 
 from wallas.codecs import StreamDecoder
-from wallas.codecs.openai_chat import Decoder, encode_request
+from wallas.codecs.openai_chat import Decoder, decode_response, decode_words, encode_request
+from wallas.codecs.plain import PlainDecoder
 from wallas.providers.base import Setup
 from wallas.providers.http import MOST_KEPT, HttpProvider, continues
 from wallas.providers.quirks import Asked, Manner, manner
@@ -41,7 +42,9 @@ class OpenAICompatible(HttpProvider):
 
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder; a stream's knows whether this provider forgets its finish reason."""
-        return Decoder(sloppy_end=self.row.sloppy_end) if request.stream else super().decoder(request)
+        if request.stream:
+            return Decoder(sloppy_end=self.row.sloppy_end)
+        return PlainDecoder(decode_response, decode_words)
 
     def url(self, request: ChatRequest, key: Key) -> str:
         """Return where a chat request goes; a continuation may have an address of its own."""

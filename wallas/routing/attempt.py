@@ -27,6 +27,7 @@ from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_to
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
 from wallas.types.events import Event, PartDelta, unfold
+from wallas.types.lasting import once
 from wallas.waits import NotNow
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request) if request.tools else {}
+        tools = request.tools
+        self.spaces = once(tools, spaces_of) if tools else {}
         self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire) if request.tools else NONE,
-            custom=custom_tools(request) if request.tools else NONE,
+            offered=once(tools, offered_tools, candidate.provider.wire) if tools else NONE,
+            custom=once(tools, custom_tools) if tools else NONE,
             json=request.output is not None and plan.hold != "event",
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
@@ -67,7 +69,7 @@ class Attempt:
         self.substance = Substance()
         self.held: list[Event] = []
         self.answer: ChatResponse | None = None
-        """The whole answer, where it came so and needs no change."""
+        """The whole answer, where it came so and passed."""
         self.passed: PartDelta | None = None
         """The last event of a read, if it was words that passed every stage."""
         self.lessons = NO_LESSONS
@@ -134,9 +136,7 @@ class Attempt:
         attempts.first_head.note_send()
         assert self.reservation is not None
         heard = partial(listen, attempts.desk.ledger, self.reservation.seat)
-        self.reading = Reading(
-            candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
-        )
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
 
     def _wait_for_it(self) -> None:
@@ -160,7 +160,7 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        if reading.keeps_whole:
+        if self.attempts.keeps_whole:
             yield from self._whole(reading)
             return
         if self.attempts.whole_turn:
@@ -175,14 +175,15 @@ class Attempt:
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterator[Event]:
-        """Yield nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
-        events: Iterable[Event] = tuple(reading.feed())
+    def _whole(self, reading: Reading) -> Iterable[Event]:
+        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+        events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
-            self.answer = passed(self, reading.whole)
-            events = () if self.answer is not None else unfold(reading.whole)
-        if events:
-            yield from self._staged(events)
+            if passed(self, reading.whole):
+                self.answer = reading.whole
+            else:
+                events = unfold(reading.whole)
+        return self._staged(events) if events else ()
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))

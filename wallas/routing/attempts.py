@@ -277,7 +277,7 @@ class Attempts:
         attempt.succeeded(said(ending) if answer is None else answer.usage or Usage(), calls=calls)
         self.attempt = None
         if answer is not None:
-            yield from self.closing.give(answer, candidate.model)
+            yield from self.closing.give(attempt, answer)
             yield from self._drain()
             return True
         if self.others is not None:

@@ -26,6 +26,7 @@ from wallas.routing.stream import Stream
 from wallas.routing.trail import Hop, Record
 from wallas.types.chat import ChatRequest, ChatResponse, Text, ToolCall
 from wallas.types.events import Event, Finished, Fold, Ping
+from wallas.types.flow import Inlet
 
 log = logging.getLogger(__name__)
 
@@ -244,8 +245,8 @@ class Bell:
     def __init__(self) -> None:
         """Open a descriptor that becomes readable when the bell rings."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.inlet = Inlet(self.descriptor)
         self.lock = threading.Lock()
 
     def fileno(self) -> int:
@@ -272,8 +273,7 @@ class Bell:
         """Close the descriptor."""
         with self.lock:
             if self.descriptor >= 0:
-                if self.let_go is not None:
-                    self.let_go()
+                self.inlet.end()
                 os.close(self.descriptor)
                 self.descriptor = -1
 

@@ -5,7 +5,7 @@ booked. It spends quota and gained nothing in the simulation (routing.md 1), so 
 """
 
 import select
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wallas.errors import FailureKind, ProviderError
@@ -16,7 +16,7 @@ from wallas.routing.seam import Mode
 from wallas.routing.strategies import expected_first
 from wallas.types.chat import Media, ToolCall
 from wallas.types.events import Finished, PartDelta, PartStarted
-from wallas.types.flow import BLOCK, READ, Want
+from wallas.types.flow import BLOCK, READ, Inlet, Want
 
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
@@ -45,9 +45,9 @@ class Race:
     def __init__(self, first: Side) -> None:
         """Wait for the first."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.sides: list[Side] = []
         self.poll = select.epoll()
+        self.inlet = Inlet(self.poll.fileno())
         self.add(first)
 
     def add(self, side: Side) -> None:
@@ -78,8 +78,7 @@ class Race:
     def close(self) -> None:
         """Wait no longer; who is left goes on by itself."""
         if not self.poll.closed:
-            if self.let_go is not None:
-                self.let_go()
+            self.inlet.end()
             self.poll.close()
 
 

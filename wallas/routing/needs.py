@@ -1,11 +1,13 @@
 """What a request takes: abilities, and tokens estimated from bytes."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from wallas.content.contents import Contents, Item
-from wallas.types.chat import ChatRequest, Media, Reasoning, Refusal, Text, ToolCall, ToolResult
+from wallas.types.chat import ChatRequest, Media, Opaque, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
+from wallas.types.lasting import once
 
 BYTES_PER_TOKEN = 3.6
 TOKENS_PER_MEDIA = 800
@@ -54,9 +56,13 @@ def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
             size += _file(item, contents.engine, wanted, native)
     if request.tools:
         wanted.add("tools")
-        size += len(msgspec.json.encode(request.tools))
+        size += once(request.tools, _length)
     tokens = int(size / BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA + 8 * len(request.messages)
     return Needs(frozenset(wanted), tokens, request.max_tokens or 0, frozenset(native))
+
+
+def _length(tools: Iterable[Tool | Opaque]) -> int:
+    return len(msgspec.json.encode(tools))
 
 
 def _file(item: Item, engine: str | None, wanted: set[str], native: set[str]) -> int:

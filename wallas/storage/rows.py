@@ -35,34 +35,33 @@ def fitted(table: Table, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return dicts
 
 
-def add_rows(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
-    """Insert named tuples of one kind, their texts fitted."""
+def add_columns(connection: Connection, table: Table, columns: Any) -> None:
+    """Insert rows that are given as a named tuple of columns, their texts fitted; there must be one row at least."""
+    kept = {
+        name: _fitted(table.columns[name].type, column)
+        for name, column in zip(columns._fields, columns, strict=True)
+        if column[0] is not None or column.count(None) < len(column)
+    }
+    names, rows = tuple(kept), zip(*kept.values(), strict=True)
     if connection.dialect.paramstyle == "qmark":
-        _insert(connection, table, rows)
+        _insert(connection, table.name, names, list(chain.from_iterable(rows)))
     else:
-        connection.execute(insert(table), fitted(table, rows))
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
-    """Insert ``rows`` column by column into the driver's hands, many with each statement.
+def _insert(connection: Connection, table: str, names: tuple[str, ...], values: list[Any]) -> None:
+    """Hand rows, one behind the other in ``values``, to SQLite's driver, many with each statement.
 
     Three things cost more there than all that SQLite does: every statement lets go of the interpreter and waits for
     it again; a None or a bool is adapted, half a microsecond each; and SQLAlchemy's own way, as much for each row as
-    a good part of the answer that the row tells of. So columns without a value are left out, truth is a number.
+    a good part of the answer that the row tells of. So columns without a value are left out, and truth is a number.
     """
-    names, columns = [], []
-    for name, column in zip(rows[0]._fields, zip(*rows, strict=True), strict=True):
-        if column[0] is None and column.count(None) == len(column):
-            continue
-        names.append(name)
-        columns.append(_fitted(table.columns[name].type, column))
-    values = list(chain.from_iterable(zip(*columns, strict=True)))
-    begin, width, kept = 0, len(names), tuple(names)
+    begin, width = 0, len(names)
     cursor = connection.connection.cursor()
     for size in SIZES:
         while len(values) - begin >= size * width:
             end = begin + size * width
-            cursor.execute(_statement(table.name, kept, size), values[begin:end])
+            cursor.execute(_statement(table, names, size), values[begin:end])
             begin = end
     cursor.close()
 
