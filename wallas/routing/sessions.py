@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from wallas.types.chat import ChatRequest, Text
+from wallas.routing.sight import Sight, sight_of
+from wallas.types.chat import ChatRequest
 
 SESSION_SECONDS = 600.0
 CACHE_SECONDS = 240.0
@@ -134,33 +135,26 @@ class Sessions:
 
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""
-        met = self._latest(key)
-        if met is None or self.clock() - met.at > SESSION_SECONDS:
+        met = self._latest(key) if tokens >= LEAST_TOKENS else None
+        if met is None or met.tokens < LEAST_TOKENS or self.clock() - met.at > SESSION_SECONDS:
             return None
-        shared = min(met.tokens, tokens)
-        if shared < LEAST_TOKENS:
-            return None
-        return Bonus(met.model, min(shared / PREFILL_SPEED, BONUS_MOST), met.key)
+        return Bonus(met.model, min(met.tokens / PREFILL_SPEED, tokens / PREFILL_SPEED, BONUS_MOST), met.key)
 
 
-def session_key(request: ChatRequest, named: str | None) -> str:
-    """Return what names a conversation: the caller's own name for it, else a print of how it begins."""
+def session_key(request: ChatRequest, named: str | None, *, sight: Sight | None = None) -> str:
+    """Return what names a conversation: the caller's own name for it, else a print of how it begins.
+
+    ``sight`` is what was seen of the request, if somebody looked already.
+    """
     if named:
         return f"named:{named}"
     for wire in ("openai_chat", "openai_responses") if request.extra else ():
         if isinstance(key := request.extra.get(wire, {}).get("prompt_cache_key"), str) and key:
             return f"cache:{key}"
-    parts = [request.model]
-    for message in request.messages:
-        for part in message.parts:
-            if type(part) is Text:
-                parts.append(part.text)
-        if message.role == "user":
-            break
     said = request.user or (str(request.metadata.get("user_id", "")) if request.metadata else "")
-    return hashlib.blake2b("\0".join([said, *parts]).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return print_of("\0".join([said, request.model, *(sight or sight_of(request)).opening]))
 
 
 def print_of(key: str) -> str:
-    """Return a print of a conversation's key: what a caller names it by stays in this process."""
+    """Return a print of a conversation's beginning or key: what a caller says stays in this process."""
     return hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
