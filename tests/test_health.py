@@ -343,7 +343,7 @@ def test_failures_that_were_under_way_when_it_opened_open_it_once():
     _, health = healthy()
     fail(health, FailureKind.SERVER, 30)
     assert left(health) == pytest.approx(30)
-    assert health.breakers[MODEL].opened == 1
+    assert health.breakers["p", "m"].opened == 1
 
 
 def test_a_server_that_names_a_time_rests_at_once_and_at_least_as_long():

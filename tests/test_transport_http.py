@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallas.errors import FailureKind, ProviderError
-from wallas.transport_http import INFLATE_STEP, Answer, request_head, split_url
+from wallas.transport_http import INFLATE_STEP, Address, Answer, split_url
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n"
 GZIPPED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
@@ -225,13 +225,13 @@ def test_chunks_come_out_as_they_went_in(pieces, size):
 
 
 def test_a_head_is_written_with_what_every_request_needs():
-    head = request_head("POST", split_url("https://h.example/v1/chat?a=b#f"), {"Authorization": "Bearer k"}, 7)
+    head = Address.of("POST", "https://h.example/v1/chat?a=b#f", {"Authorization": "Bearer k"}).head(7)
     assert head == (
         b"POST /v1/chat?a=b HTTP/1.1\r\nHost: h.example\r\nAccept-Encoding: identity\r\n"
         b"Authorization: Bearer k\r\nContent-Length: 7\r\n\r\n"
     )
-    assert b"Content-Length" not in request_head("GET", split_url("http://h/"), {}, 0)
-    assert b"Content-Length: 0" in request_head("POST", split_url("http://h/"), {}, 0)
+    assert b"Content-Length" not in Address.of("GET", "http://h/", {}).head(0)
+    assert b"Content-Length: 0" in Address.of("POST", "http://h/", {}).head(0)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_url_that_two_readers_could_read_differently_is_refused(url):
 )
 def test_headers_that_would_break_out_are_refused_without_showing_them(method, headers):
     with pytest.raises(ProviderError) as caught:
-        request_head(method, split_url("http://h/"), headers, 0)
+        Address.of(method, "http://h/", headers)
     assert caught.value.code == "unsendable"
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(caught.value.__cause__)

@@ -9,45 +9,44 @@ it (``drain``), what others learned is taken in (``learn``).
 import math
 import random
 import re
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from wallas.errors import HOUR, FailureKind, ProviderError, Scope
+from wallas.health_breaker import BREAKER_RUN, ODDS_HALF_LIFE, Breaker, Circuit
 from wallas.health_cache import Caches
 from wallas.health_doubt import CLOSED, SLOW, Doubted, Doubts
+from wallas.health_rests import (
+    ANY,
+    FREE,
+    LIFTED,
+    LONGEST_REST,
+    PAID,
+    SHORTEST_REST,
+    Place,
+    Rest,
+    Rests,
+    resting_place,
+)
 from wallas.health_speed import Speeds, faded
 from wallas.quota.clocks import next_midnight
 
-ANY = "*"
-PAID = "$paid"
-FREE = "$free"
+__all__ = ["ANY", "FREE", "LIFTED", "LONGEST_REST", "PAID", "Circuit", "Health", "Place", "Rest"]
 
-BREAKER_RUN = 5
-BREAKER_MINIMUM = 10
-BREAKER_WINDOW = 60.0
 BREAKER_REST = 30.0
 BREAKER_MOST = 300.0
-LONGEST_REST = 24 * HOUR
 LIMIT_MOST = 300.0
 GONE_MODELS = 2
 SHUT_DOWN = re.compile(r"\b(service|api|platform)\b.{0,40}\b(shut ?down|discontinued|closed|ended|retired)\b", re.I)
 GONE_SECONDS = 1800.0
-SHORTEST_REST = 0.05
-ODDS_HALF_LIFE = 600.0
-FINDING_SECONDS = 0.5
-FINDING_MOST = 30.0
-"""One call at a time finds out whether a limit without a stated end is over; the others look again so soon."""
 MOVES_MOST = 2000
 """Outcomes whose places are remembered, for those who keep what they made of them."""
 PRIOR_SUCCESSES = 8.0
 PRIOR_FAILURES = 1.0
 ROLLING = "rolling"
-GONE = FailureKind.MODEL_GONE.name.lower()
 
 BLAMELESS = frozenset(
     {
@@ -71,55 +70,7 @@ SOFT = {FailureKind.EMPTY: 0.5, FailureKind.UNUSABLE: 0.5, FailureKind.NO_ANCHOR
 """Answers that came and could not be used: how much of a failure each one is to the odds."""
 
 
-class Place(NamedTuple):
-    """Where something rests: a model id, ``*``, ``$paid`` or ``$free`` at a provider, with a key id or ``*``."""
-
-    provider: str
-    model: str = ANY
-    key: str = ANY
-
-
-class Rest(NamedTuple):
-    """A place rests until ``until`` (the clock's seconds), for a reason; ``breaker`` rests yield to the panic rule."""
-
-    until: float
-    reason: str
-    breaker: bool
-
-
-LIFTED = Rest(-math.inf, "lifted", False)
-"""What is told of a rest that a success ended."""
-
-
-class Circuit(msgspec.Struct):
-    """What happened at one (provider, model, key); times in seconds, instants on the health clock."""
-
-    place: Place
-    successes: int = 0
-    failures: int = 0
-    latency: float | None = None
-    ttft: float | None = None
-    speed: float | None = None
-    limits: int = 0
-    """Rate limits in a row without a word of when they end."""
-    failed_at: float | None = None
-    last_error: str | None = None
-    changed: bool = False
-
-
-class Breaker(msgspec.Struct):
-    """The recent past of one model at one provider, for every key alike."""
-
-    run: int = 0
-    recent: deque[tuple[float, bool]] = msgspec.field(default_factory=lambda: deque(maxlen=200))
-    opened: int = 0
-    good: float = 0.0
-    bad: float = 0.0
-    at: float = 0.0
-    probing: bool = False
-
-
-class Health:
+class Health(Rests):
     """Rests, circuits and breakers of this worker; safe to use from many threads."""
 
     def __init__(
@@ -137,60 +88,22 @@ class Health:
         A zone ``rolling`` is a day without a beginning. Providers that ``never_rest`` are counted but not benched.
         ``siblings`` are the keys of one account by (provider, key), that key included: what rests an account rests all.
         """
-        self.clock = clock
+        super().__init__(clock, never_rest, siblings or {})
         self.wall = wall
         self.jitter = jitter
         self.zones = zones or {}
-        self.never_rest = frozenset(never_rest)
-        self.siblings = siblings or {}
-        self.rests: dict[Place, Rest] = {}
-        self.since: dict[Place, float] = {}
-        """When the rests that are kept began here."""
         self.circuits: dict[Place, Circuit] = {}
-        self.breakers: dict[Place, Breaker] = {}
+        self.breakers: dict[tuple[str, str], Breaker] = {}
         self.speeds = Speeds()
         self.doubts = Doubts()
         self.caches = Caches(self._cached)
-        self.finding: dict[Place, float] = {}
-        """Where one call finds out whether a limit is over, and since when."""
         self.limited: set[Place] = set()
         """Where a limit was met and no first token has come since."""
         self.gone: dict[str, set[str]] = {}
         """The models that each provider said are gone, since it last answered."""
-        self.opened: list[tuple[Place, Rest]] = []
-        """Rests to tell the others of: those that opened, and those that were lifted, which have no ``until``."""
-        self.news: Callable[[], object] = lambda: None
-        """Called when ``opened`` has something new; must not wait."""
-        self.turns = 0
-        """How often a rest began or was ended."""
         self.moves = 0
         """How often an outcome was counted; ``moved`` are the last of them, each with its number."""
         self.moved: deque[tuple[int, tuple[str, str]]] = deque(maxlen=MOVES_MOST)
-        self.lock = threading.Lock()
-
-    def resting(self, place: Place, *, free: bool) -> Rest | None:
-        """Return the rest that keeps this (provider, model, key) out longest, or None.
-
-        It is a ``breaker`` rest only if no other keeps it out: a rate limit is never overridden.
-        """
-        if not self.rests:
-            return None
-        provider, model, key = place
-        now = self.clock()
-        found: Rest | None = None
-        for scope in (
-            place,
-            (provider, model, ANY),
-            (provider, ANY, key),
-            (provider, FREE if free else PAID, key),
-            (provider, ANY, ANY),
-        ):
-            rest = self.rests.get(scope)  # type: ignore[call-overload]  # plain tuples are equal, and quicker to make
-            if rest is not None and rest.until > now:
-                found = rest if found is None else _longer(found, rest)
-        if found is None and self.finding and now - self.finding.get(place, -FINDING_MOST) < FINDING_MOST:
-            return Rest(now + FINDING_SECONDS, "rate_limit", False)
-        return found
 
     def succeeded(
         self,
@@ -200,39 +113,36 @@ class Health:
         latency: float | None = None,
         tokens: int | None = None,
         read: int = 0,
+        now: float | None = None,
     ) -> None:
         """Count a whole answer; seconds to its first content (None: it came whole) and to its end, its output tokens.
 
-        ``read`` are the tokens of its prompt that no cache held.
+        ``read`` are the tokens of its prompt that no cache held, ``now`` is when it was whole if not now.
         """
-        now = self.clock()
-        began = now - (latency or 0.0)
+        now = self.clock() if now is None else now
         with self.lock:
-            if self.doubts.doubts:
-                self.doubts.cleared(place[:2], place.provider, began=began)
-            if self.limited:
-                self.limited.discard(place)
-            if self.finding:
-                self.finding.pop(place, None)
-            if self.gone:
-                self.gone.pop(place.provider, None)
-            breaker = self._breaker(place, now)
-            breaker.run = breaker.opened = 0
-            breaker.probing = False
-            breaker.good += 1
-            breaker.recent.append((now, True))
-            if self.rests:
-                self._woken(place, now, began=began)
+            if self.houses or self.limited or self.finding or self.gone or self.doubts.doubts:
+                self._disproved(place, now, began=now - (latency or 0.0))
+            self._breaker(place, now).answered(now)
             circuit = self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
             circuit.changed = True
-            circuit.ttft = _average(circuit.ttft, ttft)
             circuit.latency = _average(circuit.latency, latency)
-            whole = latency or ttft or 0.0
-            speed = self.speeds.answered(*place[:2], first=ttft, whole=whole, tokens=tokens or 0, read=read, now=now)
-            circuit.speed = _average(circuit.speed, speed)
+            if ttft is not None or place[:2] in self.speeds.paces:
+                whole, tokens = latency or ttft or 0.0, tokens or 0
+                speed = self.speeds.answered(*place[:2], first=ttft, whole=whole, tokens=tokens, read=read, now=now)
+                circuit.ttft, circuit.speed = _average(circuit.ttft, ttft), _average(circuit.speed, speed)
             self._move(place)
+
+    def _disproved(self, place: Place, now: float, *, began: float) -> None:
+        """End what was held against whoever has answered now a call that began then."""
+        self.doubts.cleared(place[:2], place.provider, began=began)
+        self.limited.discard(place)
+        self.finding.pop(place, None)
+        self.gone.pop(place.provider, None)
+        if place.provider in self.houses:
+            self._woken(place, now, began=began)
 
     def failed(self, place: Place, error: ProviderError) -> None:
         """Count a failed attempt and rest what its verdict says, for as long as the provider or the table says."""
@@ -240,6 +150,7 @@ class Health:
         verdict = error.verdict
         with self.lock:
             breaker = self._breaker(place, now)
+            breaker.fade(now)
             breaker.probing = False
             self.finding.pop(place, None)
             if error.kind in BLAMELESS:
@@ -257,7 +168,7 @@ class Health:
                 self._strike(place, breaker, error, now)
             elif (error.scope or verdict.scope) is not Scope.NOTHING:
                 scope = error.scope or verdict.scope
-                where = _resting_place(place, scope)
+                where = resting_place(place, scope)
                 until = now + self._rest_seconds(where, circuit, error, now)
                 for one in self._shared(where) if scope is Scope.ACCOUNT else (where,):
                     self._rest(one, until, error.kind, breaker=False)
@@ -268,7 +179,7 @@ class Health:
         """Return whether this attempt may go ahead: a circuit that is half open lets one probe through at a time."""
         if place.provider in self.never_rest:
             return True
-        breaker = self.breakers.get(Place(place.provider, place.model))
+        breaker = self.breakers.get(place[:2])
         with self.lock:
             if breaker is not None and breaker.opened:
                 if breaker.probing:
@@ -280,9 +191,21 @@ class Health:
                 self.doubts.probing(place[:2], place.provider, now=self.clock())
         return True
 
+    def clear(self, place: Place, *, free: bool, now: float) -> bool:
+        """Return whether nothing is held against a call, no rest, limit or doubt: then there is nothing to claim."""
+        provider, doubts = place.provider, self.doubts.doubts
+        if self.finding or place in self.limited or (doubts and (place[:2] in doubts or provider in doubts)):
+            return False
+        if provider in self.houses and self.resting(place, free=free) is not None:
+            return False
+        if self.speeds.places and self.speeds.late(provider, now):
+            return False
+        breaker = self.breakers.get(place[:2])
+        return breaker is None or not breaker.opened
+
     def release(self, place: Place) -> None:
         """Give a claim back without an outcome: the client left, or the fault was ours."""
-        breaker = self.breakers.get(Place(place.provider, place.model))
+        breaker = self.breakers.get(place[:2])
         if breaker is not None:
             breaker.probing = False
         self.finding.pop(place, None)
@@ -314,7 +237,7 @@ class Health:
 
     def probability(self, provider: str, model: str) -> float:
         """Return how likely the next call there succeeds: a prior of 8 to 1, and what the last minutes showed."""
-        breaker = self.breakers.get(Place(provider, model))
+        breaker = self.breakers.get((provider, model))
         if breaker is None:
             return PRIOR_SUCCESSES / (PRIOR_SUCCESSES + PRIOR_FAILURES)
         fade = faded(self.clock() - breaker.at, ODDS_HALF_LIFE)
@@ -326,7 +249,7 @@ class Health:
 
         Seconds a second, and odds (failures for a success) a second.
         """
-        now, breaker = self.clock(), self.breakers.get(Place(provider, model))
+        now, breaker = self.clock(), self.breakers.get((provider, model))
         if breaker is None:
             return self.speeds.drift(provider, model, now), 0.0
         fade = faded(now - breaker.at, ODDS_HALF_LIFE)
@@ -351,7 +274,7 @@ class Health:
 
     def idle(self, provider: str, model: str) -> float:
         """Return the seconds since a model was last heard of; infinite if it never was."""
-        breaker = self.breakers.get(Place(provider, model))
+        breaker = self.breakers.get((provider, model))
         return math.inf if breaker is None else self.clock() - breaker.at
 
     def drain(self) -> tuple[list[tuple[Place, Rest]], list[Circuit]]:
@@ -370,31 +293,6 @@ class Health:
             circuit = self._circuit(place)
             circuit.latency, circuit.ttft, circuit.speed = latency, ttft, speed
 
-    def learn(self, place: Place, *, seconds: float, reason: str, breaker: bool) -> None:
-        """Take in a rest that another worker opened and that has ``seconds`` left."""
-        with self.lock:
-            self._rest(place, self.clock() + seconds, reason, breaker=breaker, tell=False)
-
-    def lift(self, place: Place) -> None:
-        """End a breaker's rest that another worker's success has disproved."""
-        with self.lock:
-            rest = self.rests.get(place)
-            if rest is not None and rest.breaker:
-                self._end(place)
-
-    def returned(self, place: Place) -> None:
-        """End the rest of a model that was said to be gone, for its provider's list has it again."""
-        with self.lock:
-            rest = self.rests.get(place)
-            if rest is not None and rest.reason == GONE:
-                self._end(place)
-                self._tell(place, LIFTED)
-
-    def _shared(self, place: Place) -> Iterator[Place]:
-        """Yield this place for every key of the account that its key belongs to."""
-        for key in self.siblings.get((place.provider, place.key), (place.key,)):
-            yield place._replace(key=key)
-
     def _strike(self, place: Place, breaker: Breaker, error: ProviderError, now: float) -> None:
         breaker.run += 1
         breaker.bad += 1
@@ -404,7 +302,7 @@ class Health:
         seconds = error.retry_after or 0.0
         old = self.rests.get(where)
         under_way = old is not None and old.breaker and old.until > now
-        if not under_way and (breaker.run >= BREAKER_RUN or self._half_failed(breaker, now)):
+        if not under_way and (breaker.run >= BREAKER_RUN or breaker.half_failed(now)):
             breaker.opened += 1
             seconds = max(seconds, self._spread(min(BREAKER_REST * breaker.opened, BREAKER_MOST)))
         if seconds > 0:
@@ -417,10 +315,6 @@ class Health:
             gone.add(place.model)
         if len(gone) >= GONE_MODELS or (gone and SHUT_DOWN.search(error.message)):
             self._rest(Place(place.provider), now + GONE_SECONDS, error.kind, breaker=False)
-
-    def _half_failed(self, breaker: Breaker, now: float) -> bool:
-        recent = [good for at, good in breaker.recent if now - at <= BREAKER_WINDOW]
-        return len(recent) >= BREAKER_MINIMUM and recent.count(False) * 2 >= len(recent)
 
     def _rest_seconds(self, where: Place, circuit: Circuit, error: ProviderError, now: float) -> float:
         if error.retry_after:
@@ -446,25 +340,6 @@ class Health:
     def _spread(self, seconds: float) -> float:
         return seconds * (0.8 + 0.4 * self.jitter())
 
-    def _rest(self, place: Place, until: float, why: FailureKind | str, *, breaker: bool, tell: bool = True) -> None:
-        if place.provider in self.never_rest:
-            return
-        now = self.clock()
-        rest = Rest(min(until, now + LONGEST_REST), why if isinstance(why, str) else why.name.lower(), breaker)
-        old = self.rests.get(place)
-        if old is not None and old.until > now:
-            rest = _longer(old, rest)
-            if rest == old:
-                return
-        self.rests[place], self.since[place] = rest, now
-        self.turns += 1
-        if tell:
-            self._tell(place, rest)
-
-    def _end(self, place: Place) -> None:
-        del self.rests[place]
-        self.turns += 1
-
     def _cached(self, model: str) -> None:
         provider, _, id = model.partition("/")
         with self.lock:
@@ -474,24 +349,6 @@ class Health:
         self.moves += 1
         self.moved.append((self.moves, place[:2]))
 
-    def _tell(self, place: Place, rest: Rest) -> None:
-        self.opened.append((place, rest))
-        self.news()
-
-    def _woken(self, place: Place, now: float, *, began: float) -> None:
-        """End what a success disproves: the breaker's rest, and what is remembered of a key that was refused.
-
-        A call that was under way when the rest began says nothing about the time since.
-        """
-        model, key = Place(place.provider, place.model), Place(place.provider, ANY, place.key)
-        rest = self.rests.get(model)
-        if rest is not None and rest.breaker and began >= self.since.get(model, began):
-            self._end(model)
-            self._tell(model, LIFTED)
-        rest = self.rests.get(key)
-        if rest is not None and rest.until <= now:
-            self._end(key)
-
     def _circuit(self, place: Place) -> Circuit:
         circuit = self.circuits.get(place)
         if circuit is None:
@@ -499,38 +356,13 @@ class Health:
         return circuit
 
     def _breaker(self, place: Place, now: float) -> Breaker:
-        where = Place(place.provider, place.model)
-        breaker = self.breakers.get(where)
+        breaker = self.breakers.get(place[:2])
         if breaker is None:
-            breaker = self.breakers[where] = Breaker(at=now)
-        fade = faded(now - breaker.at, ODDS_HALF_LIFE)
-        breaker.good, breaker.bad, breaker.at = breaker.good * fade, breaker.bad * fade, now
+            breaker = self.breakers[place[:2]] = Breaker(at=now)
         return breaker
-
-
-def _longer(one: Rest, other: Rest) -> Rest:
-    """Return the rest that both amount to: until the later end, for that one's reason."""
-    longest = one if one.until >= other.until else other
-    return longest._replace(breaker=one.breaker and other.breaker)
 
 
 def _average(old: float | None, new: float | None, weight: float = 0.2) -> float | None:
     if new is None:
         return old
     return new if old is None else old + (new - old) * weight
-
-
-def _resting_place(place: Place, scope: Scope) -> Place:
-    match scope:
-        case Scope.MODEL:
-            return Place(place.provider, place.model)
-        case Scope.KEY:
-            return Place(place.provider, ANY, place.key)
-        case Scope.KEY_PAID:
-            return Place(place.provider, PAID, place.key)
-        case Scope.ACCOUNT:
-            return Place(place.provider, FREE, place.key)
-        case Scope.PROVIDER:
-            return Place(place.provider)
-        case _:
-            return place

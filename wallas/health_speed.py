@@ -166,4 +166,4 @@ class Speeds:
 
 def faded(seconds: float, half_life: float) -> float:
     """Return what is left of a memory after so many seconds."""
-    return math.exp2(-max(seconds, 0.0) / half_life)
+    return math.exp2(-seconds / half_life) if seconds > 0 else 1.0

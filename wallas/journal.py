@@ -17,7 +17,7 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.enrich import Kept
 from wallas.routing.trail import Hop, Record
 from wallas.storage.circuits import CircuitChange, save_circuits
-from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
+from wallas.storage.requests import Attempts, Requests, add_attempts, add_requests
 from wallas.storage.responses import load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
 from wallas.storage.writer import Writer
@@ -43,9 +43,7 @@ class DatabaseJournal:
 
     def record(self, record: Record) -> None:
         """Queue one request's history, with its attempts."""
-        last = record.hops[-1] if record.hops else None
-        attempts = tuple(_attempt_row(record, hop, number) for number, hop in enumerate(record.hops, 1))
-        self.writer.put(add_histories, History(_request_row(record, last), attempts))
+        self.writer.put(add_records, record)
 
     def keep_seals(self, kept: Mapping[str, Kept]) -> None:
         """Commit seals by tool-call id, and by name and mark."""
@@ -120,44 +118,64 @@ class DatabaseJournal:
         return carried((*request.messages, *(choice.message for choice in response.choices[:1])))
 
 
-class History(NamedTuple):
-    """One request's row and its attempts' rows, committed together or not at all."""
-
-    request: RequestRecord
-    attempts: tuple[AttemptRecord, ...]
-
-
-def add_histories(connection: Connection, histories: Sequence[History]) -> None:
-    """Store requests that have ended, and count their attempts in the same transaction.
+def add_records(connection: Connection, records: Sequence[Record]) -> None:
+    """Store requests that have ended with their attempts, and count these in the same transaction.
 
     So the counts of `circuits` are the sums of what `attempts` has, whenever the process is killed.
     """
-    add_requests(connection, [history.request for history in histories])
-    attempts = [attempt for history in histories for attempt in history.attempts]
-    if attempts:
-        add_attempts(connection, attempts)
-    if changes := counted(attempts):
+    hops = [record.hops[:] for record in records]
+    add_requests(connection, _requests(records, hops))
+    tries = [
+        Try(record, number, hop) for record, own in zip(records, hops, strict=True) for number, hop in enumerate(own, 1)
+    ]
+    if tries:
+        add_attempts(connection, _attempts(tries))
+    if changes := counted(tries):
         save_circuits(connection, changes)
+
+
+class Try(NamedTuple):
+    """One attempt of one request; ``number`` counts from 1."""
+
+    record: Record
+    number: int
+    hop: Hop
 
 
 UNCOUNTED = frozenset({"answering", "cancelled", OUT_OF_TIME} | {kind.name.lower() for kind in BLAMELESS})
 """How an attempt may end that is to nobody's credit and nobody's blame."""
 
 
-def counted(attempts: Iterable[AttemptRecord]) -> list[CircuitChange]:
+def counted(tries: Iterable[Try]) -> list[CircuitChange]:
     """Return what attempts add to the counts of each (provider, model, key)."""
-    found: dict[tuple[str, str, str], CircuitChange] = {}
-    for attempt in attempts:
-        if attempt.outcome in UNCOUNTED:
+    found: dict[tuple[str, str, str], _Count] = {}
+    for record, _, hop in tries:
+        if hop.outcome in UNCOUNTED:
             continue
-        place = (attempt.provider, attempt.model, attempt.key_id)
-        old = found.get(place) or CircuitChange(*place, 0, 0, None, None, None, None, None, 0.0, 0)
-        at = max(old.updated_at, attempt.started_at + attempt.ms / 1000)
-        if attempt.outcome == "ok":
-            found[place] = old._replace(successes=old.successes + 1, run=0, updated_at=at)
+        place = (hop.provider, hop.model, hop.key)
+        count = found.get(place)
+        if count is None:
+            count = found[place] = _Count()
+        count.at = max(count.at, record.at + (hop.after + hop.ms) / 1000)
+        if hop.outcome == "ok":
+            count.successes += 1
+            count.run = 0
         else:
-            found[place] = old._replace(failures=old.failures + 1, run=(old.run or 0) + 1, updated_at=at)
-    return list(found.values())
+            count.failures += 1
+            count.run += 1
+    return [
+        CircuitChange(*place, one.successes, one.failures, None, None, None, None, None, one.at, one.run)
+        for place, one in found.items()
+    ]
+
+
+class _Count(msgspec.Struct):
+    """How often one circuit answered and failed, how often since its last success, and when its last attempt ended."""
+
+    successes: int = 0
+    failures: int = 0
+    run: int = 0
+    at: float = 0.0
 
 
 @contextmanager
@@ -170,53 +188,59 @@ def answering_database() -> Iterator[None]:
         raise GatewayError("the gateway's database does not answer", status=503, code="storage_unavailable") from error
 
 
-def _request_row(record: Record, last: Hop | None) -> RequestRecord:
-    return RequestRecord(
-        request_id=record.id,
-        started_at=record.at,
-        ms=record.ms,
-        wire=record.wire,
-        operation=record.operation,
-        stream=record.stream,
-        asked_model=record.asked,
-        outcome=record.outcome,
-        status=record.status,
-        attempts=len(record.hops),
-        profile=record.profile,
-        ttft_ms=last.ttft_ms if last else None,
-        error_class=None if record.outcome == "ok" else record.outcome,
-        provider=last.provider if last else None,
-        model=last.model if last else None,
-        key_id=last.key if last else None,
-        input_tokens=last.input if last else None,
-        output_tokens=last.output if last else None,
-        cached_tokens=last.cached if last else None,
-        reasoning_tokens=last.reasoning if last else None,
-        estimated=last.estimated if last else False,
-        cost=last.cost if last else None,
-        client_id=record.client or None,
+UNTRIED = Hop(provider="", model="", key="")
+"""Stands for the last attempt of a request that came to none."""
+
+
+def _requests(records: Sequence[Record], hops: Sequence[Sequence[Hop]]) -> Requests:
+    last = [own[-1] if own else UNTRIED for own in hops]
+    return Requests(
+        request_id=[record.id for record in records],
+        started_at=[record.at for record in records],
+        ms=[record.ms for record in records],
+        wire=[record.wire for record in records],
+        operation=[record.operation for record in records],
+        stream=[record.stream for record in records],
+        asked_model=[record.asked for record in records],
+        outcome=[record.outcome for record in records],
+        status=[record.status for record in records],
+        attempts=[len(own) for own in hops],
+        profile=[record.profile for record in records],
+        ttft_ms=[hop.ttft_ms for hop in last],
+        error_class=[None if record.outcome == "ok" else record.outcome for record in records],
+        provider=[hop.provider or None for hop in last],
+        model=[hop.model or None for hop in last],
+        key_id=[None if hop is UNTRIED else hop.key for hop in last],
+        input_tokens=[hop.input for hop in last],
+        output_tokens=[hop.output for hop in last],
+        cached_tokens=[hop.cached for hop in last],
+        reasoning_tokens=[hop.reasoning for hop in last],
+        estimated=[hop.estimated for hop in last],
+        cost=[hop.cost for hop in last],
+        client_id=[record.client or None for record in records],
     )
 
 
-def _attempt_row(record: Record, hop: Hop, number: int) -> AttemptRecord:
-    return AttemptRecord(
-        request_id=record.id,
-        number=number,
-        started_at=record.at + hop.after / 1000,
-        ms=hop.ms,
-        provider=hop.provider,
-        model=hop.model,
-        key_id=hop.key,
-        outcome=hop.outcome,
-        ttft_ms=hop.ttft_ms,
-        status=hop.status,
-        error_class=None if hop.outcome == "ok" else hop.outcome,
-        input_tokens=hop.input,
-        output_tokens=hop.output,
-        cached_tokens=hop.cached,
-        reasoning_tokens=hop.reasoning,
-        estimated=hop.estimated,
-        cost=hop.cost,
-        said_model=hop.said_model or None,
-        client_id=record.client or None,
+def _attempts(tries: Sequence[Try]) -> Attempts:
+    hops = [one.hop for one in tries]
+    return Attempts(
+        request_id=[one.record.id for one in tries],
+        number=[one.number for one in tries],
+        started_at=[one.record.at + one.hop.after / 1000 for one in tries],
+        ms=[hop.ms for hop in hops],
+        provider=[hop.provider for hop in hops],
+        model=[hop.model for hop in hops],
+        key_id=[hop.key for hop in hops],
+        outcome=[hop.outcome for hop in hops],
+        ttft_ms=[hop.ttft_ms for hop in hops],
+        status=[hop.status for hop in hops],
+        error_class=[None if hop.outcome == "ok" else hop.outcome for hop in hops],
+        input_tokens=[hop.input for hop in hops],
+        output_tokens=[hop.output for hop in hops],
+        cached_tokens=[hop.cached for hop in hops],
+        reasoning_tokens=[hop.reasoning for hop in hops],
+        estimated=[hop.estimated for hop in hops],
+        cost=[hop.cost for hop in hops],
+        said_model=[hop.said_model or None for hop in hops],
+        client_id=[one.record.client or None for one in tries],
     )

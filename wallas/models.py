@@ -74,11 +74,7 @@ class RequestRow(Base):
     client_id: Mapped[str | None] = mapped_column(String(32))
     """Who asked: an id made of the key that the client showed."""
 
-    __table_args__ = (
-        Index("requests_started_at", "started_at"),
-        Index("requests_request_id", "request_id"),
-        Index("requests_provider_model", "provider", "model", "started_at"),
-    )
+    __table_args__ = (Index("requests_started_at", "started_at"), Index("requests_request_id", "request_id"))
 
 
 class AttemptRow(Base):
@@ -109,11 +105,7 @@ class AttemptRow(Base):
     client_id: Mapped[str | None] = mapped_column(String(32))
     """Who asked: an id made of the key that the client showed."""
 
-    __table_args__ = (
-        Index("attempts_started_at", "started_at"),
-        Index("attempts_request_id", "request_id"),
-        Index("attempts_provider_model", "provider", "model", "started_at"),
-    )
+    __table_args__ = (Index("attempts_started_at", "started_at"), Index("attempts_request_id", "request_id"))
 
 
 class ModelListRow(Base):

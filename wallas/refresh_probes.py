@@ -19,7 +19,8 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Place
 from wallas.providers.base import Provider
 from wallas.providers.row import PROGRAM
-from wallas.routing.admission import Held, book_refusal, hear, held, reserve
+from wallas.quota.learning import listen
+from wallas.routing.admission import Held, book_refusal, held, reserve
 from wallas.routing.candidates import is_shared
 from wallas.routing.desk import Desk
 from wallas.routing.line import Line
@@ -116,7 +117,7 @@ class Probes:
         place = (provider.name, model.id, key.id)
         self._commit(self.findings.probed(*place, "asked", began_at=began, status=None))
         until = time.monotonic() + PROBE_SECONDS
-        heard = partial(hear, self.desk.ledger, reservation)
+        heard = partial(listen, self.desk.ledger, reservation.seat)
         line = Line(provider, until=until, seconds=PROBE_SECONDS, heard=heard)
         try:
             line.reply(lambda: provider.chat(question(model), key=key))

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 from gunicorn import util
@@ -28,6 +27,7 @@ from wallas.server_exchange import Exchange, shut
 from wallas.server_intake import BUFFER_BYTES, Limits, Raw
 from wallas.server_pool import PATIENCE, Pool
 from wallas.server_request import talk_freely
+from wallas.types.flow import Inlet
 from wallas.waits import anywhere, never_here
 
 EVENTS = 256
@@ -64,7 +64,8 @@ class Worker(Base):  # type: ignore[misc]
         self.poll = select.epoll()
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.clients: dict[int, Client] = {}
-        self.providers: dict[int, Exchange] = {}
+        self.inlets: dict[int, Inlet] = {}
+        """By descriptor, what the loop waits for beside clients: providers, also those that are idle now."""
         self.posted: deque[Client] = deque()
         """Connections that a thread gives back for the loop to look at."""
         self.again: deque[Exchange | Client] = deque()
@@ -73,7 +74,7 @@ class Worker(Base):  # type: ignore[misc]
         """Sockets to close when a batch of events is over: their numbers must not have a new owner before."""
         self.special: dict[int, Callable[[], None]] = {}
         self.now = 0.0
-        """When the last turn ended."""
+        """When the wait of this turn, or of the last, was over."""
         self.bodies = 0
         self.at_once: Callable[..., Any] | None = None
         """The app's own way to answer in a thread that must not wait, where it has one."""
@@ -154,7 +155,8 @@ class Worker(Base):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
         self.door.open()
-        self.clocks.keep(time.monotonic())
+        self.now = time.monotonic()
+        self.clocks.keep(self.now)
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
@@ -163,11 +165,14 @@ class Worker(Base):  # type: ignore[misc]
             waits = 0.0
         if self.pool.calls:
             waits = min(waits, PATIENCE)
-        providers, clients, accepts, self.quick = self.providers, self.clients, False, QUICK
+        inlets, clients, accepts, self.quick = self.inlets, self.clients, False, QUICK
         events = self.poll.poll(waits, EVENTS)
         now = self.now = time.monotonic()
         for descriptor, mask in events:
-            if (exchange := providers.get(descriptor)) is not None:
+            if (inlet := inlets.get(descriptor)) is not None:
+                if (exchange := inlet.reader) is None:
+                    inlet.stirred()
+                    continue
                 try:
                     exchange.advance(now)
                 except Exception:
@@ -182,13 +187,13 @@ class Worker(Base):  # type: ignore[misc]
             self._catch_up()
         if now >= self.clocks.wakes:
             self.clocks.keep(now)
-        if self.pool.calls:
-            self.pool.press(now)
-        if accepts or self.doomed or not self.alive:
+        if accepts or self.doomed or self.pool.calls or not self.alive:
             self._come_and_go(now, accepts=accepts)
 
     def _come_and_go(self, now: float, *, accepts: bool) -> None:
-        """Take in who comes, close what is over, begin to stop where that was asked for."""
+        """Urge the threads, take in who comes, close what is over, begin to stop where that was asked for."""
+        if self.pool.calls:
+            self.pool.press(now)
         if accepts:
             self.door.accept(now)
         if not self.alive and not self.door.stopping:
@@ -405,9 +410,9 @@ class Worker(Base):  # type: ignore[misc]
         stream, client = exchange.stream, exchange.client
         assert stream is not None
         body = stream.body
-        descriptor = -1 if body is None else body.fileno()
+        inlet = None if body is None else body.inlet
         self.clocks.set(exchange, stream.alarm())
-        if descriptor < 0 or body is None or body.pending():
+        if body is None or inlet is None or inlet.number < 0 or body.pending():
             client.state = PARKED
             self.again.append(exchange)
             self.wake()
@@ -416,13 +421,16 @@ class Worker(Base):  # type: ignore[misc]
             exchange.paused = True
             client.state = PARKED
             self.post(client)
-        elif exchange.watched != descriptor:
-            self.unwatch(exchange)
-            exchange.watched = descriptor
-            body.let_go = partial(self.unwatch, exchange)
+        elif exchange.watched is not inlet:
+            if exchange.watched is not None:
+                self.unwatch(exchange)
+            exchange.watched = inlet
             client.state = PARKED
-            self.providers[descriptor] = exchange
-            self.poll.register(descriptor, select.EPOLLIN)
+            inlet.reader = exchange
+            if inlet.watcher is None:
+                inlet.watcher = self
+                self.inlets[inlet.number] = inlet
+                self.poll.register(inlet.number, select.EPOLLIN)
             if client.gone or client.out or (client.parting and not client.half_closed):
                 self.post(client)
 
@@ -433,11 +441,17 @@ class Worker(Base):  # type: ignore[misc]
 
     def unwatch(self, exchange: Exchange) -> None:
         """Wait for a provider no more; from any thread that owns the answer."""
-        descriptor, exchange.watched = exchange.watched, -1
-        if descriptor >= 0 and self.providers.get(descriptor) is exchange:
-            del self.providers[descriptor]
+        inlet, exchange.watched = exchange.watched, None
+        if inlet is not None and inlet.reader is exchange:
+            inlet.leave()
+
+    def forget(self, inlet: Inlet) -> None:
+        """Take a descriptor out of the poll; from any thread that owns it."""
+        inlet.reader = inlet.watcher = None
+        if self.inlets.get(inlet.number) is inlet:
+            del self.inlets[inlet.number]
             with contextlib.suppress(OSError, ValueError):
-                self.poll.unregister(descriptor)
+                self.poll.unregister(inlet.number)
 
     def _quiet(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -22,7 +22,7 @@ from gunicorn.http.wsgi import Response, create
 from wallas.server_client import CONTINUE, Client
 from wallas.server_intake import Raw
 from wallas.server_request import PIECE_BYTES, Asked, Feed, Outbox
-from wallas.types.flow import BLOCK, END, Short, Steppable
+from wallas.types.flow import BLOCK, END, Inlet, Short, Steppable
 
 if TYPE_CHECKING:
     from wallas.server import Worker
@@ -76,8 +76,8 @@ class Exchange:
         self.headers: list[tuple[str, str]] = []
         self.opened = self.chunked = self.silent = self.keep = self.paused = False
         self.sent = 0
-        self.watched = -1
-        """The provider's descriptor that the loop waits for, -1 for none."""
+        self.watched: Inlet | None = None
+        """What the loop waits for; None while it does not."""
         self.moved = False
         """Whether the provider has said something since its clocks were looked at."""
         self.due = 0.0
@@ -368,6 +368,8 @@ class Exchange:
             self._over()
         elif stream.want is BLOCK:
             self.worker.unwatch(self)
+            if stream.body is not None and stream.body.inlet is not None:
+                stream.body.inlet.leave()  # also where the loop has not waited for it yet
             self.worker.lend(self)
         else:
             self.shortcut = stream.shortcut if self.chunked and not client.out else None

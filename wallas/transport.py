@@ -10,15 +10,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.transport_dial import Dialler, Resolver, connect_failure, parse_proxy
-from wallas.transport_http import Answer, Target, request_head, split_url
-from wallas.waits import may_wait
+from wallas.transport_http import Address, Answer
+from wallas.types.flow import Inlet
+from wallas.waits import barred, may_wait
 
 READ_BYTES = 65536
 """At least a TLS record (16 kB), so that none is left where no poll sees it."""
@@ -29,7 +30,55 @@ COPIED_BYTES = 262_144
 """A smaller body is sent in one piece with the head; to join a larger one costs more than a second call."""
 FETCH_BYTES = 64 * 1024 * 1024
 
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, host and port."""
+
 _NOTHING_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Link(Inlet):
+    """A connection to a provider, over which answers come one after the other; between them it is idle."""
+
+    __slots__ = ("home", "lock", "origin", "since", "sock", "tls")
+
+    def __init__(self, home: "Transport", sock: socket.socket, origin: Origin) -> None:
+        """Take over an open socket to a scheme, host and port."""
+        super().__init__(sock.fileno())
+        self.home = home
+        self.sock = sock
+        self.origin = origin
+        self.tls = isinstance(sock, ssl.SSLSocket)
+        self.since = 0.0
+        """When it became idle."""
+        self.lock = threading.Lock()
+        """Held while it is read from, and by whoever takes it from its answer, so that nobody closes it meanwhile."""
+
+    def pending(self) -> int:
+        """Return how many bytes are here that no poll would tell of: TLS unpacks whole records."""
+        return self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
+
+    def lives(self) -> bool:
+        """Return whether it is still open and silent; TLS session tickets are silence."""
+        try:
+            self.sock.recv(1)
+        except _NOTHING_NOW:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def stirred(self) -> None:
+        """Give it up, unless it is in use by now or what came is TLS's own."""
+        if self.home.take_back(self):
+            if self.lives():
+                self.home.put_back(self)
+            else:
+                self.close()
+
+    def close(self) -> None:
+        """Close it."""
+        self.end()
+        self.sock.close()
 
 
 class Body:
@@ -40,57 +89,49 @@ class Body:
 
     __slots__ = (
         "_answer",
-        "_lock",
-        "_sock",
-        "_target",
-        "_transport",
         "_whole",
         "begun",
         "ended",
         "failed",
         "headers",
-        "let_go",
+        "inlet",
+        "link",
         "reused",
         "status",
     )
 
-    def __init__(
-        self, transport: "Transport", sock: socket.socket, target: Target, method: str, *, reused: bool, whole: bool
-    ) -> None:
+    def __init__(self, link: Link, method: str, *, reused: bool, whole: bool) -> None:
         """Take over a connection on which a request was just sent, ``whole`` or as far as the provider took it."""
+        self.link = link
+        self.inlet: Link | None = link
+        """The same while it is this answer's: None once it was let go or closed."""
         self.reused = reused
         self.begun = False
         """Whether anything has come."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.ended = False
         self.status: int | None = None
         self.headers: dict[str, str] = {}
-        self._transport = transport
-        self._sock: socket.socket | None = sock
-        self._target = target
         self._answer = Answer(method)
         self._whole = whole
-        self._lock = threading.Lock()
 
     def fileno(self) -> int:
         """Return the socket's descriptor to wait on; -1 once closed."""
-        sock = self._sock
-        return -1 if sock is None else sock.fileno()
+        inlet = self.inlet
+        return -1 if inlet is None else inlet.number
 
     def pending(self) -> int:
         """Return how many bytes, or faults, are already here that no poll would tell of."""
         if self._answer.pending or self._answer.fault is not None or self.failed is not None:
             return 1
-        sock = self._sock
-        return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
+        return self.link.pending() if self.link.tls and self.inlet is not None else 0
 
     def tap(self) -> socket.socket | None:
         """Return the socket while its next byte begins a chunk, for the one who reads this body; None elsewhere.
 
         A whole chunk may be taken from it; anything else that a ``recv`` gives is for ``read``.
         """
-        return self._sock if self._answer.between and self.failed is None else None
+        return self.link.sock if self._answer.between and self.inlet is not None and self.failed is None else None
 
     def read(self, received: bytes | OSError | None = None) -> bytes:
         """Return the next body bytes; b"" when nothing is here now, or nothing more will come (``ended``).
@@ -131,12 +172,12 @@ class Body:
 
     def _receive(self) -> bytes | OSError:
         """Return what one ``recv`` gives (b"": the connection's end), or its error."""
-        with self._lock:
-            if self._sock is None:
+        with self.link.lock:
+            if self.inlet is None:
                 kind = FailureKind.CONNECT if self.status is None else FailureKind.CUT
                 raise ProviderError(kind, "the connection was given up", code="aborted")
             try:
-                return self._sock.recv(READ_BYTES)
+                return self.link.sock.recv(READ_BYTES)
             except OSError as error:
                 return error
 
@@ -153,8 +194,8 @@ class Body:
         if self.reused and not self.begun:
             raise ProviderError(FailureKind.CONNECT, "an idle connection had been closed", code="stale") from error
         if error is not None and error.errno is not None:
-            raise connect_failure(error, self._target.host) from error
-        raise ProviderError(FailureKind.CONNECT, f"{self._target.host}: closed before an answer", code="closed")
+            raise connect_failure(error, self.link.origin[1]) from error
+        raise ProviderError(FailureKind.CONNECT, f"{self.link.origin[1]}: closed before an answer", code="closed")
 
     def wait(self, timeout: float) -> bool:
         """Wait until ``read`` may have something to say, at most ``timeout`` seconds; return whether it may.
@@ -179,16 +220,15 @@ class Body:
 
     def release(self) -> None:
         """Let go: a connection whose answer ended cleanly goes to the idle list, any other is closed."""
-        with self._lock:
-            sock, self._sock = self._sock, None
-        if sock is None:
-            return
-        if self.let_go is not None:
-            self.let_go()
+        link = self.link
+        with link.lock:
+            if self.inlet is None:
+                return
+            self.inlet = None
         if self.ended and self._whole and self._answer.keep_alive and self.failed is None:
-            self._transport._put_back(self._target, sock)
+            link.home.put_back(link)
         else:
-            sock.close()
+            link.close()
 
     def abort(self) -> None:
         """Cut the connection off now, whoever is waiting for it.
@@ -197,20 +237,20 @@ class Body:
         ``SSLSocket``'s own ``shutdown`` drops its TLS layer, so that a reader
         would get ciphertext: the plain socket is shut down.
         """
-        with self._lock:
-            sock, self._sock = self._sock, None
-            if sock is None:
+        link = self.link
+        with link.lock:
+            if self.inlet is None:
                 return
-            if self.let_go is not None:
-                self.let_go()
+            self.inlet = None
+            link.end()
             with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            sock.close()
+                socket.socket.shutdown(link.sock, socket.SHUT_RDWR)
+            link.sock.close()
 
     def __repr__(self) -> str:
         """Return where it comes from and how far it is; never headers or bytes."""
-        state = "ended" if self.ended else "closed" if self._sock is None else "open"
-        return f"<Body {self._target.netloc} {self.status} {state}>"
+        state = "ended" if self.ended else "closed" if self.inlet is None else "open"
+        return f"<Body {self.link.origin[1]}:{self.link.origin[2]} {self.status} {state}>"
 
 
 class Transport:
@@ -228,7 +268,7 @@ class Transport:
     ) -> None:
         """Keep the limits (seconds), the authorities to trust (None: the system's) and the proxy for https."""
         self._cafile = cafile
-        self._idle: dict[tuple[str, str, int], list[tuple[float, socket.socket]]] = {}
+        self._idle: dict[Origin, list[Link]] = {}
         self._idle_lock = threading.Lock()
         self._sweeper: threading.Timer | None = None
         self._closed = False
@@ -266,6 +306,10 @@ class Transport:
         connect: float | None = None,
         tls: float | None = None,
     ) -> Body:
+        """Send a request and return its answer, of which nothing may be here yet; see ``deliver``."""
+        return self.deliver(Address.of(method, url, headers), body, connect=connect, tls=tls)
+
+    def deliver(self, address: Address, body: bytes, *, connect: float | None = None, tls: float | None = None) -> Body:
         """Send a request and return its answer, of which nothing may be here yet. May block: names, dialling, sending.
 
         ``connect`` overrides the limit for names and dialling, ``tls`` the handshake's, in seconds.
@@ -273,19 +317,21 @@ class Transport:
         unsendable), TIMEOUT when the provider does not take the request in, and
         GATEWAY when this machine is out of descriptors or memory.
         """
-        target = split_url(url)
-        head = request_head(method, target, headers, len(body))
-        sock = self._take_idle(target)
-        reused = sock is not None
-        if sock is None:
+        target, length = address.target, len(body)
+        head = address.head(length)
+        link = self._take_idle(target[:3])
+        reused = link is not None
+        if link is None:
             may_wait()
-            sock = self._dialler.open(target, connect=connect, tls=tls)
+            link = Link(self, self._dialler.open(target, connect=connect, tls=tls), target[:3])
         try:
-            parts = (head + body,) if len(body) < COPIED_BYTES else (head, body)
-            whole = all(_write(sock, part) for part in parts)
-            return Body(self, sock, target, method, reused=reused, whole=whole)
+            parts = (head + body,) if length < COPIED_BYTES else (head, body)
+            for part in parts:
+                if not (whole := _write(link.sock, part)):
+                    break
+            return Body(link, address.method, reused=reused, whole=whole)
         except BaseException:
-            sock.close()
+            link.close()
             raise
 
     def fetch(
@@ -313,23 +359,23 @@ class Transport:
         """Close the connections that have been idle too long; runs by itself once a minute while there are any."""
         limit = (time.monotonic() if now is None else now) - IDLE_SECONDS
         with self._idle_lock:
-            old = [sock for rows in self._idle.values() for since, sock in rows if since <= limit]
-            kept = {key: [row for row in rows if row[0] > limit] for key, rows in self._idle.items()}
-            self._idle = {key: rows for key, rows in kept.items() if rows}
+            old = [link for links in self._idle.values() for link in links if link.since <= limit]
+            kept = {origin: [link for link in links if link.since > limit] for origin, links in self._idle.items()}
+            self._idle = {origin: links for origin, links in kept.items() if links}
             self._sweeper = None
             self._plan_sweep()
-        for sock in old:
-            sock.close()
+        for link in old:
+            link.close()
 
     def close(self) -> None:
         """Close the idle connections and keep no more of them; answers under way go on."""
         with self._idle_lock:
             self._closed = True
-            rows, self._idle = self._idle, {}
+            idle, self._idle = self._idle, {}
             if self._sweeper is not None:
                 self._sweeper.cancel()
-        for _, sock in (row for origin in rows.values() for row in origin):
-            sock.close()
+        for link in (link for links in idle.values() for link in links):
+            link.close()
 
     @property
     def idle(self) -> int:
@@ -337,28 +383,50 @@ class Transport:
         with self._idle_lock:
             return sum(map(len, self._idle.values()))
 
-    def _take_idle(self, target: Target) -> socket.socket | None:
-        """Return the connection used last, if it still lives; those that do not are closed."""
+    def _take_idle(self, origin: Origin) -> Link | None:
+        """Return the connection used last, if it still lives; those that do not are closed.
+
+        One that is in the poll of the thread that takes it would have stirred, had it died: nobody needs to look.
+        """
         while True:
             with self._idle_lock:
-                rows = self._idle.get(target[:3])
-                if not rows:
+                links = self._idle.get(origin)
+                if not links:
                     return None
-                since, sock = rows.pop()
-            if time.monotonic() - since < IDLE_SECONDS and _lives(sock):
-                return sock
-            sock.close()
+                link = links.pop()
+            if time.monotonic() - link.since >= IDLE_SECONDS:
+                link.close()
+            elif link.watcher is not None and barred():
+                return link
+            else:
+                link.leave()
+                if link.lives():
+                    return link
+                link.close()
 
-    def _put_back(self, target: Target, sock: socket.socket) -> None:
-        dropped: socket.socket | None = sock
+    def put_back(self, link: Link) -> None:
+        """Keep a connection for the next request to the same place."""
+        link.reader = None
+        dropped: Link | None = link
         with self._idle_lock:
-            if not self._closed:
-                rows = self._idle.setdefault(target[:3], [])
-                rows.append((time.monotonic(), sock))
-                dropped = rows.pop(0)[1] if len(rows) > IDLE_CONNECTIONS else None
-                self._plan_sweep()
+            if not (self._closed or (link.tls and link.pending())):
+                links = self._idle.setdefault(link.origin, [])
+                link.since = time.monotonic()
+                links.append(link)
+                dropped = links.pop(0) if len(links) > IDLE_CONNECTIONS else None
+                if self._sweeper is None:
+                    self._plan_sweep()
         if dropped is not None:
             dropped.close()
+
+    def take_back(self, link: Link) -> bool:
+        """Take a connection out of the idle ones; return False when somebody has it."""
+        with self._idle_lock:
+            links = self._idle.get(link.origin, [])
+            if link not in links:
+                return False
+            links.remove(link)
+            return True
 
     def _plan_sweep(self) -> None:
         if self._sweeper is None and self._idle and not self._closed:
@@ -370,16 +438,15 @@ class Transport:
 
 def _write(sock: socket.socket, data: bytes) -> bool:
     """Send everything; return False when the provider answers or hangs up before, which its answer will explain."""
-    view = memoryview(data)
-    sent = 0
+    size, sent = len(data), 0
     while True:
         try:
-            sent += sock.send(view[sent:] if sent else data)
+            sent += sock.send(memoryview(data)[sent:] if sent else data)
         except _NOTHING_NOW:
             pass
         except OSError:
             return False
-        if sent >= len(data):
+        if sent >= size:
             return True
         if not _writable(sock):
             return False
@@ -393,17 +460,6 @@ def _writable(sock: socket.socket) -> bool:
     for _, event in poll.poll(1000 * WRITE_SECONDS):
         return bool(event & (select.POLLOUT | select.POLLERR | select.POLLHUP))
     raise ProviderError(FailureKind.TIMEOUT, "the provider does not take the request in", code="write_timeout")
-
-
-def _lives(sock: socket.socket) -> bool:
-    """Return whether an idle connection is still open and silent; TLS session tickets are silence."""
-    try:
-        sock.recv(1)
-    except _NOTHING_NOW:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _whole(answer: Body, until: float) -> bytes:

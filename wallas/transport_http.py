@@ -20,7 +20,8 @@ _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _TARGET = re.compile(r"[!-~]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
-_STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |$)")
+_STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |\r*(?:\n|\Z))")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _BODYLESS = frozenset({204, 304})
@@ -76,21 +77,32 @@ def _is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-def request_head(method: str, target: Target, headers: Mapping[str, str], length: int) -> bytes:
-    """Return a request's head; raise CONNECT for names or values that would break out of their line.
+class Address(NamedTuple):
+    """Where requests of one sort go, and what of their heads is the same for every body: made once for thousands."""
 
-    Identity is asked for, so that streams come as they are written; whoever
-    wants another encoding says so in ``headers``.
-    """
-    fixed = _fixed(method, target, tuple(headers.items()))
-    if length or method in ("POST", "PUT", "PATCH"):
-        return b"%bContent-Length: %d\r\n\r\n" % (fixed, length)
-    return fixed + b"\r\n"
+    method: str
+    target: Target
+    lines: bytes
+
+    @classmethod
+    def of(cls, method: str, url: str, headers: Mapping[str, str]) -> "Address":
+        """Return the address behind a URL; raise CONNECT for names or values that would break out of their line.
+
+        Identity is asked for, so that streams come as they are written; whoever
+        wants another encoding says so in ``headers``.
+        """
+        target = split_url(url)
+        return cls(method, target, _lines(method, target, tuple(headers.items())))
+
+    def head(self, length: int) -> bytes:
+        """Return the head of a request with a body of so many bytes."""
+        if length or self.method in ("POST", "PUT", "PATCH"):
+            return b"%bContent-Length: %d\r\n\r\n" % (self.lines, length)
+        return self.lines + b"\r\n"
 
 
 @lru_cache(maxsize=256)
-def _fixed(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Return what of a head is the same for every body: one provider and key send thousands alike."""
+def _lines(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
     lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nAccept-Encoding: identity\r\n"]
     if not _is_token(method):
         raise unsendable("the method")
@@ -202,8 +214,7 @@ class Answer:
 
     def _parse_head(self, head: str) -> bool:
         """Take a head in; return whether it is the answer's own and not an interim one (1xx)."""
-        first, *lines = head.split("\n")
-        match = _STATUS.match(first.rstrip("\r"))
+        match = _STATUS.match(head)
         if match is None:
             raise malformed("an answer that is no HTTP/1.1")
         status = int(match[2])
@@ -211,9 +222,11 @@ class Answer:
             raise malformed("an upgrade that nobody asked for")
         if status < 200:
             return False
-        self.headers = _fields(lines)
-        connection = self.headers.get("connection", "").lower()
-        self.keep_alive = "close" not in connection and (match[1] == "1" or "keep-alive" in connection)
+        self.headers = headers = _fields(head)
+        self.keep_alive = match[1] == "1"
+        if "connection" in headers:
+            connection = headers["connection"].lower()
+            self.keep_alive = "close" not in connection and (self.keep_alive or "keep-alive" in connection)
         self._frame(status)
         self.status = status
         return True
@@ -332,10 +345,11 @@ class Answer:
         return 0
 
 
-def _fields(lines: list[str]) -> dict[str, str]:
+def _fields(head: str) -> dict[str, str]:
     """Return a head's lines as lower-case names and values; a repeated name's values are joined by commas."""
     fields: dict[str, str] = {}
     last = ""
+    _, *lines = head.split("\n")
     for line in lines:
         name, colon, value = line.partition(":")
         if line[:1] in (" ", "\t") and last:
@@ -350,11 +364,11 @@ def _fields(lines: list[str]) -> dict[str, str]:
 
 
 def _length(value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) < 19:
+    if _LENGTH.fullmatch(value):
         return int(value)
     lengths = {part.strip() for part in value.split(",")}
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit() and len(length) < 19):
+    if lengths or not _LENGTH.fullmatch(length):
         raise malformed("a content-length that is no number")
     return int(length)
 

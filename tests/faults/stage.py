@@ -21,11 +21,12 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import BLAMELESS, Health
 from wallas.providers.row import Row
 from wallas.quota.ledger import Ledger
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
 from wallas.routing.needs import needs_of
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.settings import Key, Secret, Timeouts
 from wallas.simulated import wires
@@ -316,8 +317,9 @@ class Play:
         if open_:
             return f"{len(open_)} connections left"
         ledger = self.desk.ledger
-        if ledger.open or sum(ledger.requests.values()) != asked:
-            return f"{ledger.open} reservations left, {sum(ledger.requests.values())} of {asked} settled"
+        settled = sum(one.calls for one in ledger.settled.values())
+        if ledger.open or settled != asked:
+            return f"{ledger.open} reservations left, {settled} of {asked} settled"
         circuits = self.desk.health.circuits.values()
         good, bad = sum(one.successes for one in circuits), sum(one.failures for one in circuits)
         expected = sum(hop.outcome == "ok" for hop in hops)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from tests.fakes import FakeProvider, html, redirect, say, status
 from wallas.catalog.build import build
@@ -315,3 +316,29 @@ def test_U37_U39_a_refusal_is_read_as_its_provider_means_it(fake, blank, name, c
 def test_nobody_elses_words_change_a_refusal(fake, blank):
     error = at(fake, "openai", blank).decode_error(400, {}, b'{"error":{"message":"DEGRADED function","code":"x"}}')
     assert error.kind is not FailureKind.SERVER
+
+
+def test_where_a_request_goes_is_told_anew_by_model_way_of_answering_key_and_turn(fake, blank):
+    gemini = at(fake, "gemini", blank, keys=(make_key("sk-1@acc"), make_key("sk-2@acc")))
+    one, other = gemini.keys
+    plain, streamed = (ChatRequest(model="gemini-3.8-flash", messages=ASK.messages, stream=on) for on in (False, True))
+    for request, key in ((plain, one), (streamed, one), (replaced(plain, model="gemini-4"), one), (plain, other)):
+        fake.will(say("Hello"))
+        body = gemini.chat(request, key=key)
+        assert body.wait(5)
+        body.abort()
+    deepseek = at(fake, "deepseek", blank)
+    asked = ChatRequest(model="m", messages=ASK.messages)
+    begun = replaced(asked, messages=(*ASK.messages, Message(role="assistant", parts=(Text(text="Once"),))))
+    for request in (asked, begun, asked):
+        fake.will(say("Hello"))
+        answered(deepseek, request)
+    paths = [sent.path.rpartition("/")[2] for sent in fake.requests[:4]]
+    assert paths == [
+        "gemini-3.8-flash:generateContent",
+        "gemini-3.8-flash:streamGenerateContent",
+        "gemini-4:generateContent",
+        "gemini-3.8-flash:generateContent",
+    ]
+    assert [sent.headers["x-goog-api-key"] for sent in fake.requests[:4]] == ["sk-1", "sk-1", "sk-1", "sk-2"]
+    assert [sent.path.startswith("/beta/") for sent in fake.requests[4:]] == [False, True, False]

@@ -306,7 +306,7 @@ def test_a_used_up_gemini_day_costs_at_most_five_calls_whatever_the_delay_says()
     while hands.now < until - 60:
         if took(book, one):
             calls += 1
-            for reservation in list(book.under_way.values()):
+            for reservation in list(book.under_way):
                 book.settle(reservation, counted=False)
             learn_refusal(
                 book,

@@ -51,7 +51,7 @@ class Workers(RuleBasedStateMachine):
             else:
                 assert self.hands.now < taken.until < self.hands.now + 2 * DAY
                 break
-        under_way = {id(one[3]) for one in self.calls if one[2] is worker and not one[3].settled}
+        under_way = {one[3] for one in self.calls if one[2] is worker and not one[3].settled}
         assert worker.under_way.keys() == under_way
 
     @rule(which=some.integers(0, 40), share=some.floats(0, 1), how=some.sampled_from(["real", "silent", "uncounted"]))

@@ -53,7 +53,7 @@ def test_an_earlier_call_in_a_namespace_goes_out_flat() -> None:
 
 
 def test_a_flat_call_gets_its_namespace_back_and_all_else_passes() -> None:
-    spaces = spaces_of(ChatRequest(model="m", tools=(NOTES,)))
+    spaces = spaces_of((NOTES,))
     other = PartStarted(index=1, part=ToolCall(id="d", name="find"))
     made, *rest = restored(
         [PartStarted(index=0, part=ToolCall(id="c", name="mcp__notes__find")), other, Ping()], spaces
@@ -66,9 +66,9 @@ def test_a_flat_call_gets_its_namespace_back_and_all_else_passes() -> None:
 def test_what_may_be_called_is_known_where_only_foreign_tools_are_unread() -> None:
     search = Opaque(wire=codecs.OPENAI_RESPONSES, data={"type": "web_search"})
     request = ChatRequest(model="m", tools=(NOTES, search, Tool(name="look")))
-    assert offered_tools(request, wire=codecs.GEMINI) == {"look", "find"}
-    assert offered_tools(request, wire=codecs.OPENAI_RESPONSES) is None
-    assert offered_tools(request) is None
+    assert offered_tools(request.tools, codecs.GEMINI) == {"look", "find"}
+    assert offered_tools(request.tools, codecs.OPENAI_RESPONSES) is None
+    assert offered_tools(request.tools) is None
 
 
 @pytest.mark.parametrize(("space", "name"), [("a" * 60, "find"), ("a" * 60, "fund"), ("odd space", "näme")])

@@ -73,7 +73,7 @@ def test_vectors_are_told_with_their_provider_and_usage(made):
     assert answer.vectors == ((0.5, 1.0),) * 2 and (answer.provider, answer.model) == ("one", "embed-v3")
     assert answer.usage.input == 7
     assert (record(at).outcome, record(at).operation, record(at).hops[0].outcome) == ("ok", "embed", "ok")
-    assert at.desk.ledger.tokens[("one", "embed-v3", "acc")] == 7
+    assert at.desk.ledger.settled["one", "embed-v3", "acc"].tokens == 7
 
 
 def test_usage_that_nobody_said_is_estimated(made):

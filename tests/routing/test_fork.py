@@ -58,7 +58,7 @@ def test_every_branch_is_settled_and_all_make_one_record_without_blame(three):
     attempts = three.rows("select provider, outcome from attempts order by provider")
     assert [tuple(row.values()) for row in attempts] == [("a", "ok"), ("b", "cancelled"), ("c", "server")]
     ledger = three.service.router.desk.ledger
-    assert ledger.open == 0 and sorted(place[0] for place in ledger.requests) == ["a", "b", "c"]
+    assert ledger.open == 0 and sorted(place[0] for place in ledger.settled) == ["a", "b", "c"]
     assert {row["key"]: row["fail_count"] for row in three.client.get("/v1/stats").json["circuits"]} == {
         "a/m": 0,
         "c/m": 1,

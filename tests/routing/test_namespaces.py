@@ -66,7 +66,7 @@ def test_an_earlier_call_keeps_its_flat_name():
 
 
 def test_calls_come_back_into_their_namespace():
-    spaces = spaces_of(ask(tools=(NOTES, WEATHER)))
+    spaces = spaces_of((NOTES, WEATHER))
     assert spaces == {FLAT: ("mcp__notes__", "find")}
     events = [PartStarted(0, ToolCall(id="c", name=FLAT)), PartDelta(0, "{}"), PartStarted(1, call())]
     first, *others = restored(events, spaces)

@@ -106,16 +106,16 @@ def test_a_call_without_arguments_or_with_any_json_is_whole(arguments):
 
 def test_any_name_may_be_called_where_a_servers_own_tools_are_offered():
     request = asks(tools=(WEATHER, Opaque(wire="anthropic", data={"type": "web_search"})))
-    assert offered_tools(request) is None
-    units = WholeUnits(offered=offered_tools(request))
+    assert offered_tools(request.tools) is None
+    units = WholeUnits(offered=offered_tools(request.tools))
     assert fold(fed(units, pieces(answer(call(name="web_search"))))).message.parts == (call(name="web_search"),)
 
 
 def test_the_offered_and_the_freeform_tools_are_read_from_the_request():
     request = asks(tools=(WEATHER, Tool(name="patch", kind="custom")))
-    assert offered_tools(request) == {"weather", "patch"}
-    assert custom_tools(request) == {"patch"}
-    assert offered_tools(asks(tools=())) == frozenset()
+    assert offered_tools(request.tools) == {"weather", "patch"}
+    assert custom_tools(request.tools) == {"patch"}
+    assert offered_tools(()) == frozenset()
 
 
 def test_a_function_that_stood_for_a_freeform_tool_becomes_freeform_again():

@@ -15,6 +15,7 @@ from flask import Flask
 from flask_sock import Sock
 
 from wallas.server_intake import Raw
+from wallas.types.flow import Inlet
 from wallas.waits import barred
 
 TEXT = [("Content-Type", "text/plain")]
@@ -42,7 +43,7 @@ class Line:
         here.setblocking(False)
         self.here = here
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
+        self.inlet = Inlet(here.fileno())
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -54,8 +55,7 @@ class Line:
 
     def close(self) -> None:
         """Let the socket go."""
-        if self.let_go is not None:
-            self.let_go()
+        self.inlet.end()
         self.here.close()
 
 

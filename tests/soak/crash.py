@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from tests.storage.kit import request, save_requests
 from wallas.settings import ROOT
 from wallas.storage.circuits import CircuitChange, save_circuits
 from wallas.storage.engine import open_database, reading
 from wallas.storage.file import is_sqlite
 from wallas.storage.migrate import upgrade
-from wallas.storage.requests import RequestRecord, add_requests
 from wallas.storage.writer import Writer
 
 WRITERS = 3
@@ -41,15 +41,8 @@ class Outcome(NamedTuple):
 
 def save_both(connection: Connection, numbers: "list[str]") -> None:
     """Write one row and one count for each number, in one transaction."""
-    rows = [
-        RequestRecord(
-            request_id=number, started_at=0, ms=0, wire="openai", operation="chat", stream=False, asked_model="auto",
-            outcome="ok", status=200, attempts=1,
-        )
-        for number in numbers
-    ]  # fmt: skip
-    add_requests(connection, rows)
-    save_circuits(connection, [CircuitChange("p", "m", "k", len(rows), 0, None, None, None, None, None, 0)])
+    save_requests(connection, [request(request_id=number) for number in numbers])
+    save_circuits(connection, [CircuitChange("p", "m", "k", len(numbers), 0, None, None, None, None, None, 0)])
 
 
 def write(url: str, told: Path, name: str) -> None:

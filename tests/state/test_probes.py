@@ -8,12 +8,11 @@ import pytest
 
 from tests.fakes import FakeProvider, say, status
 from tests.state.kit import provider
-from tests.storage.test_tables import ATTEMPT
+from tests.storage.kit import attempt, save_attempts
 from wallas.app import create_app
 from wallas.refresh_probes import DAY, SUSPECT_SECONDS, Probes
 from wallas.settings import load_settings
 from wallas.storage.engine import writing
-from wallas.storage.requests import add_attempts
 
 
 class Wall:
@@ -67,7 +66,7 @@ def test_each_key_is_asked_one_token_of_the_least_model_once_a_day_and_the_ledge
         assert probes.run() == 2
         assert models(fake) == [("tiny-1b", 1), ("tiny-1b", 1)]
         assert len({request.headers["authorization"] for request in fake.requests}) == 2
-        assert sum(service.quota.ledger.requests.values()) == 2 and service.quota.ledger.open == 0
+        assert sum(one.calls for one in service.quota.ledger.settled.values()) == 2 and service.quota.ledger.open == 0
         assert probes.run() == 0
         wall.ahead += DAY + 1
         assert probes.run() == 2
@@ -81,9 +80,9 @@ def test_each_key_is_asked_one_token_of_the_least_model_once_a_day_and_the_ledge
 def test_who_was_answered_today_is_not_asked(tmp_path, fake):
     with probing(tmp_path, provider("acme", fake.url)) as (service, probes, _):
         (key,) = service.providers["acme"].keys
-        used = ATTEMPT._replace(provider="acme", key_id=key.id, outcome="ok", started_at=time.time())
+        used = attempt(provider="acme", key_id=key.id, started_at=time.time())
         with writing(service.engine) as connection:
-            add_attempts(connection, [used])
+            save_attempts(connection, [used])
         assert probes.run() == 0 and models(fake) == []
 
 

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.event import listen
 
+from tests.storage.kit import attempt, request, save_attempts, save_requests
 from wallas.journal import DatabaseJournal
 from wallas.models import AttemptRow, RequestRow
 from wallas.routing.enrich import Kept
@@ -17,22 +18,16 @@ from wallas.storage.circuits import (
 )
 from wallas.storage.engine import open_database, reading, writing
 from wallas.storage.leader import Lease
+from wallas.storage.migrate import upgrade
 from wallas.storage.model_lists import load_models, save_models
 from wallas.storage.prune import DAY, prune
-from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
 from wallas.storage.responses import delete_response, load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
 from wallas.storage.writer import Writer
 from wallas.types.chat import Seal
 
-REQUEST = RequestRecord(
-    request_id="r1", started_at=1000.5, ms=12.5, wire="openai", operation="chat", stream=True, asked_model="auto",
-    outcome="ok", status=200, attempts=2, provider="groq", model="m", key_id="k", input_tokens=5, cost=0.25,
-)  # fmt: skip
-ATTEMPT = AttemptRecord(
-    request_id="r1", number=1, started_at=1000.5, ms=3.5, provider="groq", model="m", key_id="k", outcome="failed",
-    status=429, error_class="rate_limit",
-)  # fmt: skip
+REQUEST = request(attempts=2, provider="groq", model="m", key_id="k", input_tokens=5, cost=0.25)
+ATTEMPT = attempt(outcome="failed", status=429, error_class="rate_limit")
 
 
 def seen(*, successes=0, failures=0, at=10.0, **more) -> CircuitChange:
@@ -111,8 +106,8 @@ def test_the_documented_query_on_circuits_works(engine):
 
 def test_requests_and_their_attempts_are_recorded(engine):
     with writing(engine) as connection:
-        add_requests(connection, [REQUEST, REQUEST._replace(request_id="r2")])
-        add_attempts(connection, [ATTEMPT, ATTEMPT._replace(number=2, outcome="ok", status=200)])
+        save_requests(connection, [REQUEST, REQUEST | {"request_id": "r2"}])
+        save_attempts(connection, [ATTEMPT, ATTEMPT | {"number": 2, "outcome": "ok", "status": 200}])
     with reading(engine) as connection:
         requests = connection.execute(select(RequestRow.__table__).order_by(RequestRow.id)).all()
         attempts = connection.execute(select(AttemptRow.__table__).order_by(AttemptRow.id)).all()
@@ -126,9 +121,36 @@ def test_requests_and_their_attempts_are_recorded(engine):
     ]
 
 
+def test_rows_of_one_batch_keep_their_own_values_whatever_the_others_lack(engine):
+    rows = [
+        REQUEST
+        | {"request_id": f"r{number}", "stream": number % 2 == 0}
+        | ({"profile": f"p{number}", "cost": None} if number % 3 == 0 else {"ttft_ms": float(number)})
+        for number in range(75)
+    ]
+    with writing(engine) as connection:
+        save_requests(connection, rows)
+    with reading(engine) as connection:
+        found = connection.execute(select(RequestRow.__table__).order_by(RequestRow.id)).mappings().all()
+    assert [dict(row) for row in found] == [
+        dict.fromkeys(RequestRow.__table__.columns.keys()) | {"id": number} | row for number, row in enumerate(rows, 1)
+    ]
+
+
+def test_a_batch_takes_few_statements_for_each_lets_go_of_the_interpreter(tmp_path):
+    upgrade(url := f"sqlite:///{tmp_path / 'wallas.sqlite'}")
+    engine, asked = open_database(url), []
+    with writing(engine) as connection:
+        connection.connection.dbapi_connection.set_trace_callback(asked.append)
+        save_requests(connection, [REQUEST] * 200)
+        connection.connection.dbapi_connection.set_trace_callback(None)
+    engine.dispose()
+    assert len(asked) == 7 and all(statement.startswith("INSERT INTO requests") for statement in asked)
+
+
 def test_what_a_client_chose_as_names_cannot_cost_the_row(engine):
     with writing(engine) as connection:
-        add_requests(connection, [REQUEST._replace(asked_model="x\0y\ud800" + "z" * 10_000, request_id="i" * 500)])
+        save_requests(connection, [REQUEST | {"asked_model": "x\0y\ud800" + "z" * 10_000, "request_id": "i" * 500}])
     with reading(engine) as connection:
         row = connection.execute(select(RequestRow.__table__)).one()
     assert row.asked_model.startswith("xy?z") and len(row.asked_model) == 200
@@ -201,8 +223,8 @@ def test_a_leader_that_leaves_makes_room_at_once(engine):
 def test_what_has_had_its_time_is_deleted_a_little_at_a_go(engine, batch):
     now = 100 * DAY
     with writing(engine) as connection:
-        add_requests(connection, [REQUEST._replace(started_at=now - age * DAY) for age in (1, 29, 31, 32, 33, 34)])
-        add_attempts(connection, [ATTEMPT._replace(started_at=now - age * DAY) for age in (1, 31)])
+        save_requests(connection, [REQUEST | {"started_at": now - age * DAY} for age in (1, 29, 31, 32, 33, 34)])
+        save_attempts(connection, [ATTEMPT | {"started_at": now - age * DAY} for age in (1, 31)])
     save_response(engine, "old", request=b"", response=b"", expires_at=now - 1)
     save_response(engine, "new", request=b"", response=b"", expires_at=now + 1)
     assert prune(engine, now=now, batch=batch, pause=lambda: None) == 6
@@ -213,7 +235,7 @@ def test_what_has_had_its_time_is_deleted_a_little_at_a_go(engine, batch):
 
 def test_pruning_stops_after_its_share_and_goes_on_next_time(engine):
     with writing(engine) as connection:
-        add_requests(connection, [REQUEST] * 10)
+        save_requests(connection, [REQUEST] * 10)
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 6
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 4
 

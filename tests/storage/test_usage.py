@@ -2,30 +2,26 @@
 
 import time
 
+from tests.storage import kit
 from wallas.storage.engine import writing
-from wallas.storage.requests import AttemptRecord, RequestRecord, add_attempts, add_requests
 from wallas.storage.usage import DAY, Used, load_usage
 
 
 def request(at, *, provider="groq", model="m", outcome="ok"):
-    return RequestRecord(
-        request_id="r", started_at=at, ms=1, wire="openai", operation="chat", stream=True, asked_model="auto",
-        outcome=outcome, status=200, attempts=1, provider=provider, model=model,
-    )  # fmt: skip
+    return kit.request(started_at=at, outcome=outcome, provider=provider, model=model)
 
 
-def attempt(at, *, provider="groq", model="m", outcome="ok", tokens=(None, None), **more):
-    return AttemptRecord(
-        request_id="r", number=1, started_at=at, ms=1, provider=provider, model=model, key_id="k", outcome=outcome,
-        input_tokens=tokens[0], output_tokens=tokens[1], **more,
-    )  # fmt: skip
+def attempt(at, *, tokens=(None, None), **more):
+    return kit.attempt(started_at=at, input_tokens=tokens[0], output_tokens=tokens[1], **more)
 
 
 def test_requests_and_attempts_add_up_by_day_provider_and_model(engine):
     with writing(engine) as connection:
-        add_requests(connection, [request(10.2 * DAY), request(10.9 * DAY, outcome="timeout"), request(11.0 * DAY)])
-        add_requests(connection, [request(11.5 * DAY, provider=None, model=None, outcome="not_found")])
-        add_attempts(
+        kit.save_requests(
+            connection, [request(10.2 * DAY), request(10.9 * DAY, outcome="timeout"), request(11.0 * DAY)]
+        )
+        kit.save_requests(connection, [request(11.5 * DAY, provider=None, model=None, outcome="not_found")])
+        kit.save_attempts(
             connection,
             [
                 attempt(10.2 * DAY, tokens=(5, 7), cost=0.25, cached_tokens=3, reasoning_tokens=2),
@@ -45,8 +41,8 @@ def test_requests_and_attempts_add_up_by_day_provider_and_model(engine):
 
 def test_what_lies_before_is_left_out(engine):
     with writing(engine) as connection:
-        add_requests(connection, [request(9.999 * DAY), request(10.0 * DAY)])
-        add_attempts(connection, [attempt(9.999 * DAY, cost=0.0), attempt(10.0 * DAY, cost=0.0)])
+        kit.save_requests(connection, [request(9.999 * DAY), request(10.0 * DAY)])
+        kit.save_attempts(connection, [attempt(9.999 * DAY, cost=0.0), attempt(10.0 * DAY, cost=0.0)])
     assert load_usage(engine, since=10 * DAY) == [Used(10, "groq", "m", 1, 0, 1)]
     assert load_usage(engine, since=12 * DAY) == []
 
@@ -54,7 +50,7 @@ def test_what_lies_before_is_left_out(engine):
 def test_a_day_among_a_month_is_found_by_the_index(engine):
     with writing(engine) as connection:
         for day in range(30):
-            add_attempts(connection, [attempt((day + part / 1000) * DAY, tokens=(1, 1)) for part in range(1000)])
+            kit.save_attempts(connection, [attempt((day + part / 1000) * DAY, tokens=(1, 1)) for part in range(1000)])
     began = time.perf_counter()
     (row,) = load_usage(engine, since=29 * DAY)
     assert (row.attempts, row.input) == (1000, 1000) and time.perf_counter() - began < 0.5

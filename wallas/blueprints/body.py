@@ -5,10 +5,11 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from io import SEEK_CUR, BytesIO
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
+from wallas.blueprints.again import FIELD, LEAST_BYTES, Again
 from wallas.errors import BadRequest, GatewayError, TooLarge
 
 BODY_BYTES = 32 * 1024 * 1024
@@ -29,6 +30,9 @@ SILENCE = 10.0
 _HOLDERS = frozenset({dict, list})
 
 _decode = msgspec.json.Decoder().decode
+_tools = Again()
+
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 class Asking(Protocol):
@@ -42,18 +46,35 @@ class Asking(Protocol):
 def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None = None) -> dict[str, Any]:
     """Return the body's JSON object; raise a 4xx for anything else, whatever content type it claims."""
     data = raw_body(request, most=most) if data is None else data
+    if data[:1] != b"{":
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    found = _tools.find(data) if len(data) > LEAST_BYTES else None
+    if found is not None:
+        with contextlib.suppress(*UNREADABLE):  # the fault is told as it stands in the whole
+            body = _decode(found.data)
+            if found.fits(body):
+                _bounded(body, found.data)
+                body[FIELD] = found.items
+                return cast(dict[str, Any], body)
     try:
-        body = _decode(data if data[:1] == b"{" else data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        body = _decode(data)
+    except UNREADABLE as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadRequest(f"the body is no valid JSON: {what}", code="invalid_json") from error
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object", code="invalid_json")
+    _bounded(body, data)
+    if FIELD in body and len(data) > LEAST_BYTES:
+        _tools.learn(data, body)
+    return body
+
+
+def _bounded(body: dict[str, Any], data: bytes) -> None:
+    """Raise BadRequest for a body of too many fields, or nested too deeply."""
     if len(body) > FIELDS:
         raise BadRequest(f"the body has {len(body)} fields, at most {FIELDS} are taken", code="invalid_json")
     if _opens(data) and nested_deeper(body, DEPTH):
         raise BadRequest(f"the body is nested deeper than {DEPTH} levels", code="invalid_json")
-    return body
 
 
 def _opens(data: bytes) -> bool:

@@ -1,11 +1,13 @@
 """A canonical request as the body that a provider of the Anthropic wire takes, with the names of what has no place."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from wallas.codecs.anthropic_blocks import WIRE
 from wallas.codecs.anthropic_thinking import FORCED, ThinkingStyle, allowed_sampling, settle_thinking
 from wallas.codecs.anthropic_turns import write_turns
 from wallas.types.chat import ChatRequest, Opaque, Tool, ToolChoice
+from wallas.types.lasting import LastingList, once
 
 HOMELESS: dict[str, Any] = {
     "seed": None,
@@ -65,7 +67,8 @@ def _says(value: Any, nothing: Any) -> bool:
 
 
 def _tools(request: ChatRequest, lost: list[str]) -> dict[str, Any]:
-    tools = [written for tool in request.tools if (written := _tool(tool, lost)) is not None]
+    tools, homeless = once(request.tools, _rows)
+    lost += homeless
     if request.allowed_tools is not None:
         tools = [tool for tool in tools if tool.get("name") in request.allowed_tools]
     choice = _choice(request.tool_choice, request.parallel_tools)
@@ -74,6 +77,12 @@ def _tools(request: ChatRequest, lost: list[str]) -> dict[str, Any]:
             lost.append("tool_choice")
         return {}
     return ({"tools": tools} if tools else {}) | ({"tool_choice": choice} if choice else {})
+
+
+def _rows(tools: Iterable[Tool | Opaque]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the tools as this wire has them, and the names of those it has not."""
+    lost: list[str] = []
+    return LastingList(written for tool in tools if (written := _tool(tool, lost)) is not None), lost
 
 
 def _tool(tool: Tool | Opaque, lost: list[str]) -> dict[str, Any] | None:

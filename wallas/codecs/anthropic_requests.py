@@ -22,6 +22,7 @@ from wallas.types.chat import (
     ToolChoice,
     ToolResult,
 )
+from wallas.types.lasting import LastingTuple, once
 
 MESSAGES = 4000
 TOOLS = 256
@@ -44,7 +45,8 @@ class BodyIn(msgspec.Struct):
     model: Name | None = None
     max_tokens: Count | None = None
     system: str | Blocks | None = None
-    tools: Blocks | None = None
+    tools: Any = None
+    """``Blocks``, which are read apart: once, where they come again."""
     tool_choice: dict[str, Any] | None = None
     thinking: dict[str, Any] | None = None
     output_config: dict[str, Any] | None = None
@@ -143,7 +145,7 @@ def _request(body: Any, *, needs_max_tokens: bool) -> ChatRequest:
     return ChatRequest(
         model=shape.model or "",
         messages=_messages(shape),
-        tools=_tools(shape.tools or []),
+        tools=once(shape.tools, _tools) if shape.tools is not None else (),
         tool_choice=choice,
         parallel_tools=parallel,
         output=output,
@@ -215,10 +217,11 @@ def _split(turn: Turn) -> list[Message]:
     return [Message(role="tool", parts=results), Message(role=turn.role, parts=rest, extra=extra)]
 
 
-def _tools(tools: Blocks) -> tuple[Tool | Opaque, ...]:
+def _tools(raws: Any) -> tuple[Tool | Opaque, ...]:
+    tools: Blocks = convert(raws, Blocks | None, at="tools") or []  # type: ignore[arg-type]
     if len(tools) > TOOLS:
         raise BadRequest(f"tools: more than {TOOLS}", param="tools")
-    return tuple(_tool(tool, at=f"tools[{number}]") for number, tool in enumerate(tools))
+    return LastingTuple(_tool(tool, at=f"tools[{number}]") for number, tool in enumerate(tools))
 
 
 def _tool(tool: dict[str, Any], *, at: str) -> Tool | Opaque:

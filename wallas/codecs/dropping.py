@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from wallas.types.chat import ChatRequest, Extra, Part, ToolResult
+from wallas.types.chat import ChatRequest, Extra, Opaque, Part, Tool, ToolResult
+from wallas.types.lasting import once
 
 HARMLESS: dict[str, tuple[object, ...]] = {
     "parallel_tools": (True,),
@@ -64,19 +65,26 @@ def unplaced(request: ChatRequest, fields: Iterable[str]) -> Iterator[str]:
 
 def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
     """Yield the names of all extras in a request that belong to other wires than ``wire``."""
-    for extra in _extras(request):
-        for owner, keys in extra.items():
-            if owner != wire:
-                yield from (key for key in keys if key not in SHAPE and not key.startswith("_"))
-
-
-def _extras(request: ChatRequest) -> Iterator[Extra]:
-    """Yield the extras that hold something."""
-    for holder in (request, *request.messages, *request.tools):
-        if holder.extra:
-            yield holder.extra
+    if request.extra:
+        yield from _alien(request.extra, wire)
     for message in request.messages:
-        yield from _within(message.parts)
+        if message.extra:
+            yield from _alien(message.extra, wire)
+    if request.tools:
+        yield from once(request.tools, _tools_alien, wire)
+    for message in request.messages:
+        for extra in _within(message.parts):
+            yield from _alien(extra, wire)
+
+
+def _alien(extra: Extra, wire: str) -> Iterator[str]:
+    for owner, keys in extra.items():
+        if owner != wire:
+            yield from (key for key in keys if key not in SHAPE and not key.startswith("_"))
+
+
+def _tools_alien(tools: Iterable[Tool | Opaque], wire: str) -> tuple[str, ...]:
+    return tuple(key for tool in tools if tool.extra for key in _alien(tool.extra, wire))
 
 
 def _within(parts: Iterable[Part]) -> Iterator[Extra]:

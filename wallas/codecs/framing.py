@@ -229,21 +229,28 @@ def _may_hold_content(text: str) -> bool:
 
 
 class Plain:
-    """Collects a whole body and decodes it as JSON at its end; the shape of a Decoder without events."""
+    """Collects a whole body and decodes it as JSON at its end."""
 
     def __init__(self) -> None:
         """Start before the first byte."""
-        self.data = bytearray()
+        self.pieces: list[bytes] = []
+        self.size = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes in."""
-        self.data += data
-        if len(self.data) > BODY_BYTES:
+    def add(self, data: bytes) -> None:
+        """Take bytes in; raise MALFORMED for more than BODY_BYTES of them."""
+        self.pieces.append(data)
+        self.size += len(data)
+        if self.size > BODY_BYTES:
             raise ProviderError(FailureKind.MALFORMED, "a body of more than 64 MB")
+
+    @property
+    def data(self) -> bytes:
+        """Return all of them."""
+        return b"".join(self.pieces)
 
     def value(self) -> Any:
         """Return the JSON value; raise MALFORMED for an empty body, HTML or anything else that is no JSON."""
-        return decode_body(bytes(self.data))
+        return decode_body(self.data)
 
 
 def decode_body(data: bytes) -> Any:

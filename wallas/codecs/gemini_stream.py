@@ -77,7 +77,7 @@ class Decoder:
     def end(self) -> Iterator[Event]:
         """Yield what the end completes; raise CUT when a candidate has no ``finishReason``."""
         yield from self._rest()
-        if self.whole.data:
+        if self.whole.pieces:
             yield from self.answers.read(self.whole.value())
         self.complete = self.answers.complete
         if not self.complete:
@@ -100,7 +100,7 @@ class Decoder:
         return self._collected if first == b"{" else self._sent
 
     def _collected(self, data: bytes) -> Iterator[Any]:
-        self.whole.feed(data)
+        self.whole.add(data)
         return iter(())
 
     def _sent(self, data: bytes) -> Iterator[Any]:

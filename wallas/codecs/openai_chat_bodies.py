@@ -1,14 +1,15 @@
 """Writes a chat completions request for a provider, and names what has no place in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
 from wallas.codecs.dropping import Dropped, foreign
 from wallas.codecs.openai_chat_fields import WIRE
-from wallas.codecs.openai_chat_messages import Outlet, encode_messages
+from wallas.codecs.openai_chat_messages import Outlet, encode_messages, encode_words
 from wallas.codecs.openai_chat_parts import overlaid, own
 from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool, only_words
+from wallas.types.lasting import LastingList, once
 
 PLAIN = {
     "parallel_tool_calls": "parallel_tools",
@@ -27,6 +28,25 @@ PLAIN = {
 """Wire names whose value is the field's own; providers that only know ``max_tokens`` are told so by their row."""
 
 _plain = attrgetter(*PLAIN.values())
+
+MORE: dict[str, object] = {
+    "extra": {},
+    "tools": (),
+    "tool_choice": None,
+    "allowed_tools": None,
+    "output": None,
+    "stop": (),
+    "logprobs": None,
+    "modalities": (),
+    "top_k": None,
+    "thinking": None,
+    "voice": None,
+    "previous_id": None,
+}
+"""What takes more than a number or a word to write, and what each says where it says nothing."""
+
+_more = attrgetter(*MORE)
+NO_MORE = tuple(MORE.values())
 
 BUDGETS = ((1024, "low"), (8192, "medium"))
 """Up to how many tokens of thinking an effort stands for (Gemini's own table); beyond is ``high``."""
@@ -51,30 +71,38 @@ def encode_request(
     extra's own key, ``tools.NAME`` and ``messages[3].image``. Seals that have
     no place are not named: the vault keeps them.
     """
+    body: dict[str, Any] = {"model": request.model} if request.model else {}
+    if _more(request) == NO_MORE and (messages := encode_words(request.messages)) is not None:
+        body["messages"] = messages
+        return _with_settings(body, request)
     out = Outlet(Dropped(dropped), reasoning_field, accepts)
     notes = own(request.extra)
     more = out.extra(request.extra)
-    body: dict[str, Any] = {"model": request.model} if request.model else {}
     body["messages"] = encode_messages(request.messages, out)
     if request.tools or request.tool_choice is not None or request.allowed_tools is not None:
         body |= _tools(request, out)
     body |= {} if request.output is None else {"response_format": _output(request.output, notes)}
-    for name, value in zip(PLAIN, _plain(request), strict=True):
-        if value is not None:
-            body[name] = value
+    body = _with_settings(body, request)
     body |= _sampling(request, more, out)
     if request.thinking is not None or notes:
         body |= _thinking(request.thinking, notes.get("_thinking"), more, out)
     if request.voice is not None:
         voice = {"voice": request.voice.name, "format": request.voice.format}
         body["audio"] = {key: value for key, value in voice.items() if value is not None}
-    if request.stream:
-        body["stream"] = True
     if request.previous_id is not None:
         out.dropped.add("previous_id")
     if request.extra or request.tools or not only_words(request.messages):
         out.dropped.add(*foreign(request, WIRE))
     return overlaid(more, body)
+
+
+def _with_settings(body: dict[str, Any], request: ChatRequest) -> dict[str, Any]:
+    for name, value in zip(PLAIN, _plain(request), strict=True):
+        if value is not None:
+            body[name] = value
+    if request.stream:
+        body["stream"] = True
+    return body
 
 
 def _sampling(request: ChatRequest, more: Mapping[str, Any], out: Outlet) -> dict[str, Any]:
@@ -153,7 +181,8 @@ def _effort(thinking: Thinking) -> str | None:
 
 
 def _tools(request: ChatRequest, out: Outlet) -> dict[str, Any]:
-    rows = [row for tool in request.tools if (row := _tool(tool, out)) is not None]
+    rows, lost = once(request.tools, _rows, out.accepts)
+    out.dropped.add(*lost)
     body: dict[str, Any] = {"tools": rows} if rows else {}
     choice = request.tool_choice
     if request.allowed_tools is not None:
@@ -163,6 +192,12 @@ def _tools(request: ChatRequest, out: Outlet) -> dict[str, Any]:
     elif choice is not None:
         body["tool_choice"] = _pick(request, choice.name or "") if choice.mode == "named" else choice.mode
     return body
+
+
+def _rows(tools: Iterable[Tool | Opaque], accepts: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the tools as this wire has them, and the names of what may not leave."""
+    out = Outlet(Dropped(), accepts=accepts)
+    return LastingList(row for tool in tools if (row := _tool(tool, out)) is not None), out.dropped.names
 
 
 def _pick(request: ChatRequest, name: str) -> dict[str, Any]:

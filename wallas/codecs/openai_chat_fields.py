@@ -268,7 +268,8 @@ class Request(msgspec.Struct, kw_only=True):
 
     messages: Annotated[list[AnyMessage], msgspec.Meta(min_length=1)]
     model: Name | None = None
-    tools: list[AnyTool] | None = None
+    tools: Any = None
+    """A list of ``AnyTool``, which is read apart: once, where it comes again."""
     tool_choice: str | Choice | None = None
     functions: list[FunctionTool] | None = None
     function_call: str | Named | None = None

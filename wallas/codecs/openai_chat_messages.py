@@ -31,6 +31,20 @@ class Outlet(NamedTuple):
         return {key: value for key, value in values.items() if key in self.accepts}
 
 
+def encode_words(messages: Iterable[Message]) -> list[dict[str, Any]] | None:
+    """Return the turns of a conversation that is nothing but words, as most are; None for any other."""
+    rows = []
+    for message in messages:
+        parts = message.parts
+        if len(parts) != 1 or message.role == "tool" or message.extra or message.name is not None:
+            return None
+        part = parts[0]
+        if type(part) is not Text or part.extra:
+            return None
+        rows.append({"role": message.role, "content": part.text})
+    return rows
+
+
 def encode_messages(messages: Iterable[Message], out: Outlet) -> list[dict[str, Any]]:
     """Return the turns in order; media of tool results follows the tool messages of its turn."""
     rows: list[dict[str, Any]] = []

@@ -60,7 +60,10 @@ def overlaid(under: Mapping[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Return both objects as one, ``over`` first; where both hold an object, that too is both as one."""
     if not under:
         return over
-    if under.keys().isdisjoint(over):
+    for key in under:
+        if key in over:
+            break
+    else:
         return {**over, **under}
     result = dict(over)
     for key, value in under.items():

@@ -51,6 +51,7 @@ from wallas.types.chat import (
     ToolResult,
     Voice,
 )
+from wallas.types.lasting import LastingTuple, once
 
 TALK = names(Talk)
 
@@ -255,10 +256,16 @@ def _function_call(choice: str | Named | None) -> ToolChoice | None:
 
 
 def _tools(asked: Request, body: dict[str, Any]) -> tuple[Tool | Opaque, ...]:
-    rows = [_tool(tool, body["tools"][number], f"tools[{number}]") for number, tool in enumerate(asked.tools or ())]
-    for number, function in enumerate(asked.functions or ()):
-        rows.append(_function_tool(function, body["functions"][number], {}, f"functions[{number}]"))
-    return tuple(rows)
+    tools = once(asked.tools, _read_tools) if asked.tools is not None else ()
+    if not asked.functions:
+        return tools
+    functions = enumerate(asked.functions)
+    return (*tools, *(_function_tool(one, body["functions"][at], {}, f"functions[{at}]") for at, one in functions))
+
+
+def _read_tools(raws: Any) -> tuple[Tool | Opaque, ...]:
+    tools = convert(raws, list[AnyTool] | None, at="tools") or ()  # type: ignore[arg-type]
+    return LastingTuple(_tool(tool, raws[number], f"tools[{number}]") for number, tool in enumerate(tools))
 
 
 def _tool(tool: AnyTool, raw: dict[str, Any], at: str) -> Tool | Opaque:

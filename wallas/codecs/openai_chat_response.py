@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from wallas.codecs.framing import encode
@@ -337,19 +338,19 @@ def encode_response(response: ChatResponse) -> dict[str, Any]:
         "object": "chat.completion",
         "created": response.created or 0,
         "model": response.model,
-        "choices": [_encode_choice(choice, number) for number, choice in enumerate(response.choices)],
+        "choices": list(map(_encode_choice, response.choices, count())),
     }
     if response.usage is not None:
         body["usage"] = encode_usage(response.usage)
     if response.provider is not None:
         body["provider"] = response.provider
-    return overlaid(own(response.extra), body)
+    return overlaid(response.extra[WIRE], body) if WIRE in response.extra else body
 
 
 def _encode_choice(choice: Choice, number: int) -> dict[str, Any]:
     parts = choice.message.parts
     alone = parts[0] if len(parts) == 1 and not choice.extra else None
-    if isinstance(alone, Text) and not (alone.citations or alone.logprobs):
+    if type(alone) is Text and not (alone.citations or alone.logprobs):
         return {
             "index": number,
             "message": {"role": "assistant", "content": alone.text, "refusal": None},

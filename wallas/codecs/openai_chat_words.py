@@ -1,13 +1,13 @@
 """What whole and streamed chat completions share: why an answer ended, usage, log probabilities, citations, ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from wallas.codecs.fields import leftover
-from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import kept, overlaid, own
 from wallas.codecs.reading import MOST_TOKENS, tokens
 from wallas.errors import FailureKind, ProviderError
@@ -112,8 +112,9 @@ def is_json(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=256)
 def encode_stopped(reason: StopReason | None, detail: str | None) -> dict[str, Any]:
-    """Return ``finish_reason``, and beside it the provider's own word where that is another one.
+    """Return ``finish_reason``, and beside it the provider's own word where that is another one. Do not change it.
 
     The other wires' words go where OpenRouter has them (``native_finish_reason``),
     a stop sequence that matched where vLLM has it (``stop_reason``).
@@ -150,14 +151,11 @@ DETAILS = {
 }
 
 
-BARE_USAGE = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
-
-
 def decode_usage(raw: Any) -> Usage | None:
     """Return usage, impossible counts as not said; what no count took stays in ``raw``."""
-    if not isinstance(raw, dict) or not raw:
+    if type(raw) is not dict or not raw:
         return None
-    if len(raw) == 3 and (usage := _bare_usage(**raw) if raw.keys() == BARE_USAGE else None) is not None:
+    if len(raw) == 3 and (usage := _bare_usage(raw)) is not None:
         return usage
     inner = dict(raw)
     for key, known in DETAILS.items():
@@ -182,15 +180,17 @@ def decode_usage(raw: Any) -> Usage | None:
     return None if usage == Usage() else usage
 
 
-def _bare_usage(prompt_tokens: Any, completion_tokens: Any, total_tokens: Any) -> Usage | None:
+def _bare_usage(raw: dict[str, Any]) -> Usage | None:
     """Return usage of nothing but the three usual counts, as most tell it; None where one of them is odd."""
-    if not (type(prompt_tokens) is type(completion_tokens) is type(total_tokens) is int):
+    try:
+        prompt, output, total = raw["prompt_tokens"], raw["completion_tokens"], raw["total_tokens"]
+    except KeyError:
         return None
-    if not (0 <= prompt_tokens <= MOST_TOKENS and 0 <= completion_tokens <= MOST_TOKENS):
+    if not (type(prompt) is type(output) is type(total) is int and total == prompt + output):
         return None
-    if total_tokens != prompt_tokens + completion_tokens:
+    if not (0 <= prompt <= MOST_TOKENS and 0 <= output <= MOST_TOKENS):
         return None
-    return Usage(input=prompt_tokens, output=completion_tokens)
+    return Usage(input=prompt, output=output)
 
 
 def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
@@ -202,21 +202,22 @@ def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
     """Return usage as this wire has it; a count that nobody said is left out."""
-    left = usage.raw.get(WIRE, {})
+    left = own(usage.raw) if usage.raw else {}
     body: dict[str, Any] = {}
     if usage.input is not None:
         body["prompt_tokens"] = usage.input
     if usage.output is not None:
         body["completion_tokens"] = usage.output
     if usage.input is not None and usage.output is not None:
-        counted, total = usage.input + usage.output, left.get("total_tokens", 0)
-        body["total_tokens"] = total if total > counted else counted
+        body["total_tokens"] = usage.input + usage.output
+        if "total_tokens" in left and left["total_tokens"] > body["total_tokens"]:
+            body["total_tokens"] = left["total_tokens"]
     if usage.cache_read is not None or usage.cache_write is not None:
         details = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
         body["prompt_tokens_details"] = {name: value for name, value in details.items() if value is not None}
     if usage.reasoning is not None:
         body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
-    return overlaid(left, body)
+    return overlaid(left, body) if left else body
 
 
 def decode_logprobs(rows: Any) -> tuple[Logprob, ...] | None:

@@ -88,7 +88,7 @@ class Decoder:
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events in these bytes."""
         if self.plain is not None:
-            self.plain.feed(data)
+            self.plain.add(data)
         for name, value in self.frames.feed(data):
             yield from self._read(name, value)
 
@@ -113,7 +113,7 @@ class Decoder:
             yield from self._read(name, value)
         if self.done:
             return
-        if self.plain is not None and bytes(self.plain.data).lstrip()[:1] in (b"{", b"<"):
+        if self.plain is not None and self.plain.data.lstrip()[:1] in (b"{", b"<"):
             response = decode_response(self.plain.value())
             self.done = self.complete = True
             yield from unfold(response)

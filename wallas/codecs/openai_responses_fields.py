@@ -42,7 +42,8 @@ class Body(msgspec.Struct):
     input: str | list[Any] | None = None
     instructions: str | None = None
     previous_response_id: Id | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Any = None
+    """A list of objects, which is read apart: once, where it comes again."""
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None

@@ -30,6 +30,7 @@ from wallas.types.chat import (
     Tool,
     ToolChoice,
 )
+from wallas.types.lasting import LastingList, LastingTuple, once
 
 NAMES = names(Body)
 """The fields that have their own meaning here; all others a provider's row must accept by name."""
@@ -72,12 +73,10 @@ def decode_request(body: Any) -> ChatRequest:
     said = convert(body, Body)
     refuse_state(said)
     choice, allowed = decode_choice(said.tool_choice)
-    tools = tuple(decode_tool(tool, at=f"tools[{number}]") for number, tool in enumerate(said.tools or ()))
-    at_most(TOOLS, tools, "tools")
     return ChatRequest(
         model=said.model or "",
         messages=(*instructed(said.instructions), *decode_input(said)),
-        tools=tools,
+        tools=once(said.tools, _read_tools) if said.tools is not None else (),
         tool_choice=choice,
         allowed_tools=allowed,
         parallel_tools=said.parallel_tool_calls,
@@ -94,6 +93,13 @@ def decode_request(body: Any) -> ChatRequest:
         stream=bool(said.stream),
         extra=kept(decode_extra(body, said, plain=choice is not None)),
     )
+
+
+def _read_tools(raws: Any) -> tuple[Tool | Opaque, ...]:
+    tools = convert(raws, list[dict[str, Any]] | None, at="tools") or ()  # type: ignore[arg-type]
+    read = LastingTuple(decode_tool(tool, at=f"tools[{number}]") for number, tool in enumerate(tools))
+    at_most(TOOLS, read, "tools")
+    return read
 
 
 def refuse_state(said: Body) -> None:
@@ -264,11 +270,14 @@ def encode_request(request: ChatRequest, dropped: list[str] | None = None) -> di
     lost.add(*(name for name in foreign(request, WIRE) if not name.startswith("_")))
     said = own(request.extra)
     instructions, messages = parted(request.messages)
+    items = encode_input(messages, lost)
+    tools, homeless = once(request.tools, _rows)
+    lost.add(*homeless)
     body: dict[str, Any] = {
         "model": request.model,
         "instructions": instructions,
-        "input": encode_input(messages, lost),
-        "tools": [tool for each in request.tools if (tool := encode_tool(each, lost)) is not None] or None,
+        "input": items,
+        "tools": tools or None,
         "tool_choice": encode_choice(request),
         "text": encode_text_options(request),
         "reasoning": encode_thinking(request, lost),
@@ -280,6 +289,12 @@ def encode_request(request: ChatRequest, dropped: list[str] | None = None) -> di
     body |= {theirs: getattr(request, ours) for ours, theirs in SAME.items()}
     body |= without(said, *_TAKEN)
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _rows(tools: Iterable[Tool | Opaque]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the tools as this wire has them, and the names of what has no place."""
+    lost = Dropped()
+    return LastingList(row for tool in tools if (row := encode_tool(tool, lost)) is not None), lost.names
 
 
 def carried(messages: Iterable[Message]) -> tuple[Message, ...]:

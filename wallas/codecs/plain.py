@@ -3,25 +3,31 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from wallas.codecs.framing import Plain, encode
+from wallas.codecs.framing import Plain, decode_body, encode
 from wallas.errors import GatewayError
 from wallas.types.chat import ChatResponse
 from wallas.types.events import Event, Fold, Ping, unfold
 
 
-class PlainDecoder:
+class PlainDecoder(Plain):
     """Collects a provider's whole body and tells it as events at its end."""
 
-    def __init__(self, decode_response: Callable[[Any], ChatResponse]) -> None:
-        """Read answers of the wire whose ``decode_response`` this is."""
+    def __init__(
+        self,
+        decode_response: Callable[[Any], ChatResponse],
+        decode_words: Callable[[bytes], ChatResponse | None] = lambda data: None,
+    ) -> None:
+        """Read answers of the wire whose functions these are; ``decode_words`` is asked first."""
+        self.pieces: list[bytes] = []
+        self.size = 0
         self.decode_response = decode_response
-        self.body = Plain()
+        self.decode_words = decode_words
         self.done = False
         self.complete = False
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Take bytes in; nothing can be told before the end."""
-        self.body.feed(data)
+        self.add(data)
         return iter(())
 
     def words(self, index: int, choice: int) -> None:
@@ -29,11 +35,14 @@ class PlainDecoder:
 
     def end(self) -> Iterator[Event]:
         """Yield the events of the whole answer."""
-        return unfold(self.whole())
+        return unfold(self.whole(b""))
 
-    def whole(self) -> ChatResponse:
-        """Return the whole answer, in place of the events that ``end`` yields."""
-        response = self.decode_response(self.body.value())
+    def whole(self, data: bytes) -> ChatResponse:
+        """Return the whole answer that these bytes end, in place of the events that ``end`` yields."""
+        if self.pieces:
+            self.add(data)
+            data = self.data
+        response = self.decode_words(data) or self.decode_response(decode_body(data))
         self.done = self.complete = True
         return response
 
@@ -51,17 +60,21 @@ class PlainEncoder:
         """Write answers and errors of the wire whose functions these are."""
         self.encode_response = encode_response
         self.encode_error = encode_error
-        self.whole = Fold()
+        self.whole: Fold | None = None
 
     def encode(self, event: Event) -> bytes:
         """Take an event in; ``finish`` gives the bytes."""
+        if self.whole is None:
+            self.whole = Fold()
         if not isinstance(event, Ping):
             self.whole.add(event)
         return b""
 
     def finish(self, response: ChatResponse | None = None) -> bytes:
         """Return the whole answer as JSON: the events' own, or ``response`` made from it."""
-        return encode(self.encode_response(response or self.whole.result()))
+        if response is None:
+            response = (self.whole or Fold()).result()
+        return encode(self.encode_response(response))
 
     def words(self, index: int, choice: int) -> None:
         """Return None: words go through ``encode``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wallas.content.guarded import Unreadable
 from wallas.errors import GatewayError
+from wallas.types.flow import Inlet
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -29,13 +30,13 @@ class Job:
         """Do the action later; it gets this job, to tell its progress and to see whether it is still wanted."""
         self.action = action
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.error: Exception | None = None
         self.done = False
         self.gone = False
         self.progress: dict[str, Any] = {}
         self.lock = threading.Lock()
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.inlet = Inlet(self.descriptor)
 
     def fileno(self) -> int:
         """Return the descriptor; -1 once closed."""
@@ -72,8 +73,7 @@ class Job:
         self.gone = True
         with self.lock:
             if self.descriptor >= 0:
-                if self.let_go is not None:
-                    self.let_go()
+                self.inlet.end()
                 os.close(self.descriptor)
                 self.descriptor = -1
 

@@ -25,10 +25,10 @@ class Anthropic(HttpProvider):
     def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> Body:
         """Send a request; see ``Provider.chat``."""
         body = self.body(request, [] if dropped is None else dropped)
-        headers = self.headers(key, request.stream)
         betas = body.pop("betas", None)
-        if betas := checked_betas(betas):
-            headers = headers | {"anthropic-beta": ",".join(betas)}
+        if betas is None or not (betas := checked_betas(betas)):
+            return self.deliver(request, body, key)
+        headers = self.headers(key, request.stream) | {"anthropic-beta": ",".join(betas)}
         return self.send(self.url(request, key), body, headers=headers)
 
     def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from wallas.providers.errors import refined
 from wallas.providers.row import Row
 from wallas.settings import Key, Timeouts
 from wallas.transport import Body
+from wallas.transport_http import Address
 from wallas.types.chat import ChatRequest
+from wallas.types.lasting import LastingList, once
 from wallas.types.media import EmbedRequest, EmbedResponse
 from wallas.version import VERSION
 
@@ -24,6 +26,8 @@ AGENT = f"wallas/{VERSION}"
 LIST_SECONDS = 20.0
 LIST_PAGES = 20
 LIST_BYTES = 16 * 1024 * 1024
+MOST_KEPT = 4096
+"""Models of which a provider keeps what follows from their names, before it begins anew."""
 
 
 class HttpProvider:
@@ -41,12 +45,29 @@ class HttpProvider:
         self.discover: bool = setup.discover
         self.transport = setup.transport
         self._own = dict(setup.headers)
+        prefill = setup.row.prefill
+        self.goes_on_elsewhere = prefill is not None and prefill.how == "beta"
+        """Whether a continuation has an address of its own."""
         self._headers: dict[tuple[str, bool], dict[str, str]] = {}
+        self._addresses: dict[tuple[str, str, bool, bool], Address] = {}
 
     def chat(self, request: ChatRequest, *, key: Key, dropped: list[str] | None = None) -> Body:
         """Send a request; see ``Provider.chat``."""
-        body = self.body(request, [] if dropped is None else dropped)
-        return self.send(self.url(request, key), body, headers=self.headers(key, request.stream))
+        return self.deliver(request, self.body(request, [] if dropped is None else dropped), key)
+
+    def deliver(self, request: ChatRequest, body: dict[str, Any], key: Key) -> Body:
+        """Send a chat request's body; where it goes, and its head's lines, are kept by all that they depend on."""
+        sort = (key.id, request.model, request.stream, self.goes_on_elsewhere and continues(request))
+        try:
+            address = self._addresses[sort]
+        except KeyError:
+            if len(self._addresses) >= MOST_KEPT:
+                self._addresses = {}
+            made = Address.of("POST", self.url(request, key), self.headers(key, request.stream))
+            address = self._addresses[sort] = made
+        timeouts = self.timeouts
+        data = written(body) if "tools" in body else encode(body)
+        return self.transport.deliver(address, data, connect=timeouts.connect, tls=timeouts.tls)
 
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
@@ -181,6 +202,21 @@ class HttpProvider:
     def __repr__(self) -> str:
         """Return its name, address and number of keys; never a key."""
         return f"<{type(self).__name__} {self.name} {self.base_url} {len(self.keys)} keys>"
+
+
+def continues(request: ChatRequest) -> bool:
+    """Return whether the last turn is an answer to be gone on with."""
+    return bool(request.messages) and request.messages[-1].role == "assistant"
+
+
+def written(body: dict[str, Any]) -> bytes:
+    """Return a body with tools as JSON; those that come with every turn are written once."""
+    tools = body["tools"]
+    return encode(body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(encode(value))
 
 
 NOTES = frozenset({"document", "function", "generate", "id", "index", "status", "tool_plan", "type"})

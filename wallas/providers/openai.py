@@ -1,6 +1,7 @@
 """OpenAI itself: chat completions, and the Responses wire for the models that speak nothing else."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,6 +19,12 @@ RESPONSES_ONLY = re.compile(r"-pro(-|$)|codex|deep-research|computer-use")
 """As of 2026-11 these answer 404 or 400 ("only supported in v1/responses") on chat completions."""
 
 
+@lru_cache(maxsize=4096)
+def speaks_responses(model: str) -> bool:
+    """Return whether a model of OpenAI's is asked on the Responses wire."""
+    return RESPONSES_ONLY.search(model) is not None
+
+
 class OpenAI(OpenAICompatible):
     """OpenAI: two wires behind one name, chosen by the model."""
 
@@ -28,19 +35,19 @@ class OpenAI(OpenAICompatible):
 
     def body(self, request: ChatRequest, dropped: list[str]) -> dict[str, Any]:
         """Return the JSON body in the wire that the model speaks."""
-        if not RESPONSES_ONLY.search(request.model):
-            return super().body(request, dropped)
+        if not speaks_responses(request.model):
+            return OpenAICompatible.body(self, request, dropped)
         return codec(OPENAI_RESPONSES).encode_request(accepted(request, self.other, dropped), dropped)
 
     def url(self, request: ChatRequest, key: Key) -> str:
         """Return where the model is asked."""
-        if RESPONSES_ONLY.search(request.model):
+        if speaks_responses(request.model):
             return self.base(key) + "/responses"
         return super().url(request, key)
 
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder of the wire that the model speaks."""
-        if not RESPONSES_ONLY.search(request.model):
-            return super().decoder(request)
+        if not speaks_responses(request.model):
+            return OpenAICompatible.decoder(self, request)
         wire = codec(OPENAI_RESPONSES)
         return wire.Decoder() if request.stream else PlainDecoder(wire.decode_response)

@@ -1,14 +1,14 @@
 """Small rules by which one provider's bodies differ from the wire's: each takes a fresh body and returns another.
 
 A row of the table names those that it needs. What a rule takes away is named
-in ``asked.dropped``.
+in ``asked.dropped``. Which of them concern a model is asked once (``Manner``).
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from wallas.providers.row import Row
 
@@ -32,14 +32,69 @@ class Asked(NamedTuple):
         return {name: value for name, value in body.items() if name not in names}
 
 
+Rule: TypeAlias = Callable[[Json, Asked], Json]
+
+
+class Manner(NamedTuple):
+    """What of a row's differences concerns one of its models."""
+
+    rules: tuple[Rule, ...]
+    """What is done to each of its bodies, in this order."""
+    drops: frozenset[str]
+    """Parameters that it refuses, by the wire's names."""
+    reasoning_field: str | None
+    """Where an earlier answer's reasoning is sent back, as ``Row`` has it."""
+
+
+def manner(row: Row, model: str) -> Manner:
+    """Return what a row's differences come to for one of its models."""
+    rules: list[Rule] = []
+    drops = row.drops
+    if row.renames:
+        rules.append(renamed)
+    if row.most:
+        rules.append(bounded)
+    if row.efforts:
+        rules.append(fitted_effort)
+    if not row.developer:
+        rules.append(plain_roles)
+    for name in row.quirks:
+        if name == reasoning_rules.__name__ and not REASONS.search(model):
+            drops |= NO_THINKING
+        else:
+            rules.append(QUIRKS[name])
+    magistral = row.tool_ids == "mistral9" and "magistral" in model  # it keeps its thoughts among the content
+    return Manner(tuple(rules), drops, "content" if magistral else row.reasoning_field)
+
+
+def renamed(body: Json, asked: Asked) -> Json:
+    """Return the body with other names for some parameters; one that has the new name already stays."""
+    names = asked.row.renames
+    if body.keys().isdisjoint(names):
+        return body
+    return {names.get(name, name): value for name, value in body.items() if names.get(name) not in body}
+
+
+def bounded(body: Json, asked: Asked) -> Json:
+    """Return the body with numbers no larger than the provider takes; those made smaller are named ``name>most``."""
+    for name, bound in asked.row.most.items():
+        value = body.get(name)
+        if isinstance(value, int | float) and value > bound:
+            body = body | {name: bound}
+            asked.dropped.append(f"{name}>{bound:g}")
+    return body
+
+
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def fitted_effort(body: Json, asked: Asked) -> Json:
     """Return the body with the nearest reasoning effort that the model knows, or without one."""
     effort = body.get("reasoning_effort")
+    if effort is None:
+        return body
     allowed = next((known for glob, known in asked.row.efforts if fnmatchcase(asked.model, glob)), None)
-    if effort is None or allowed is None or effort in allowed:
+    if allowed is None or effort in allowed:
         return body
     if not allowed or effort not in EFFORTS or (effort == "none" and "thinking" in body):
         switched = "thinking" in body
@@ -210,10 +265,11 @@ NO_STOP = re.compile(r"(^|/)(o3|o4-mini)")
 SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
 
 
+NO_THINKING = frozenset({"reasoning_effort", "verbosity"})
+
+
 def reasoning_rules(body: Json, asked: Asked) -> Json:
-    """OpenAI's reasoning models refuse sampling parameters while they think; the others know no effort."""
-    if not REASONS.search(asked.model):
-        return asked.drop(body, "reasoning_effort", "verbosity")
+    """OpenAI's reasoning models refuse sampling parameters while they think; the others know no ``NO_THINKING``."""
     if body.get("reasoning_effort") != "none":
         body = asked.drop(body, *(name for name in SAMPLING if body.get(name) not in DEFAULTS.get(name, ())))
         body = {name: value for name, value in body.items() if name not in SAMPLING}
@@ -284,13 +340,17 @@ def no_required_tool(body: Json, asked: Asked) -> Json:
 
 def plain_roles(body: Json, asked: Asked) -> Json:
     """Write ``developer`` as ``system`` for those who know no such role."""
-    messages = [
-        message | {"role": "system"} if message["role"] == "developer" else message for message in body["messages"]
-    ]
-    return body | {"messages": messages}
+    messages = body["messages"]
+    for message in messages:
+        if message["role"] == "developer":
+            break
+    else:
+        return body
+    told = [message | {"role": "system"} if message["role"] == "developer" else message for message in messages]
+    return body | {"messages": told}
 
 
-QUIRKS: dict[str, Callable[[Json, Asked], Json]] = {
+QUIRKS: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
         no_names,

@@ -73,6 +73,12 @@ TABLE: dict[str, tuple[Line, ...]] = {
 
 OTHERS = (*_EXPLICIT, *_BY_TIME, *_PLAIN)
 
+NAMES = {
+    provider: frozenset(name for line in lines for name in (line.limit, line.remaining) if name)
+    for provider, lines in (*TABLE.items(), ("", OTHERS))
+}
+"""The headers without which nothing is said, by provider; those of whoever is not here are under ""."""
+
 KINDS_BY_TIME = ((90.0, "m"), (1.5 * HOUR, "h"), (1.5 * DAY, "d"))
 SLIDING_SECONDS = 65.0
 PERIODS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -91,6 +97,11 @@ def heard(provider: str, headers: Mapping[str, str], *, now: float) -> list[Said
             kinds.add(one.kind)
             said.append(one)
     return said
+
+
+def silent(provider: str, headers: Mapping[str, str]) -> bool:
+    """Return whether an answer's headers (lower-case names) surely say nothing, as most do."""
+    return NAMES[provider if provider in NAMES else ""].isdisjoint(headers)
 
 
 def _read(line: Line, headers: Mapping[str, str], now: float) -> Said | None:

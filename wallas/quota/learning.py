@@ -38,7 +38,9 @@ def settle_failure(ledger: Ledger, reservation: Reservation | None, error: Provi
 
 
 def listen(ledger: Ledger, seat: Seat, headers: Mapping[str, str]) -> None:
-    """Learn from the headers of any answer; costs next to nothing where there are none."""
+    """Learn from the headers of any answer, as soon as they are here; costs next to nothing where they say nothing."""
+    if header_table.silent(seat.provider, headers):
+        return
     said = header_table.heard(seat.provider, headers, now=ledger.now.wall())
     if said:
         take(ledger, seat, said, refusal=False)

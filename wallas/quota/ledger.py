@@ -9,14 +9,16 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from wallas.quota.authority import Authority
 from wallas.quota.clocks import Rolling, Steady
 from wallas.quota.forecast import roominess
 from wallas.quota.purse import PATIENCE, Purse
-from wallas.quota.seats import COUNTED, KeyLike, ModelLike, Seat, Tokens, charges, covers, declared, window_key
+from wallas.quota.seats import COUNTED, KeyLike, ModelLike, Seat, Settled, Tokens, charges, covers, declared, window_key
 from wallas.quota.spool import NoSpool, Spool
 from wallas.quota.twins import Twins
-from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, Limit, Window, WindowKey
+from wallas.quota.windows import ANY, FREE, SLOTS, SOFT, USD, Limit, Window, WindowKey
 
 EXPIRES_AFTER = 900.0
 """A reservation that nobody settles is booked as estimated: longer than any request may take."""
@@ -40,20 +42,17 @@ class Refusal(NamedTuple):
     until: float
 
 
-class Reservation:
-    """A call under way, with what it is expected to take of each window; settle it once."""
+class Reservation(msgspec.Struct, eq=False):
+    """A call under way since ``at``, with what it is expected to take of each window; settle it once."""
 
-    __slots__ = ("at", "beyond", "estimate", "parts", "seat", "settled")
-
-    def __init__(self, seat: Seat, parts: list[tuple[Window, int, float, float]], at: float, estimate: int) -> None:
-        """Keep (window, kind of amount, amount, the window's end) for each window."""
-        self.seat = seat
-        self.parts = parts
-        self.at = at
-        self.estimate = estimate
-        self.beyond: list[Window] = []
-        """Windows that should have had nothing left."""
-        self.settled = False
+    seat: Seat
+    at: float
+    estimate: int
+    parts: list[tuple[Window, int, float, float]]
+    """(window, kind of amount, amount, the window's end) for each window."""
+    beyond: list[Window] = []
+    """Windows that should have had nothing left."""
+    settled: bool = False
 
 
 class Ledger(Purse):
@@ -72,16 +71,24 @@ class Ledger(Purse):
         self.spool = spool or NoSpool()
         self.seats: dict[tuple[str, str, str], Seat] = {}
         self.sizes: dict[tuple[str, str], Tokens] = {}
-        self.under_way: dict[int, Reservation] = {}
-        self.requests: dict[tuple[str, str, str], int] = {}
-        self.tokens: dict[tuple[str, str, str], int] = {}
-        """What this run has settled, by (provider, model, account)."""
+        self.under_way: dict[Reservation, None] = {}
         self.twins = Twins(self.now)
 
     @property
     def open(self) -> int:
         """Return how many calls are under way."""
         return len(self.under_way)
+
+    @property
+    def settled(self) -> dict[tuple[str, str, str], Settled]:
+        """Return what this run has settled, by (provider, model, account)."""
+        found: dict[tuple[str, str, str], Settled] = {}
+        for seat in list(self.seats.values()):
+            if seat.settled.calls:
+                one = found.setdefault((seat.provider, seat.model, seat.account), Settled())
+                one.calls += seat.settled.calls
+                one.tokens += seat.settled.tokens
+        return found
 
     def seat(self, model: ModelLike, key: KeyLike) -> Seat:
         """Return the seat of calls to a model with a key."""
@@ -150,17 +157,24 @@ class Ledger(Purse):
         (0: not said). With ``wait`` an empty share is filled up first, which may block on the database.
         """
         amounts = (1.0, seat.tokens.guess(tokens, output), cost)
-        if self.now() >= self.good_until:
+        clock = self.now
+        now = clock.monotonic() + clock.offset
+        if now >= self.good_until:
             self.void()
         for again in (wait, False):
             with self.lock:
-                now = self.now()
-                short = _short(seat, amounts, now)
+                for window, index in seat.charges:
+                    if window.left < amounts[index] or now >= window.ends:
+                        short = _short(seat, amounts, now)
+                        break
+                else:
+                    short = []
                 if not short:
                     return self._spend(seat, amounts, now, tokens)
             if not again:
                 break
             self.fill(short)
+            now = clock()
         return _refusal(short, now)
 
     def refused(self, seat: Seat, *, tokens: int = 0, output: int = 0, cost: float = 0.0) -> Refusal | None:
@@ -198,11 +212,10 @@ class Ledger(Purse):
             if reservation.settled:
                 return
             reservation.settled = True
-            self.under_way.pop(id(reservation), None)
+            del self.under_way[reservation]
             seat = reservation.seat
-            place = (seat.provider, seat.model, seat.account)
-            self.requests[place] = self.requests.get(place, 0) + 1
-            self.tokens[place] = self.tokens.get(place, 0) + int(reservation.estimate if said is None else said)
+            seat.settled.calls += 1
+            seat.settled.tokens += int(reservation.estimate if said is None else said)
             for window, index, amount, ends in reservation.parts:
                 window.open -= 1
                 real = (1.0, said, cost)[index] if counted and window.unit != SLOTS else 0.0
@@ -214,14 +227,14 @@ class Ledger(Purse):
                 self._disprove(window, seat)
             if not counted and reservation.at in seat.uses:
                 seat.uses.remove(reservation.at)
-        if alive:
-            self.twins.alive(*place)
+        if alive and self.twins.last:
+            self.twins.alive(seat.provider, seat.model, seat.account)
 
     def tick(self) -> None:
         """Book what nobody settled, then ``refresh``; may block."""
         now = self.now()
         with self.lock:
-            late = [one for one in self.under_way.values() if now - one.at >= EXPIRES_AFTER]
+            late = [one for one in self.under_way if now - one.at >= EXPIRES_AFTER]
         for reservation in late:
             self.settle(reservation)
         self.refresh()
@@ -240,7 +253,7 @@ class Ledger(Purse):
         old = self.seats.get((model.provider, model.id, key.id))
         seat = Seat(model, key.id, account, tokens)
         if old is not None:
-            seat.uses = old.uses
+            seat.uses, seat.settled = old.uses, old.settled
         limits = model.limits
         for kind, value in declared(limits).items():
             where = window_key(seat, kind, limits.scope)
@@ -250,6 +263,7 @@ class Ledger(Purse):
             self.window(window_key(seat, kind))
         near = [self.places.get((seat.provider, where), []) for where in (seat.model[:200], ANY, FREE)]
         seat.charges = charges([window for windows in near for window in windows if covers(window.key, seat)])
+        seat.priced = any(window.unit == USD for window, _ in seat.charges)
         seat.version = self.version
         self.seats[model.provider, model.id, key.id] = seat
         return seat
@@ -264,7 +278,7 @@ class Ledger(Purse):
 
     def _spend(self, seat: Seat, amounts: tuple[float, float, float], now: float, estimate: int) -> Reservation:
         parts: list[tuple[Window, int, float, float]] = []
-        reservation = Reservation(seat, parts, now, estimate)
+        reservation = Reservation(seat, now, estimate, parts)
         spool = self.spool
         for window, index in seat.charges:
             amount = amounts[index]
@@ -280,7 +294,7 @@ class Ledger(Purse):
             spool[window.slot] = window.spent
             parts.append((window, index, amount, window.ends))
         seat.uses.append(now)
-        self.under_way[id(reservation)] = reservation
+        self.under_way[reservation] = None
         return reservation
 
     def _disprove(self, window: Window, seat: Seat) -> None:

@@ -4,6 +4,8 @@ import math
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from wallas.quota.clocks import MINUTE, ZONES
 from wallas.quota.windows import ANY, FREE, KINDS, REQUESTS, SLOTS, TOKENS, USD, Window, WindowKey
 from wallas.settings import LIMIT_WORDS
@@ -43,10 +45,12 @@ FIELDS = {kind: kind for kind in KINDS} | {word: name for name, word in LIMIT_WO
 
 OUTPUT_GUESS = 400.0
 SMOOTH = 0.2
+LEAST_RATIO, MOST_RATIO = 0.2, 5.0
+"""How far an estimate of tokens is believed to be off."""
 MOST_USES = 600
+"""Uses of the last minute that are remembered, to learn a rate from a 429 that says nothing."""
 EXPLAINED_SECONDS = 3.0
 """How far a stated wait may be from a minute's window that explains it: `Retry-After` counts whole seconds."""
-"""Uses of the last minute that are remembered, to learn a rate from a 429 that says nothing."""
 
 
 class LimitsLike(Protocol):
@@ -116,14 +120,23 @@ class Tokens:
 
     def guess(self, estimate: int, most: int = 0) -> float:
         """Return the tokens of a call whose input is estimated; ``most`` is its output's limit, 0 for none."""
-        return int(estimate * self.ratio + (min(self.output, most) if most else self.output))
+        return int(estimate * self.ratio + (most if 0 < most < self.output else self.output))
 
     def learn(self, estimate: int, real: int, output: int) -> None:
         """Take in what a call really took."""
         if estimate > 0 and real > 0:
-            self.ratio += SMOOTH * (min(max(real / estimate, 0.2), 5.0) - self.ratio)
+            seen = real / estimate
+            seen = LEAST_RATIO if seen < LEAST_RATIO else MOST_RATIO if seen > MOST_RATIO else seen
+            self.ratio += SMOOTH * (seen - self.ratio)
         if output > 0:
             self.output += SMOOTH * (output - self.output)
+
+
+class Settled(msgspec.Struct):
+    """What a seat's calls have taken in all, as far as they are over."""
+
+    calls: int = 0
+    tokens: int = 0
 
 
 class Seat:
@@ -143,7 +156,9 @@ class Seat:
         "model",
         "plenty",
         "plenty_until",
+        "priced",
         "provider",
+        "settled",
         "soft",
         "tokens",
         "uses",
@@ -159,6 +174,9 @@ class Seat:
         self.account = account
         self.limits = model.limits
         self.charges: tuple[Charge, ...] = ()
+        self.priced = False
+        """Whether any of them counts money."""
+        self.settled = Settled()
         self.soft = False
         """Whether one of its limits was only guessed at, when that was looked at."""
         self.headroom, self.looked = 1.0, -math.inf

@@ -36,8 +36,6 @@ class Twins:
 
     def alive(self, provider: str, model: str, account: str) -> None:
         """Note an answer: whoever was refused at this moment at the same model has a pool of its own."""
-        if not self.last:
-            return
         now = self.clock()
         for (name, where, _), seen in self.last.items():
             if (name, where) != (provider, model):

@@ -6,7 +6,7 @@ named in ``dropped``, which becomes ``X-Wallas-Dropped``.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 import msgspec
@@ -29,6 +29,7 @@ from wallas.types.chat import (
     ToolResult,
     only_words,
 )
+from wallas.types.lasting import LastingTuple, once
 
 CUSTOM_INPUT = "input"
 CUSTOM_SCHEMA = {
@@ -96,13 +97,12 @@ def says(request: ChatRequest, name: str) -> bool:
     return any(getattr(request, field) != silent for field, silent in OPTIONAL[name].items())
 
 
-@dataclass(kw_only=True, slots=True)
-class Fitted:
+class Fitted(msgspec.Struct, kw_only=True):
     """A request fitted to a candidate, the names of what was left out, and what became of its files."""
 
     request: ChatRequest
-    dropped: list[str] = field(default_factory=list)
-    converted: list[str] = field(default_factory=list)
+    dropped: list[str] = []
+    converted: list[str] = []
 
 
 def adapt(
@@ -123,9 +123,10 @@ def adapt(
     fitted = Fitted(request=request)
     changes: dict[str, object] = {"model": model.id}
     if request.max_tokens is not None:
+        wanted = request.max_tokens
         for most in (model.max_output, lessons.most_output):
-            if most and changes.get("max_tokens", request.max_tokens) > most:  # type: ignore[operator]
-                changes["max_tokens"] = most
+            if most and wanted > most:
+                changes["max_tokens"] = wanted = most
     if wire == codecs.OPENAI_RESPONSES:
         changes.update(_for_responses(request, model, fitted.dropped))
     thinking = request.thinking
@@ -164,7 +165,9 @@ def _refit(
         files=Fitting(contents, model=model, wire=wire) if contents is not None else None,
     )
     changes["messages"] = fit.messages(fitted.request.messages)
-    changes["tools"] = tuple(fit.tools(fitted.request.tools))
+    if fitted.request.tools and not fit.custom:
+        changes["tools"], lost = once(fitted.request.tools, _plain_tools)
+        fit.dropped += lost
     fitted.dropped.extend(dict.fromkeys(fit.dropped))
     if fit.files is not None:
         fitted.converted.extend(dict.fromkeys(fit.files.converted))
@@ -245,18 +248,21 @@ class _Parts:
             return False
         return part.seal.issuer == self.issuer if part.seal.issuer else self.unsigned
 
-    def tools(self, tools: Iterable[Tool | Opaque]) -> Iterator[Tool | Opaque]:
-        """Yield the tools as the wire has them; ``custom`` wires have freeform tools and namespaces."""
-        for tool in tools:
-            if self.custom:
-                yield tool
-            elif isinstance(tool, Opaque):
-                if is_namespace(tool):
-                    yield from flat_tools(tool, self.dropped)
-                else:
-                    yield tool
-            else:
-                yield tool if tool.kind == "function" else _as_function(tool)
+
+def _plain_tools(tools: tuple[Tool | Opaque, ...]) -> tuple[tuple[Tool | Opaque, ...], list[str]]:
+    """Return the tools as a wire without freeform tools and namespaces has them, and the names of what has no place."""
+    lost: list[str] = []
+    if all(isinstance(tool, Tool) and tool.kind == "function" for tool in tools):
+        return tools, lost
+    plain: list[Tool | Opaque] = []
+    for tool in tools:
+        if isinstance(tool, Tool):
+            plain.append(tool if tool.kind == "function" else _as_function(tool))
+        elif is_namespace(tool):
+            plain += flat_tools(tool, lost)
+        else:
+            plain.append(tool)
+    return LastingTuple(plain), lost
 
 
 def _as_function(tool: Tool) -> Tool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from wallas.catalog.entries import Model
 from wallas.errors import ProviderError, Scope
 from wallas.health import Health, Place
-from wallas.quota.learning import learn_refusal, listen, settle_failure
+from wallas.quota.learning import learn_refusal, settle_failure
 from wallas.quota.ledger import LOOK_SECONDS, Ledger, Refusal, Reservation
 from wallas.quota.seats import Seat
 from wallas.quota.windows import REQUESTS, WindowKey
@@ -18,7 +18,7 @@ from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
 from wallas.routing.walk import why_doubted
 from wallas.settings import Key
-from wallas.waits import NotNow, barred
+from wallas.waits import may_wait
 
 
 class Held(NamedTuple):
@@ -63,8 +63,7 @@ class Rooms:
         if not seat.charges:
             return AMPLE
         ledger = self.ledger
-        cost = 0.0 if model.free else expected_cost(model, tokens, output)
-        empty = ledger.available(seat, tokens, output, cost, now=now)
+        empty = ledger.available(seat, tokens, output, _cost(seat, model, tokens, output), now=now)
         if empty is not None:
             window, seconds = empty
             short = (window, 1.0) if window.unit == REQUESTS else None
@@ -77,9 +76,7 @@ class Rooms:
 
 def held(health: Health, ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
     """Return what keeps a model with a key out longest, None if it may be called now."""
-    cost = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output)
-    empty = ledger.available(ledger.seat(model, key), needs.tokens, needs.output, cost)
-    found = None if empty is None else _refused(empty[0].key, empty[1])
+    found = _empty(ledger, ledger.seat(model, key), model, needs)
     rest = health.resting(Place(model.provider, model.id, key.id), free=model.free) if health.rests else None
     if rest is None or (found is not None and found.seconds is None):
         return found
@@ -96,32 +93,43 @@ def doubtful(health: Health, model: Model) -> Held | None:
 
 
 def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation | Held:
-    """Take what a call is expected to use, or say why not; may block on an empty share."""
-    cost, wait = 0.0 if model.free else expected_cost(model, needs.tokens, needs.output), not barred()
-    taken = ledger.reserve(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost, wait=wait)
-    if isinstance(taken, Refusal):
-        if not wait:
-            raise NotNow
-        return _refused(taken.window, taken.until - ledger.now())
-    return taken
+    """Take what a call is expected to use, or say why not.
+
+    Only where a share is empty and nothing says that it has to stay so, more of it is asked for, which may block;
+    in a thread that must not, NotNow is raised.
+    """
+    seat, tokens, output = ledger.seat(model, key), needs.tokens, needs.output
+    cost = _cost(seat, model, tokens, output)
+    taken = ledger.reserve(seat, tokens=tokens, output=output, cost=cost, wait=False)
+    if type(taken) is Reservation:
+        return taken
+    if (empty := _empty(ledger, seat, model, needs)) is not None:
+        return empty
+    may_wait()
+    taken = ledger.reserve(seat, tokens=tokens, output=output, cost=cost)
+    return _refused(taken.window, taken.until - ledger.now()) if isinstance(taken, Refusal) else taken
 
 
 def refused(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
     """Return why ``reserve`` would take nothing now, None if it would; takes nothing, and may block as it may."""
-    cost = expected_cost(model, needs.tokens, needs.output)
-    found = ledger.refused(ledger.seat(model, key), tokens=needs.tokens, output=needs.output, cost=cost)
+    seat, tokens, output = ledger.seat(model, key), needs.tokens, needs.output
+    found = ledger.refused(seat, tokens=tokens, output=output, cost=_cost(seat, model, tokens, output))
     return None if found is None else _refused(found.window, found.until - ledger.now())
 
 
-def expected_cost(model: Model, tokens: int, output: int) -> float:
-    """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
-    return price(model, tokens, output or USUAL_OUTPUT) or 0.0
+def _cost(seat: Seat, model: Model, tokens: int, output: int) -> float:
+    """Return what a call is expected to cost in USD, with the usual output where none is said.
+
+    0 if that is not known, or no window of the seat counts it.
+    """
+    return (price(model, tokens, output or USUAL_OUTPUT) or 0.0) if seat.priced else 0.0
 
 
-def hear(ledger: Ledger, reservation: Reservation | None, headers: Mapping[str, str]) -> None:
-    """Learn from an answer's headers, as soon as they are here."""
-    if reservation is not None:
-        listen(ledger, reservation.seat, headers)
+def _empty(ledger: Ledger, seat: Seat, model: Model, needs: Needs) -> Held | None:
+    """Return why quota keeps a call out, as far as that is known here; None if it may be made."""
+    cost = _cost(seat, model, needs.tokens, needs.output)
+    empty = ledger.available(seat, needs.tokens, needs.output, cost)
+    return None if empty is None else _refused(empty[0].key, empty[1])
 
 
 def book_failure(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.health_cache import LEAST_TOKENS
-from wallas.quota.learning import settle_failure
+from wallas.quota.learning import listen, settle_failure
 from wallas.quota.ledger import Reservation
 from wallas.routing.adapt import NO_LESSONS, adapt
-from wallas.routing.admission import Held, book_failure, hear, reserve
+from wallas.routing.admission import Held, book_failure, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.loops import Loops
@@ -27,6 +27,7 @@ from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_to
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
 from wallas.types.events import Event, PartDelta, unfold
+from wallas.types.lasting import once
 from wallas.waits import NotNow
 
 if TYPE_CHECKING:
@@ -54,20 +55,21 @@ class Attempt:
         if not shown.started:
             shown.model = candidate.model.id
         extra = {"openai_chat": {"provider": candidate.model.provider}}
-        self.spaces = spaces_of(request) if request.tools else {}
+        tools = request.tools
+        self.spaces = once(tools, spaces_of) if tools else {}
         self.units = WholeUnits(
-            offered=offered_tools(request, wire=candidate.provider.wire) if request.tools else NONE,
-            custom=custom_tools(request) if request.tools else NONE,
+            offered=once(tools, offered_tools, candidate.provider.wire) if tools else NONE,
+            custom=once(tools, custom_tools) if tools else NONE,
             json=request.output is not None and plan.hold != "event",
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
         )
-        self.loops = Loops()
-        self.notices = Notices(request, patient=attempts.whole_turn)
-        self.substance = Substance()
+        self.watched = False
+        if not attempts.keeps_whole:
+            self._watch()
         self.held: list[Event] = []
         self.answer: ChatResponse | None = None
-        """The whole answer, where it came so and needs no change."""
+        """The whole answer, where it came so and passed."""
         self.passed: PartDelta | None = None
         """The last event of a read, if it was words that passed every stage."""
         self.lessons = NO_LESSONS
@@ -80,6 +82,13 @@ class Attempt:
         self.call = 0
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
+
+    def _watch(self) -> None:
+        """Watch the events of this answer: whether they go round in circles, are a notice, or say anything at all."""
+        self.watched = True
+        self.loops = Loops()
+        self.notices = Notices(self.attempts.request, patient=self.attempts.whole_turn)
+        self.substance = Substance()
 
     def begin(self) -> "Reading | Held | None":
         """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
@@ -110,13 +119,15 @@ class Attempt:
     def send(self) -> Reading:
         """Fit, encode and send the request; return what reads the answer. May block."""
         attempts, candidate = self.attempts, self.candidate
-        asked = attempts.shown.remainder(attempts.request, self.mode)
+        asked = attempts.request
+        if self.mode is not Mode.FRESH:
+            asked = attempts.shown.remainder(asked, self.mode)
         self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
             wire=candidate.provider.wire,
-            issuer=candidate.issuer,
+            issuer=self.join.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
             contents=attempts.plan.contents,
@@ -124,25 +135,24 @@ class Attempt:
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning, tokens=attempts.plan.needs.tokens)
-        self._wait_for_it()
+        if attempts.queue.waiting or not attempts.plain:
+            self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
-        attempts.desk.local.answered()
+        if attempts.desk.local.failed:
+            attempts.desk.local.answered()
         if attempts.plan.dropped or fitted.dropped:
             attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         else:
             attempts.dropped = []
         attempts.first_head.note_send()
-        heard = partial(hear, attempts.desk.ledger, self.reservation)
-        self.reading = Reading(
-            candidate.provider, attempts.body, fitted.request, heard=heard, keeps_whole=attempts.keeps_whole
-        )
+        assert self.reservation is not None
+        heard = partial(listen, attempts.desk.ledger, self.reservation.seat)
+        self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)
         return self.reading
 
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
         attempts, candidate = self.attempts, self.candidate
-        if attempts.plain and not attempts.queue.waiting:
-            return
         health = attempts.desk.health
         expected = expected_first(candidate.model, health)
         limits = patience(attempts, candidate, expected=expected)
@@ -159,7 +169,7 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        if reading.keeps_whole:
+        if self.attempts.keeps_whole:
             yield from self._whole(reading)
             return
         if self.attempts.whole_turn:
@@ -174,14 +184,19 @@ class Attempt:
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterator[Event]:
-        """Yield nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
-        events: Iterable[Event] = tuple(reading.feed())
+    def _whole(self, reading: Reading) -> Iterable[Event]:
+        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+        events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
-            self.answer = passed(self, reading.whole)
-            events = () if self.answer is not None else unfold(reading.whole)
-        if events:
-            yield from self._staged(events)
+            if passed(self, reading.whole):
+                self.answer = reading.whole
+            else:
+                events = unfold(reading.whole)
+        if not events:
+            return ()
+        if not self.watched:
+            self._watch()
+        return self._staged(events)
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))

@@ -17,14 +17,16 @@ from typing import Any
 import msgspec
 
 from wallas.errors import GatewayError
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.desk import Desk, Journal
 from wallas.routing.enrich import Kept
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.routing.trail import Hop, Record
 from wallas.types.chat import ChatRequest, ChatResponse, Text, ToolCall
 from wallas.types.events import Event, Finished, Fold, Ping
+from wallas.types.flow import Inlet
 
 log = logging.getLogger(__name__)
 
@@ -243,8 +245,8 @@ class Bell:
     def __init__(self) -> None:
         """Open a descriptor that becomes readable when the bell rings."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.inlet = Inlet(self.descriptor)
         self.lock = threading.Lock()
 
     def fileno(self) -> int:
@@ -271,8 +273,7 @@ class Bell:
         """Close the descriptor."""
         with self.lock:
             if self.descriptor >= 0:
-                if self.let_go is not None:
-                    self.let_go()
+                self.inlet.end()
                 os.close(self.descriptor)
                 self.descriptor = -1
 

@@ -14,11 +14,13 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.errors import GatewayError
 from wallas.routing.enrich import kept_of
 from wallas.routing.trail import trail
+from wallas.routing.whole import shown
 from wallas.types.chat import ChatResponse, Extra
 from wallas.types.events import Event, Finished, Fold, merged
 from wallas.types.flow import BLOCK, Want
 
 if TYPE_CHECKING:
+    from wallas.routing.attempt import Attempt
     from wallas.routing.attempts import Attempts
 
 log = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class Head:
         if attempts.plan.profile:
             told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
         if self.overhead is not None:
-            told.append(("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}"))
+            told += [("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}")]
         if hops and answered:
             told += [("X-Wallas-Provider", _safe(hops[-1].provider)), ("X-Wallas-Model", _safe(hops[-1].model))]
         if settled:
@@ -158,16 +160,16 @@ class Closing:
             yield self._stream_end(told)
         self.book("ok", 200)
 
-    def give(self, answer: ChatResponse, model: Model) -> Iterator[bytes | Want]:
-        """Yield an answer that is whole already, after the commit it waits for."""
+    def give(self, attempt: "Attempt", response: ChatResponse) -> Iterator[bytes | Want]:
+        """Yield an answer that came whole, after the commit it waits for."""
         attempts = self.attempts
-        answer = msgspec.structs.replace(answer, usage=attempts.tally.usage(answer.usage, model))
+        answer = shown(attempt, response, attempts.tally.usage(response.usage, attempt.candidate.model))
         if self.whole is not None:
             yield BLOCK
             if not self._commit(answer):
                 answer = msgspec.structs.replace(answer, extra=merged(answer.extra, UNKEPT))
-        assert isinstance(attempts.out, PlainEncoder)
-        body = attempts.out.finish(answer)
+        out: PlainEncoder = attempts.out  # type: ignore[assignment]
+        body = out.finish(answer)
         attempts.first_head.open(len(body))
         yield body
         self.book("ok", 200)

@@ -5,7 +5,7 @@ booked. It spends quota and gained nothing in the simulation (routing.md 1), so 
 """
 
 import select
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wallas.errors import FailureKind, ProviderError
@@ -16,7 +16,7 @@ from wallas.routing.seam import Mode
 from wallas.routing.strategies import expected_first
 from wallas.types.chat import Media, ToolCall
 from wallas.types.events import Finished, PartDelta, PartStarted
-from wallas.types.flow import BLOCK, READ, Want
+from wallas.types.flow import BLOCK, READ, Inlet, Want
 
 if TYPE_CHECKING:
     from wallas.routing.attempts import Attempts
@@ -45,9 +45,9 @@ class Race:
     def __init__(self, first: Side) -> None:
         """Wait for the first."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.sides: list[Side] = []
         self.poll = select.epoll()
+        self.inlet = Inlet(self.poll.fileno())
         self.add(first)
 
     def add(self, side: Side) -> None:
@@ -78,8 +78,7 @@ class Race:
     def close(self) -> None:
         """Wait no longer; who is left goes on by itself."""
         if not self.poll.closed:
-            if self.let_go is not None:
-                self.let_go()
+            self.inlet.end()
             self.poll.close()
 
 
@@ -143,7 +142,7 @@ def _second(attempts: "Attempts", running: Race) -> Generator[bytes | Want, None
         attempts.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
         return
     desk.hedges.made += 1
-    attempts.tried.add(candidate.place)
+    attempts.tried |= {first.candidate.place, candidate.place}
     try:
         reading = attempt.send()
     except ProviderError as error:
@@ -191,7 +190,6 @@ def _given_up(attempts: "Attempts", running: Race, late: Exception) -> Exception
 def _settle(attempts: "Attempts", side: Side) -> None:
     """Make one side the attempt that goes on."""
     attempts.attempt = side.attempt
-    attempts.last_name = side.candidate.model.name
     if not attempts.shown.started:
         attempts.shown.model = side.candidate.model.id
 

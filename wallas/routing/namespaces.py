@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from wallas.codecs import OPENAI_RESPONSES
-from wallas.types.chat import ChatRequest, Opaque, Tool, ToolCall
+from wallas.types.chat import Opaque, Tool, ToolCall
 from wallas.types.events import Event, PartStarted, merged
 
 NAME_MOST = 64
@@ -63,11 +63,11 @@ def flat_call(call: ToolCall) -> ToolCall:
     return msgspec.structs.replace(call, name=flat_name(space, call.name), extra={})
 
 
-def spaces_of(request: ChatRequest) -> dict[str, tuple[str, str]]:
+def spaces_of(tools: Iterable[Tool | Opaque]) -> dict[str, tuple[str, str]]:
     """Return, by flat name, the namespace and the name of every function that was offered in one."""
     return {
         flat_name(space, inner["name"]): (space, inner["name"])
-        for tool in request.tools
+        for tool in tools
         if isinstance(tool, Opaque) and is_namespace(tool)
         for space, inner in _inner(tool)
         if inner.get("type") == "function"

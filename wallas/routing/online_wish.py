@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from wallas import codecs
 from wallas.types.chat import ChatRequest, Opaque, Tool
+from wallas.types.lasting import once
 
 if TYPE_CHECKING:
-    from wallas.routing.choice import Options
+    from wallas.routing.options import Options
 
 RESULTS = 5
 SUFFIX = ":online"
@@ -25,9 +26,8 @@ def wanted(request: ChatRequest, options: "Options") -> int:
     names = (request.model, options.model or "", options.tier or "", *options.models)
     if any(SUFFIX in name for name in names) or own_options(request):
         return RESULTS
-    if any(isinstance(tool, Opaque) for tool in request.tools) and _server_tool_alone(request.tools):
-        return RESULTS
-    return 0
+    alone: bool = once(request.tools, _server_tool_alone)
+    return RESULTS if alone else 0
 
 
 def own_options(request: ChatRequest) -> bool:

@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypeVar
 
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.providers.unheard import unheard
+from wallas.quota.learning import listen
 from wallas.quota.ledger import Reservation
 from wallas.routing import outcome
-from wallas.routing.admission import Held, book_refusal, hear, held, reserve
+from wallas.routing.admission import Held, book_refusal, held, reserve
 from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.line import Line
 from wallas.routing.needs import Needs
@@ -237,7 +238,7 @@ class Run:
     def _line(self, candidate: Candidate, reservation: Reservation) -> Line:
         limit = self.task.seconds or candidate.provider.timeouts.whole
         until = min(self.until, time.monotonic() + limit)
-        heard = partial(hear, self.desk.ledger, reservation)
+        heard = partial(listen, self.desk.ledger, reservation.seat)
         return Line(candidate.provider, until=until, seconds=min(limit, self.total), heard=heard, wanted=self.wanted)
 
     def _nobody(self) -> GatewayError:

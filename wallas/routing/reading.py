@@ -24,12 +24,8 @@ class Reading:
         request: ChatRequest,
         *,
         heard: Callable[[Mapping[str, str]], object] = lambda headers: None,
-        keeps_whole: bool = False,
     ) -> None:
-        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here.
-
-        With ``keeps_whole`` an answer that comes whole is told by ``whole``, not as events.
-        """
+        """Read the answer to ``request`` from ``body``; ``heard`` gets the headers as soon as they are here."""
         self.heard = heard
         self.provider = provider
         self.body = body
@@ -37,8 +33,8 @@ class Reading:
         self.decoder: StreamDecoder | None = None
         self.refusal: bytearray | None = None
         self.done = False
-        self.keeps_whole = keeps_whole
         self.whole: ChatResponse | None = None
+        """What ``gather`` found."""
         self.early: list[Event] = []
         """Events that were read before anybody wanted them."""
         self.ahead: bytes | ProviderError | None = None
@@ -61,6 +57,29 @@ class Reading:
             yield from early
         else:
             yield from self._read()
+
+    def gather(self) -> Sequence[Event]:
+        """Read once as ``feed`` does; an answer that comes whole is told by ``whole`` in the end, and by no events."""
+        body, decoder = self.body, self.decoder
+        try:
+            data: bytes = body.read()
+            if body.status is None:
+                return ()
+            if decoder is None and self.refusal is None:
+                self._meet_head()
+                decoder = self.decoder
+        except ProviderError as error:
+            self.ahead = error
+            return tuple(self._read())
+        if type(decoder) is not PlainDecoder:
+            self.ahead = data
+            return tuple(self._read())
+        if body.ended:
+            self.done = True
+            self.whole = decoder.whole(data)
+        elif data:
+            decoder.add(data)
+        return ()
 
     def words(self, words: PartDelta) -> WordsReader | None:
         """Return what reads more of these words, None where that takes ``feed``."""
@@ -117,9 +136,6 @@ class Reading:
     def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
         """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""
         self.done = True
-        if self.keeps_whole and isinstance(decoder, PlainDecoder):
-            self.whole = decoder.whole()
-            return
         whole = decoder.complete
         try:
             yield from decoder.end()

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from wallas.catalog.entries import Model
 from wallas.routing.needs import BYTES_PER_TOKEN, Needs
 from wallas.routing.trail import Hop
 from wallas.types.chat import ChatResponse, Part, Reasoning, Refusal, StopReason, Text, ToolCall, Usage
-from wallas.types.events import Event, Finished, PartDelta
+from wallas.types.events import Event, Finished, PartDelta, merged
 
 
 def tokens_in(text: str) -> int:
@@ -66,16 +64,21 @@ class Tally:
         estimated = usage.input is None or usage.output is None
         prompt = self.needs.tokens if usage.input is None else usage.input
         output = self.before + (self.spoken if usage.output is None or self.before else usage.output)
-        raw = {wire: dict(own) for wire, own in usage.raw.items()} if not self.before else {}
-        told = dict(raw.get("openai_chat", {}))
-        if estimated:
-            told["estimated"] = True
+        told: dict[str, object] = {"estimated": True} if estimated else {}
         cost = price(model, prompt, output)
         if cost is not None:
             told["cost"] = cost
+        raw = {} if self.before else usage.raw
         if told:
-            raw["openai_chat"] = told
-        return msgspec.structs.replace(usage, input=prompt, output=output, raw=raw)
+            raw = merged(raw, {"openai_chat": told})
+        return Usage(
+            input=prompt,
+            output=output,
+            cache_read=usage.cache_read,
+            cache_write=usage.cache_write,
+            reasoning=usage.reasoning,
+            raw=raw,
+        )
 
 
 def calls_tools(ending: Iterable[Finished], answer: ChatResponse | None) -> bool:

@@ -4,7 +4,7 @@ What is still held when a provider fails, the client never hears of; so most
 failovers are invisible by construction.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -14,7 +14,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.routing.adapt import unwrapped
 from wallas.routing.namespaces import spaces_of
 from wallas.routing.schema import complaint
-from wallas.types.chat import ChatRequest, Opaque, Reasoning, StopReason, Text, Tool, ToolCall
+from wallas.types.chat import Opaque, Reasoning, StopReason, Text, Tool, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
 
 Slot: TypeAlias = tuple[int, int]
@@ -161,20 +161,20 @@ def shown(slot: Slot, part: ToolCall | Text) -> Iterator[Event]:
     yield PartEnded(index=index, choice=choice)
 
 
-def offered_tools(request: ChatRequest, *, wire: str | None = None) -> frozenset[str] | None:
+def offered_tools(tools: Sequence[Tool | Opaque], wire: str | None = None) -> frozenset[str] | None:
     """Return the names a call may have, or None where a server's own tools could be called too.
 
     Those of other wires than the provider's own ``wire`` (None: not known) were not offered to it.
     """
-    if any(isinstance(tool, Opaque) and wire in (None, tool.wire) for tool in request.tools):
+    if any(isinstance(tool, Opaque) and wire in (None, tool.wire) for tool in tools):
         return None
-    names = {tool.name for tool in request.tools if isinstance(tool, Tool)}
-    return frozenset(names | {name for _, name in spaces_of(request).values()})
+    names = {tool.name for tool in tools if isinstance(tool, Tool)}
+    return frozenset(names | {name for _, name in spaces_of(tools).values()})
 
 
-def custom_tools(request: ChatRequest) -> frozenset[str]:
+def custom_tools(tools: Iterable[Tool | Opaque]) -> frozenset[str]:
     """Return the names of the freeform tools that were offered."""
-    return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool) and tool.kind == "custom")
+    return frozenset(tool.name for tool in tools if isinstance(tool, Tool) and tool.kind == "custom")
 
 
 def is_json(text: str) -> bool:

@@ -3,7 +3,8 @@
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
+
+from wallas.types.flow import Inlet
 
 MOST = 256
 """Requests that may wait at once in one worker; more are refused at once, with the exact time."""
@@ -21,8 +22,8 @@ class Pause:
     def __init__(self) -> None:
         """Open a descriptor that never becomes readable."""
         self.failed: Exception | None = None
-        self.let_go: Callable[[], None] | None = None
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.inlet = Inlet(self.descriptor)
 
     def fileno(self) -> int:
         """Return the descriptor; -1 once closed."""
@@ -35,8 +36,7 @@ class Pause:
     def abort(self) -> None:
         """Close the descriptor."""
         if self.descriptor >= 0:
-            if self.let_go is not None:
-                self.let_go()
+            self.inlet.end()
             os.close(self.descriptor)
             self.descriptor = -1
 

@@ -1,11 +1,11 @@
 """Looks at an answer that came whole, as the stages of a stream would, in one pass.
 
-Nearly every whole answer passes all stages as it is. Whatever does not, or
-might not, is left to them: ``passed`` returns None, and it is told as events.
+Nearly every whole answer passes all stages as it is, and is ``shown``. Whatever
+does not, or might not, is left to them: it has not ``passed``, and is told as events.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,7 +13,7 @@ from wallas.codecs.gemini_words import UNUSABLE
 from wallas.routing.loops import CALL_TIMES, LEAST, TIMES, Watch
 from wallas.routing.notices import MOST, is_notice
 from wallas.routing.units import WHOLE_REASONS
-from wallas.types.chat import ChatResponse, Choice, Message, Part, Reasoning, Refusal, StopReason, Text, ToolCall
+from wallas.types.chat import ChatResponse, Message, Part, Reasoning, Refusal, StopReason, Text, ToolCall, Usage
 from wallas.types.events import merged
 
 if TYPE_CHECKING:
@@ -23,37 +23,57 @@ SHORT = TIMES * LEAST
 """Characters below which nothing can have gone round in circles."""
 
 
-def passed(attempt: "Attempt", response: ChatResponse) -> ChatResponse | None:
-    """Return a whole answer as the client gets it; None where the stages have to look at it, event by event."""
+def passed(attempt: "Attempt", response: ChatResponse) -> bool:
+    """Return whether a whole answer passes as it is; if not, the stages have to look at it, event by event."""
     if len(response.choices) != 1 or attempt.attempts.plan.online is not None or attempt.spaces:
-        return None
+        return False
     choice = response.choices[0]
     parts, reason, units = choice.message.parts, choice.stop_reason, attempt.units
     if reason is StopReason.UNKNOWN and choice.stop_detail in UNUSABLE:
-        return None
+        return False
     text, said, seen = "", False, False
     for part in parts:
-        kind = type(part)
-        if kind is Text:
-            words = cast(Text, part).text
+        if type(part) is Text:
+            words = part.text
             if units.json or (len(words) >= SHORT and Watch().loops_in(words)):
-                return None
+                return False
             text = text + words if text else words
         elif not _sound(part, attempt):
-            return None
+            return False
         else:
-            said = said or kind is not Reasoning or _thinks(part)
-            seen = seen or kind is not Reasoning
+            thought = type(part) is Reasoning
+            said = said or not thought or _thinks(part)
+            seen = seen or not thought
     if not seen and text and len(text) <= 2 * MOST and is_notice(text, attempt.attempts.request):
-        return None
+        return False
     if not (seen or (text and not text.isspace())) and reason in WHOLE_REASONS:
-        return None
+        return False
     if said or text:
         attempt.content_whole()
     attempt.join.said_model = response.model
     if response.usage is None or response.usage.output is None:
         attempt.attempts.tally.hear_whole(parts)
-    return _shown(attempt, response, choice)
+    return True
+
+
+def shown(attempt: "Attempt", response: ChatResponse, usage: Usage) -> ChatResponse:
+    """Return a passed answer under the client's id, in the client's names, its seals marked as their issuer's.
+
+    ``usage`` is what the client is told of it.
+    """
+    shown, choice = attempt.attempts.shown, response.choices[0]
+    message = choice.message
+    parts = _stamped(attempt, message.parts)
+    if parts is not message.parts or message.name is not None or message.extra or message.role != "assistant":
+        choice = msgspec.structs.replace(choice, message=Message(role="assistant", parts=tuple(parts)))
+    return ChatResponse(
+        id=shown.id,
+        model=shown.model or response.model,
+        created=shown.created,
+        choices=(choice,),
+        usage=usage,
+        extra=merged(response.extra, attempt.join.extra),
+    )
 
 
 def _sound(part: Part, attempt: "Attempt") -> bool:
@@ -67,22 +87,6 @@ def _sound(part: Part, attempt: "Attempt") -> bool:
     elif isinstance(part, Refusal):
         words = part.text
     return len(words) < SHORT or not Watch().loops_in(words)
-
-
-def _shown(attempt: "Attempt", response: ChatResponse, choice: Choice) -> ChatResponse:
-    """Return the answer under the client's id, in the client's names, with its seals marked as their issuer's."""
-    shown, parts = attempt.attempts.shown, _stamped(attempt, choice.message.parts)
-    message = choice.message
-    if parts is not message.parts or message.name is not None or message.extra or message.role != "assistant":
-        choice = msgspec.structs.replace(choice, message=Message(role="assistant", parts=tuple(parts)))
-    return ChatResponse(
-        id=shown.id,
-        model=shown.model or response.model,
-        created=shown.created,
-        choices=(choice,),
-        usage=response.usage,
-        extra=merged(response.extra, attempt.join.extra),
-    )
 
 
 def _stamped(attempt: "Attempt", parts: Sequence[Part]) -> Sequence[Part]:

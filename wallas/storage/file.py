@@ -13,7 +13,7 @@ from typing import Any
 from wallas.errors import WallasError
 from wallas.storage.library import sqlite_module
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in `migrations/versions`; kept here so that a start need not load Alembic to know it."""
 
 BUSY_SECONDS = 5

@@ -7,69 +7,69 @@ from sqlalchemy import Connection, Engine, select
 
 from wallas.models import AttemptRow, RequestRow
 from wallas.storage.engine import reading
-from wallas.storage.rows import add_rows, table_of
+from wallas.storage.rows import add_columns, table_of
 
 
-class RequestRecord(NamedTuple):
-    """One request of a client; milliseconds, tokens, USD; None is not known."""
+class Requests(NamedTuple):
+    """Requests of clients, one value each in every column; milliseconds, tokens, USD; None is not known."""
 
-    request_id: str
-    started_at: float
-    ms: float
-    wire: str
-    operation: str
-    stream: bool
-    asked_model: str
-    outcome: str
-    status: int
-    attempts: int
-    profile: str | None = None
-    ttft_ms: float | None = None
-    error_class: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    key_id: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    estimated: bool = False
-    cost: float | None = None
-    client_id: str | None = None
-
-
-class AttemptRecord(NamedTuple):
-    """One try at one candidate; ``number`` counts from 1 within the request."""
-
-    request_id: str
-    number: int
-    started_at: float
-    ms: float
-    provider: str
-    model: str
-    key_id: str
-    outcome: str
-    ttft_ms: float | None = None
-    status: int | None = None
-    error_class: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    estimated: bool = False
-    cost: float | None = None
-    said_model: str | None = None
-    client_id: str | None = None
+    request_id: Sequence[str]
+    started_at: Sequence[float]
+    ms: Sequence[float]
+    wire: Sequence[str]
+    operation: Sequence[str]
+    stream: Sequence[bool]
+    asked_model: Sequence[str]
+    outcome: Sequence[str]
+    status: Sequence[int]
+    attempts: Sequence[int]
+    profile: Sequence[str | None]
+    ttft_ms: Sequence[float | None]
+    error_class: Sequence[str | None]
+    provider: Sequence[str | None]
+    model: Sequence[str | None]
+    key_id: Sequence[str | None]
+    input_tokens: Sequence[int | None]
+    output_tokens: Sequence[int | None]
+    cached_tokens: Sequence[int | None]
+    reasoning_tokens: Sequence[int | None]
+    estimated: Sequence[bool]
+    cost: Sequence[float | None]
+    client_id: Sequence[str | None]
 
 
-def add_requests(connection: Connection, rows: Sequence[RequestRecord]) -> None:
-    """Store requests that have ended; hand them to `Writer.put`."""
-    add_rows(connection, table_of(RequestRow), rows)
+class Attempts(NamedTuple):
+    """Tries at candidates, one value each in every column; ``number`` counts from 1 within the request."""
+
+    request_id: Sequence[str]
+    number: Sequence[int]
+    started_at: Sequence[float]
+    ms: Sequence[float]
+    provider: Sequence[str]
+    model: Sequence[str]
+    key_id: Sequence[str]
+    outcome: Sequence[str]
+    ttft_ms: Sequence[float | None]
+    status: Sequence[int | None]
+    error_class: Sequence[str | None]
+    input_tokens: Sequence[int | None]
+    output_tokens: Sequence[int | None]
+    cached_tokens: Sequence[int | None]
+    reasoning_tokens: Sequence[int | None]
+    estimated: Sequence[bool]
+    cost: Sequence[float | None]
+    said_model: Sequence[str | None]
+    client_id: Sequence[str | None]
 
 
-def add_attempts(connection: Connection, rows: Sequence[AttemptRecord]) -> None:
-    """Store attempts that have ended; hand them to `Writer.put`."""
-    add_rows(connection, table_of(AttemptRow), rows)
+def add_requests(connection: Connection, columns: Requests) -> None:
+    """Store requests that have ended."""
+    add_columns(connection, table_of(RequestRow), columns)
+
+
+def add_attempts(connection: Connection, columns: Attempts) -> None:
+    """Store attempts that have ended."""
+    add_columns(connection, table_of(AttemptRow), columns)
 
 
 def answered_since(engine: Engine, since: float) -> set[tuple[str, str]]:

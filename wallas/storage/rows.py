@@ -1,11 +1,17 @@
 """Makes values fit their columns: what is too long is cut, what PostgreSQL cannot hold is taken out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, cast
 
-from sqlalchemy import Connection, String, Table, insert
+from sqlalchemy import Boolean, Connection, String, Table, insert
+from sqlalchemy.types import TypeEngine
 
 from wallas.models import Base
+
+SIZES = (32, 16, 8, 4, 2, 1)
+"""How many rows one statement inserts: few enough sizes for the driver to keep each as SQLite has compiled it."""
 
 
 def table_of(row: type[Base]) -> Table:
@@ -29,31 +35,54 @@ def fitted(table: Table, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return dicts
 
 
-def add_rows(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
-    """Insert named tuples of one kind, their texts fitted.
+def add_columns(connection: Connection, table: Table, columns: Any) -> None:
+    """Insert rows that are given as a named tuple of columns, their texts fitted; there must be one row at least."""
+    kept = {
+        name: _fitted(table.columns[name].type, column)
+        for name, column in zip(columns._fields, columns, strict=True)
+        if column[0] is not None or column.count(None) < len(column)
+    }
+    names, rows = tuple(kept), zip(*kept.values(), strict=True)
+    if connection.dialect.paramstyle == "qmark":
+        _insert(connection, table.name, names, list(chain.from_iterable(rows)))
+    else:
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
-    SQLAlchemy's own way costs as much for each row as a good part of the answer that the row tells of, so where the
-    driver takes plain tuples it gets them.
+
+def _insert(connection: Connection, table: str, names: tuple[str, ...], values: list[Any]) -> None:
+    """Hand rows, one behind the other in ``values``, to SQLite's driver, many with each statement.
+
+    Three things cost more there than all that SQLite does: every statement lets go of the interpreter and waits for
+    it again; a None or a bool is adapted, half a microsecond each; and SQLAlchemy's own way, as much for each row as
+    a good part of the answer that the row tells of. So columns without a value are left out, and truth is a number.
     """
-    if connection.dialect.paramstyle != "qmark":
-        connection.execute(insert(table), fitted(table, rows))
-        return
-    names = rows[0]._fields
-    quoted = map(connection.dialect.identifier_preparer.quote, names)
-    statement = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({', '.join('?' * len(names))})"
-    kinds = [table.columns[name].type for name in names]
-    lengths = [(place, kind.length) for place, kind in enumerate(kinds) if isinstance(kind, String)]
-    connection.exec_driver_sql(statement, [_fitted(row, lengths) for row in rows])
+    begin, width = 0, len(names)
+    cursor = connection.connection.cursor()
+    for size in SIZES:
+        while len(values) - begin >= size * width:
+            end = begin + size * width
+            cursor.execute(_statement(table, names, size), values[begin:end])
+            begin = end
+    cursor.close()
 
 
-def _fitted(row: Any, lengths: Sequence[tuple[int, int | None]]) -> tuple[Any, ...]:
-    values: list[Any] | None = None
-    for place, length in lengths:
-        value = row[place]
-        if value is not None and (fits := text(value, length)) != value:
-            values = values or list(row)
-            values[place] = fits
-    return tuple(values or row)
+@lru_cache(maxsize=512)
+def _statement(table: str, names: tuple[str, ...], size: int) -> str:
+    row = f"({', '.join('?' * len(names))})"
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * size)}"
+
+
+def _fitted(kind: TypeEngine[Any], column: Sequence[Any]) -> Iterable[Any]:
+    """Return a column's values as it can hold them."""
+    if isinstance(kind, Boolean):
+        return map(int, column)
+    if not isinstance(kind, String):
+        return column
+    texts = set(column) - {None}
+    whole, longest = "".join(texts), max(map(len, texts))
+    if whole.isascii() and "\0" not in whole and longest <= (kind.length or longest):
+        return column
+    return [value if value is None else text(value, kind.length) for value in column]
 
 
 def text(value: str, length: int | None = None) -> str:

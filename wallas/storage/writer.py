@@ -9,10 +9,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wallas.storage.engine import writing
@@ -30,11 +29,8 @@ LONGEST_PAUSE = 5.0
 CLOSE_SECONDS = 5.0
 
 
-class Item(NamedTuple):
-    """A row and the function that writes it."""
-
-    save: Save
-    row: Any
+Item: TypeAlias = tuple[Save, Any]
+"""A row and the function that writes it."""
 
 
 class Writer:
@@ -55,34 +51,38 @@ class Writer:
         self._items: deque[Item] = deque()
         self._since: float | None = None
         self._lock = threading.Lock()
+        """Held while rows are taken out of the queue; they are put in without."""
+        self._called = False
+        """Whether the thread was told of a row since its last round began."""
         self._come = threading.Event()
         self._enough = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
         self._closing = threading.Event()
+        self._round = threading.Condition()
+        self._begun = self._ended = 0
+        """How many rounds have begun and ended: one that begins later takes all rows that are there by now."""
         self._thread = threading.Thread(target=self._run, name="wallas-writer", daemon=True)
         self._thread.start()
 
     def put(self, save: Save, row: Any) -> None:
         """Hand over one row; never blocks and never raises."""
-        with self._lock:
-            if len(self._items) >= self.limit:
-                self._items.popleft()
-                self.dropped += 1
-            self._items.append(Item(save, row))
-            waiting = len(self._items)
-            if waiting == 1:
-                self._idle.clear()
-        if waiting == 1:
+        self._items.append((save, row))
+        waiting = len(self._items)
+        if not self._called:
+            self._called = True
             self._come.set()
         if waiting == self.batch:
             self._enough.set()
+        elif waiting > self.limit:
+            self._shed()
 
     def flush(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Wait until everything handed over so far is committed; return False if that took longer than ``timeout``."""
-        self._come.set()
-        self._enough.set()
-        return self._idle.wait(timeout)
+        with self._round:
+            wanted = self._begun + 1
+            self._come.set()
+            self._enough.set()
+            self._round.wait_for(lambda: self._ended >= wanted or not self._thread.is_alive(), timeout)
+            return self._ended >= wanted or not (self._items or self._thread.is_alive())
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Flush and end the thread; return whether all rows were committed."""
@@ -108,19 +108,35 @@ class Writer:
             self._enough.wait(self.seconds)
             self._come.clear()
             self._enough.clear()
-            while items := self._take():
-                self._since = time.monotonic()
-                self._commit(items)
-                self._since = None
+            with self._round:
+                self._begun += 1
+                self._called = False
+            self._take_all()
+            with self._round:
+                self._ended = self._begun
+                self._round.notify_all()
             if self._closing.is_set():
                 return
 
-    def _take(self) -> list[Item]:
+    def _take_all(self) -> None:
+        """Commit the rows that are there now: those that come meanwhile wait for others to be committed with."""
+        due = len(self._items)
+        while due > 0 and (items := self._take(due)):
+            due -= len(items)
+            self._since = time.monotonic()
+            self._commit(items)
+            self._since = None
+
+    def _take(self, most: int) -> list[Item]:
         with self._lock:
-            items = [self._items.popleft() for _ in range(min(self.batch, len(self._items)))]
-            if not items:
-                self._idle.set()
-            return items
+            return [self._items.popleft() for _ in range(min(self.batch, most, len(self._items)))]
+
+    def _shed(self) -> None:
+        """Let the oldest rows go that are more than the limit."""
+        with self._lock:
+            while len(self._items) > self.limit:
+                self._items.popleft()
+                self.dropped += 1
 
     def _commit(self, items: list[Item]) -> None:
         """Write ``items``, trying again for as long as the database cannot take anything."""
@@ -136,7 +152,7 @@ class Writer:
                     return
                 self._ill(error)
             if self._closing.wait(pause):
-                self.dropped += len(items) + self._forget()
+                self._forget(items)
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
             items = self._make_room(items)
@@ -153,7 +169,7 @@ class Writer:
         """Find the row that the database refuses, so that it takes none with it."""
         if len(items) == 1:
             self.refused += 1
-            log.error("a row for %s was refused: %s", items[0].save.__name__, type(error).__name__, exc_info=error)
+            log.error("a row for %s was refused: %s", items[0][0].__name__, type(error).__name__, exc_info=error)
             return
         for item in items:
             self._commit([item])
@@ -162,14 +178,13 @@ class Writer:
         """Return the part of ``items``, the oldest rows, that still fits into the limit."""
         with self._lock:
             over = max(0, min(len(items), len(items) + len(self._items) - self.limit))
-        self.dropped += over
+            self.dropped += over
         return items[over:]
 
-    def _forget(self) -> int:
+    def _forget(self, items: list[Item]) -> None:
         with self._lock:
-            count = len(self._items)
+            self.dropped += len(items) + len(self._items)
             self._items.clear()
-            return count
 
     def _ill(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
@@ -183,8 +198,9 @@ class Writer:
         self.trouble = None
 
 
+PASSING = frozenset({"OperationalError", "InterfaceError", "InternalError", "DatabaseError", "DBAPIError"})
+"""Errors after which the same rows may be taken: locked, full, read-only, damaged, gone; a driver's or SQLAlchemy's."""
+
+
 def _may_pass(error: Exception) -> bool:
-    """Return whether the same rows may be taken later: locked, full, read-only, damaged, gone."""
-    if isinstance(error, (OperationalError, InterfaceError, InternalError, PoolTimeoutError)):
-        return True
-    return type(error) is DBAPIError or type(error).__name__ == "DatabaseError"
+    return type(error).__name__ in PASSING or isinstance(error, PoolTimeoutError)

@@ -95,9 +95,10 @@ def merged(extra: Extra, more: Extra) -> Extra:
         return extra
     if not extra:
         return more
-    if extra.keys().isdisjoint(more):
-        return {**extra, **more}
-    return {wire: extra.get(wire, {}) | more.get(wire, {}) for wire in extra | more}
+    both = dict(extra)
+    for wire, own in more.items():
+        both[wire] = both[wire] | own if wire in both else own
+    return both
 
 
 def extended(part: Part, delta: PartDelta) -> Part:

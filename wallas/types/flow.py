@@ -5,8 +5,7 @@ wait without a thread (READ), lend a thread (BLOCK) or stop (END). A stock WSGI
 server knows nothing of it and simply iterates.
 """
 
-from collections.abc import Callable
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 Want: TypeAlias = Literal["read", "block", "end"]
 
@@ -15,12 +14,50 @@ BLOCK: Final = "block"
 END: Final = "end"
 
 
+class Watcher(Protocol):
+    """A server whose poll may know a descriptor for longer than one answer takes."""
+
+    def forget(self, inlet: "Inlet") -> None:
+        """Wait for it no more; from any thread."""
+
+
+class Inlet:
+    """A descriptor that a server waits for, as long as it is open: answers come and go, and it stays in the poll."""
+
+    __slots__ = ("number", "reader", "watcher")
+
+    def __init__(self, number: int) -> None:
+        """Know an open descriptor, for which nobody waits yet."""
+        self.number = number
+        """-1 once it is closed."""
+        self.reader: Any = None
+        """Who goes on when something comes, as that server has it; None between answers."""
+        self.watcher: Watcher | None = None
+        """The server that has it in its poll."""
+
+    def stirred(self) -> None:
+        """Take in that something came while there was no reader."""
+
+    def leave(self) -> None:
+        """Get out of the server's poll: another thread reads from it."""
+        watcher = self.watcher
+        if watcher is not None:
+            watcher.forget(self)
+
+    def end(self) -> None:
+        """Get out of the poll for good: to be called before the descriptor is closed, and may become another's."""
+        self.leave()
+        self.number = -1
+
+
 class Readable(Protocol):
-    """A provider's answer as a server sees it: something with a socket to wait for."""
+    """A provider's answer as a server sees it: something to wait for."""
 
     failed: Exception | None
-    let_go: Callable[[], None] | None
-    """Set by a server that waits for the descriptor: called before it may become somebody else's."""
+
+    @property
+    def inlet(self) -> Inlet | None:
+        """Return what to wait on; None, or one without a number, once closed."""
 
     def fileno(self) -> int:
         """Return the socket's descriptor to wait on; -1 once closed."""
