@@ -18,7 +18,7 @@ from wallas.codecs.words import words_in
 from wallas.errors import ProviderError
 from wallas.routing.loops import LEAST
 from wallas.transport import READ_BYTES
-from wallas.types.events import PartDelta
+from wallas.types.events import Event, PartDelta
 from wallas.types.flow import Want
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Shortcut:
         "reader",
         "reading",
         "room",
+        "said",
         "sock",
         "start",
         "tail",
@@ -104,6 +105,8 @@ class Shortcut:
         self.start = self.behind = self.misses = 0
         self.fresh = ""
         """Words that went to the client and that nobody was told of yet."""
+        self.said: list[str] = []
+        """The words before them, of which only the watch knows."""
         self.room = 0 if self.watch.period else LEAST - len(self.watch.fresh)
         """How many more characters need not be looked at for a loop."""
         self.heard = 0.0
@@ -142,10 +145,11 @@ class Shortcut:
         return before + string + self.after if before else self.writer.write(text)
 
     def note(self) -> None:
-        """Tell all who follow the words what has been said since they were told last."""
-        text, self.fresh = self.fresh, ""
+        """Tell all who follow the words what went to the client since they were told last."""
+        self.watch.fresh += self.fresh
+        text = "".join([*self.said, self.fresh])
+        self.said, self.fresh = [], ""
         if text:
-            self.watch.fresh += text
             self.texts.append(text)
             self.tally.count(text)
             self.reader.keep((text,))
@@ -199,33 +203,36 @@ class Shortcut:
         return self.before + encode(text) + self.after if self.before else self.writer.write(text)
 
     def _looked_at(self, text: str, now: float) -> bytes:
-        """Return what the client gets for words once it is known whether they are a loop."""
-        if not self._shows(text):
-            return b""
-        self.heard = now
-        return self.writer.write(text)
+        """Return what the client gets for words once it is known whether they are a loop.
 
-    def _shows(self, text: str) -> bool:
-        """Note words, and return whether the client gets them now; those that may be a loop wait, and all behind."""
-        self.note()
-        self.reader.keep((text,))
+        Those that may be one wait, and all behind.
+        """
         if self.over:
-            self.reading.early.append(PartDelta(self.index, text, self.choice))
-            return False
-        watch = self.watch
+            return self._later(text, self.reading.early)
+        watch, fresh = self.watch, self.fresh
+        watch.fresh += fresh
+        self.said.append(fresh)
+        self.fresh = ""
         try:
             shows = watch.shows(text)
         except ProviderError as error:
-            self._leave(error)
-            return False
+            self.note()
+            self.reader.keep((text,))
+            return self._leave(error)
         if not shows:
-            watch.held.append(PartDelta(self.index, text, self.choice))
-            self._leave(b"")
-            return False
+            self._later(text, watch.held)
+            return self._leave(b"")
+        self.said.append(text)
         self.room = 0 if watch.period else LEAST - len(watch.fresh)
-        self.texts.append(text)
-        self.tally.count(text)
-        return True
+        self.heard = now
+        return self.before + encode(text) + self.after if self.before else self.writer.write(text)
+
+    def _later(self, text: str, held: list[Event]) -> bytes:
+        """Keep words that the client gets later, if at all."""
+        self.note()
+        self.reader.keep((text,))
+        held.append(PartDelta(self.index, text, self.choice))
+        return b""
 
 
 Move: TypeAlias = bytes | Want | Shortcut
