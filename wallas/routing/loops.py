@@ -95,11 +95,11 @@ class Watch:
         if not self.period and len(self.fresh) + size < LEAST:
             self.fresh += text
             return True
-        if self.looked_by(text) if size <= STEP else self.loops_in(text):
+        if self.looped_by(text) if size <= STEP else self.loops_in(text):
             raise ProviderError(FailureKind.UNUSABLE, "an endless loop: the same words again and again", code=LOOP)
         return self.period < LEAST and not self.held
 
-    def looked_by(self, text: str) -> bool:
+    def looped_by(self, text: str) -> bool:
         """Take more words in; return whether they are a loop by now. ``period`` is 0 while nothing repeats itself."""
         self.fresh = new = self.fresh + text
         size, period = len(new), self.period
