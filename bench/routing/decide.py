@@ -31,6 +31,7 @@ from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
 from wallas.routing.needs import Needs, needs_of
 from wallas.routing.router import Options, Router
+from wallas.routing.sight import sight_of
 from wallas.settings import Key, Secret, Timeouts, load_settings
 from wallas.types.chat import ChatRequest, Message, Text, Tool
 
@@ -180,8 +181,9 @@ def spend(at: Router, part: float, *, seed: int = 2) -> None:
 def decide(at: Router, request: ChatRequest, options: Options) -> tuple[Candidate, Needs, Reservation] | None:
     """Do what a live request pays for before anything is sent."""
     desk, chooser = at.desk, at.chooser
-    needs = needs_of(request)
-    selection = chooser.select(request, chooser.choose(request, options, needs), needs)
+    sight = sight_of(request)
+    needs = needs_of(request, sight=sight)
+    selection = chooser.select(chooser.choose(request, options, needs, sight=sight))
     at.selector.advance()
     for one in selection.candidates:
         if (

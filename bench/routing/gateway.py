@@ -22,9 +22,9 @@ from wallas.health import Health
 from wallas.providers.registry import provider_terms, providers
 from wallas.quota.clocks import ZONES, Steady
 from wallas.quota.ledger import Ledger
-from wallas.routing.choice import Options
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory
+from wallas.routing.options import Options
 from wallas.routing.router import Router
 from wallas.routing.stream import Stream
 from wallas.routing.trail import Record

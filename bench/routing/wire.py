@@ -10,6 +10,7 @@ from bench.routing.fleet import Brain
 from bench.routing.jobs import Job
 from bench.routing.world import Fate, World
 from wallas.errors import FailureKind, ProviderError
+from wallas.transport_http import Address
 
 FAIR = "The mill stands where the river bends."
 
@@ -83,6 +84,13 @@ class SimTransport:
         fate = self.world.call(job, brain, secret, self.accounts[secret])
         self.answered[job.id] = (brain, fate)
         return SimBody(self.world.clock, self._pieces(fate, job, brain, gemini=gemini), fate)
+
+    def deliver(self, address: Address, body: bytes, **limits: Any) -> SimBody:
+        """Return the same for a request whose address is known already."""
+        _, *lines = address.lines.decode("latin-1").removesuffix("\r\n").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        url = f"{address.target.scheme}://{address.target.netloc}{address.target.path}"
+        return self.send(address.method, url, headers=headers, body=body)
 
     def _pieces(self, fate: Fate, job: Job, brain: Brain, *, gemini: bool) -> list[tuple[float, bytes | None]]:
         now = self.world.clock.now

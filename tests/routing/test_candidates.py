@@ -7,7 +7,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health, Place
 from wallas.routing.candidates import Excluded, Terms, is_shared, preferred
 from wallas.routing.needs import MARGIN, TOKENS_PER_MEDIA, Needs, needs_of
-from wallas.routing.selector import Group, Selector
+from wallas.routing.selector import Group, Selector, Sort
 from wallas.routing.strategies import in_order
 from wallas.settings import Key, Secret
 from wallas.types.chat import Message, Opaque
@@ -20,7 +20,7 @@ def chosen(models, *, needs=CHAT, terms=None, stations=None, health=None, roomy=
     health = health or Health(jitter=lambda: 0.5)
     selector = Selector(models, {one.name: one for one in stations}, health)
     selector.windows = windows or {}
-    return selector.select(groups(selector, models, roomy=roomy), needs, terms or Terms())
+    return selector.select(Sort(groups(selector, models, roomy=roomy), terms or Terms()), needs)
 
 
 def groups(selector, models, *, roomy=1.0):
@@ -161,7 +161,7 @@ def test_keys_take_turns_for_each_model():
     models = [model("a", "m"), model("a", "n")]
     first = []
     for _ in range(4):
-        found = selector.select(groups(selector, models), CHAT, Terms()).candidates
+        found = selector.select(Sort(groups(selector, models), Terms()), CHAT).candidates
         first.append({one.model.id: one.key.id for one in reversed(found)})
         selector.advance()
     assert [turn["m"] for turn in first] == ["k0", "k1", "k2", "k0"]

@@ -10,12 +10,13 @@ from wallas.catalog.entries import Limits, Price
 from wallas.errors import BadRequest, FailureKind, ProviderError
 from wallas.health import Health, Place
 from wallas.quota.ledger import Ledger, Reservation
-from wallas.routing.choice import Options
 from wallas.routing.desk import Desk
 from wallas.routing.difficulty import LEVELS
 from wallas.routing.explain import explain, profiles
-from wallas.routing.selector import EXPLORE_EVERY, Group, Room, Session
+from wallas.routing.options import Options
+from wallas.routing.selector import Group, Room, Session, Sort
 from wallas.routing.strategies import PROFILES
+from wallas.routing.walk import EXPLORE_EVERY
 
 NAMES = ("a", "b", "c")
 PROFILE = some.sampled_from(sorted(PROFILES))
@@ -112,8 +113,8 @@ def test_a_warm_cache_brings_a_session_back_unless_others_are_much_better(tmp_pa
     models = [model("a", "m", quality=62), model("b", "n", quality=60)]
     at = here(tmp_path, models)
     groups = [Group(at.selector.best("standard", frozenset({"chat"})))]
-    needs, terms = planned(at, ask(model="standard")).needs, at.chooser.terms([], Options())
-    first = lambda **more: at.selector.select(groups, needs, terms, **more).candidates[0].model.key  # noqa: E731
+    needs, sort = planned(at, ask(model="standard")).needs, Sort(groups, at.sayings.terms([], Options()))
+    first = lambda **more: at.selector.select(sort, needs, **more).candidates[0].model.key  # noqa: E731
     assert first() == "a/m"
     assert first(session=Session("b/n", 2.0)) == "b/n"
     assert first(session=Session("b/n", 0.01)) == "a/m"

@@ -14,12 +14,12 @@ from wallas.health import Health, Place
 from wallas.quota.clocks import Steady
 from wallas.quota.ledger import Ledger, Reservation
 from wallas.routing.candidates import Terms
-from wallas.routing.choice import Options
 from wallas.routing.costs import SLACK_SECONDS
 from wallas.routing.desk import Desk
 from wallas.routing.difficulty import features
 from wallas.routing.needs import Needs, needs_of
-from wallas.routing.selector import Group, Selector
+from wallas.routing.options import Options
+from wallas.routing.selector import Group, Selector, Sort
 from wallas.routing.strategies import STRATEGIES
 from wallas.types.chat import Message, Text
 
@@ -94,7 +94,7 @@ def desk_of(clock):
 def first_of(at, **options):
     request = ask(model="standard")
     needs = needs_of(request)
-    found = at.chooser.select(request, at.chooser.choose(request, Options(**options), needs), needs)
+    found = at.chooser.select(at.chooser.choose(request, Options(**options), needs))
     return found.candidates[0].model.key if found.candidates else None
 
 
@@ -129,10 +129,10 @@ def test_a_larger_request_of_the_same_sort_goes_past_whose_window_is_too_small()
     clock = Clock()
     models = [model("a", "short", quality=99, context=1100), *many(30)]
     selector = selector_of(models, clock)
-    groups = [Group(selector.best("standard", ABLE))]
+    sort = Sort([Group(selector.best("standard", ABLE))], Terms())
     small, large = Needs(ABLE, 600, 0), Needs(ABLE, 1020, 0)
     for needs, best in ((small, True), (large, False), (small, True), (large, False)):
-        first = selector.select(groups, needs, Terms()).candidates[0].model.id
+        first = selector.select(sort, needs).candidates[0].model.id
         assert (first == "short") is best
 
 
@@ -140,10 +140,10 @@ def test_what_was_learned_of_a_first_candidate_a_moment_ago_counts_at_once():
     clock = Clock()
     models = [model("a", "best", quality=99, context=100_000), *many(30)]
     selector = selector_of(models, clock)
-    groups = [Group(selector.best("standard", ABLE))]
-    assert selector.select(groups, Needs(ABLE, 5000, 0), Terms()).candidates[0].model.id == "best"
+    sort = Sort([Group(selector.best("standard", ABLE))], Terms())
+    assert selector.select(sort, Needs(ABLE, 5000, 0)).candidates[0].model.id == "best"
     selector.windows = {("a", "best"): 4096}
-    assert selector.select(groups, Needs(ABLE, 5000, 0), Terms()).candidates[0].model.id != "best"
+    assert selector.select(sort, Needs(ABLE, 5000, 0)).candidates[0].model.id != "best"
 
 
 def test_whoever_looks_again_finds_nobody_who_is_out_by_now(tmp_path):
@@ -168,10 +168,10 @@ def test_whoever_looks_again_finds_nobody_who_is_out_by_now(tmp_path):
 def test_keys_take_turns_while_the_first_candidates_are_kept():
     clock = Clock()
     selector = selector_of([model("a", "best", quality=99), *many(30)], clock)
-    groups = [Group(selector.best("standard", ABLE))]
+    sort = Sort([Group(selector.best("standard", ABLE))], Terms())
     keys = []
     for _ in range(4):
-        keys.append(selector.select(groups, CHAT, Terms()).candidates[0].key.id)
+        keys.append(selector.select(sort, CHAT).candidates[0].key.id)
         selector.advance()
     assert keys == ["k0", "k1", "k0", "k1"]
 

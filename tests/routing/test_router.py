@@ -10,8 +10,9 @@ from wallas.catalog.snapshot import Catalog
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, FailureKind, NotFound, ProviderError
 from wallas.health import Place
-from wallas.routing.choice import KIN, Options
+from wallas.routing.choice import KIN
 from wallas.routing.enrich import Memory
+from wallas.routing.options import Options
 from wallas.types.chat import Media, Message, Reasoning, Seal, Text
 
 MODELS = [

@@ -8,8 +8,8 @@ from wallas import codecs
 from wallas.catalog.entries import Price
 from wallas.errors import BadRequest
 from wallas.health import Place
-from wallas.routing.choice import Options
 from wallas.routing.explain import explain
+from wallas.routing.options import Options
 from wallas.routing.wishes import Wishes, nearest, preferred_of
 
 PAID = {"free": False}

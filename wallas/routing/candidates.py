@@ -1,6 +1,6 @@
 """Who may answer a request and who may not, and what the caller allows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -82,8 +82,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 class Selection(NamedTuple):
     """Who may answer, best first, and who may not."""
 
-    candidates: list[Candidate]
-    excluded: list[Excluded]
+    candidates: Sequence[Candidate]
+    excluded: Sequence[Excluded]
 
 
 def gives_n(provider: Provider) -> bool:
@@ -114,7 +114,9 @@ def is_shared(provider: Provider) -> bool:
     return provider.row.keyless and not provider.row.opt_in and not any(key.secret for key in provider.keys)
 
 
-def preferred(candidates: list[Candidate], *, order: tuple[str, ...], issuers: frozenset[str]) -> list[Candidate]:
+def preferred(
+    candidates: Sequence[Candidate], *, order: tuple[str, ...], issuers: frozenset[str]
+) -> Sequence[Candidate]:
     """Return the candidates with the caller's own order first, then those whose seals the conversation carries."""
     if issuers:
         candidates = sorted(candidates, key=lambda candidate: candidate.issuer not in issuers)

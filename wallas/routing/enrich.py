@@ -7,6 +7,7 @@ from itertools import takewhile
 import msgspec
 
 from wallas.errors import NotFound
+from wallas.routing.sight import Sight, sight_of
 from wallas.types.chat import ChatRequest, Message, Reasoning, Seal, Text, ToolCall
 
 
@@ -32,8 +33,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     seals: Callable[[Mapping[str, tuple[str, str]]], Mapping[str, Kept]]
 
 
-def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
-    """Return the request with the conversation it goes on from, and with the seals its wire could not carry."""
+def enrich(request: ChatRequest, memory: Memory, *, sight: Sight | None = None) -> ChatRequest:
+    """Return the request with the conversation it goes on from, and with the seals its wire could not carry.
+
+    ``sight`` is what was seen of the request, if somebody looked already.
+    """
     if request.previous_id is not None:
         earlier = memory.conversation(request.previous_id)
         if earlier is None:
@@ -45,10 +49,11 @@ def enrich(request: ChatRequest, memory: Memory) -> ChatRequest:
         first = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
         messages = (*request.messages[:first], *earlier, *request.messages[first:])
         request = msgspec.structs.replace(request, messages=messages, previous_id=None)
-    if not _has_bare_calls(request.messages):
+        sight = None
+    if not (sight or sight_of(request)).bare:
         return request
     bare = dict(_bare_calls(request.messages))
-    kept = memory.seals(bare)
+    kept = memory.seals(bare) if bare else {}
     if not kept:
         return request
     messages = tuple(_sealed(message, kept) for message in request.messages)
@@ -83,15 +88,6 @@ def mark_of(call: ToolCall, heard: "hashlib._Hash") -> str:
     digest = heard.copy()
     digest.update(arguments)
     return digest.hexdigest()
-
-
-def _has_bare_calls(messages: Iterable[Message]) -> bool:
-    for message in messages:
-        if message.role == "assistant":
-            for part in message.parts:
-                if type(part) is ToolCall and part.seal is None:
-                    return True
-    return False
 
 
 def _bare_calls(messages: Iterable[Message]) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -7,9 +7,10 @@ from typing import Any
 from wallas.content.contents import Contents
 from wallas.routing.admission import refused
 from wallas.routing.candidates import Candidate, Excluded, Selection
-from wallas.routing.choice import Choice, Options
+from wallas.routing.choice import Choice
 from wallas.routing.difficulty import LEVELS, features, level
 from wallas.routing.needs import Needs, needs_of
+from wallas.routing.options import Options
 from wallas.routing.queue import MOST_HOPS
 from wallas.routing.router import Router, refuse
 from wallas.routing.strategies import FELT_OUTPUT, PROFILES, USUAL_OUTPUT, Profile
@@ -50,7 +51,7 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     choice = router.chooser.choose(request, options, needs, wire=wire, contents=contents)
     if contents is not None:
         refuse(contents)
-    selection = _admitted(router, partial(router.chooser.select, request, choice, needs, full=True), needs)
+    selection = _admitted(router, partial(router.chooser.select, choice, full=True), needs)
     told = [_candidate(place, one, needs) for place, one in enumerate(selection.candidates[:TOLD], 1)]
     for row, candidate in zip(told[:FITTED], selection.candidates, strict=False):
         lessons = router.desk.lessons_of(candidate)
@@ -60,7 +61,7 @@ def explain(router: Router, request: ChatRequest, options: Options, *, wire: str
     return {
         "object": "route.explanation",
         "model": request.model,
-        "profile": choice.profile,
+        "profile": choice.said.profile,
         "class": "auxiliary" if choice.auxiliary else "ordinary",
         "hold": choice.hold,
         "needs": _needs(request, choice, needs),
@@ -105,12 +106,12 @@ def _files(contents: Contents) -> list[dict[str, Any]]:
 
 def _needs(request: ChatRequest, choice: Choice, needs: Needs) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "capabilities": sorted(needs.capabilities | choice.needs),
+        "capabilities": sorted(needs.capabilities | choice.said.needs),
         **({"rather": sorted(needs.native)} if needs.native else {}),
         "input_tokens": needs.tokens,
         "output_tokens": needs.output or None,
     }
-    profile = PROFILES.get(choice.profile or "")
+    profile = PROFILES.get(choice.said.profile or "")
     if profile is not None and profile.quality is None:
         hard = level(request, tokens=needs.tokens)
         seen = features(request, tokens=needs.tokens)

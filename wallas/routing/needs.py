@@ -1,11 +1,11 @@
 """What a request takes: abilities, and tokens estimated from bytes."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from wallas.content.contents import Contents, Item
+from wallas.routing.sight import Sight, sight_of
 from wallas.types.chat import ChatRequest, Media, Opaque, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
 from wallas.types.lasting import once
 
@@ -15,9 +15,11 @@ TOKENS_PER_SECOND = {"image": 0.0, "audio": 32.0, "video": 100.0}
 MARGIN = 1.1
 """How much longer than estimated a request may turn out."""
 MEDIA_NEEDS = {"image": "vision", "audio": "audio", "video": "video", "document": "pdf"}
+TALK, WITH_TOOLS = frozenset({"chat"}), frozenset({"chat", "tools"})
+"""What nearly all requests need: made once, for a set is hashed whenever it is new."""
 
 
-class Needs(NamedTuple):
+class Needs(msgspec.Struct, frozen=True):
     """What a request takes: capabilities, and estimated tokens in and wanted tokens out.
 
     ``native`` are capabilities that are better than the conversion of a file, which can do without.
@@ -34,31 +36,30 @@ class Needs(NamedTuple):
         return self.capabilities | self.native
 
 
-def needs_of(request: ChatRequest, contents: Contents | None = None) -> Needs:
+def needs_of(request: ChatRequest, contents: Contents | None = None, *, sight: Sight | None = None) -> Needs:
     """Return what the request takes; tokens are estimated from bytes (routing.md 2), never from a tokenizer.
 
-    With ``contents``, files count as what they are; without, a file needs who takes it as it is.
+    With ``contents``, files count as what they are; without, a file needs who takes it as it is. ``sight`` is what
+    was seen of the request, if somebody looked already.
     """
-    wanted = {"chat"}
-    native: set[str] = set()
-    size = 0
-    media = 0
-    for message in request.messages:
-        for part in message.parts:
-            if type(part) is Text:
-                size += len(part.text) if part.text.isascii() else len(part.text.encode())
-            else:
+    sight = sight or sight_of(request)
+    size, media = sight.size, 0
+    capabilities, native = WITH_TOOLS if request.tools else TALK, frozenset[str]()
+    if sight.odd or contents is not None:
+        wanted, rather = set(capabilities), set[str]()
+        for part in sight.odd:
+            if type(part) is not Text:
                 size, media = _weigh(part, wanted, size, media)
-    if contents is not None:
-        wanted -= set(MEDIA_NEEDS.values())
-        media = 0
-        for item in contents.items.values():
-            size += _file(item, contents.engine, wanted, native)
+        if contents is not None:
+            wanted -= set(MEDIA_NEEDS.values())
+            media = 0
+            for item in contents.items.values():
+                size += _file(item, contents.engine, wanted, rather)
+        capabilities, native = frozenset(wanted), frozenset(rather)
     if request.tools:
-        wanted.add("tools")
         size += once(request.tools, _length)
     tokens = int(size / BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA + 8 * len(request.messages)
-    return Needs(frozenset(wanted), tokens, request.max_tokens or 0, frozenset(native))
+    return Needs(capabilities, tokens, request.max_tokens or 0, native)
 
 
 def _length(tools: Iterable[Tool | Opaque]) -> int:

@@ -9,7 +9,7 @@ from wallas.types.chat import ChatRequest, Opaque, Tool
 from wallas.types.lasting import once
 
 if TYPE_CHECKING:
-    from wallas.routing.choice import Options
+    from wallas.routing.options import Options
 
 RESULTS = 5
 SUFFIX = ":online"

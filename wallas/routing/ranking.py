@@ -9,7 +9,6 @@ from wallas.catalog.entries import Model
 from wallas.health import Health, Place
 from wallas.providers.base import Provider
 from wallas.quota.windows import Window
-from wallas.routing.candidates import Candidate
 from wallas.routing.costs import Costs
 from wallas.routing.strategies import Parts, Ranked, Strategy
 from wallas.settings import Key
@@ -88,26 +87,10 @@ class Out(NamedTuple):
         return same and (not self.short or all(window.left < amount for window, amount in self.short))
 
 
-class Front(NamedTuple):
-    """The first candidates of a view as they were found: good ``until`` then, while nothing of the rest has changed.
-
-    ``found`` are (cost, place, candidate), ``rows`` their models, both best first.
-    """
-
-    until: float
-    turns: int
-    costs: int
-    sparing: float
-    short_of: float
-    """The longest window of those for which the request was too large: a smaller one may find them fit."""
-    found: Sequence[tuple[float, int, Candidate]]
-    rows: Sequence["Row"]
-
-
 class View:
     """The rows of a ranking that fit one sort of request, and who of them was out a moment ago."""
 
-    __slots__ = ("by_key", "count", "front", "out", "rows")
+    __slots__ = ("by_key", "count", "out", "rows")
 
     def __init__(self, rows: Iterable[Row], count: int) -> None:
         """Hold rows, in order; ``count`` is how often costs had changed when they were made."""
@@ -115,7 +98,6 @@ class View:
         self.by_key = {row.key: row for row in self.rows}
         self.count = count
         self.out: dict[str, Out] = {}
-        self.front: Front | None = None
 
 
 class Ranking:
@@ -214,6 +196,36 @@ class LiveRanking(Ranking):
             seconds = self.cached * (1.0 - 2.0 * expected.cached)
             total, parts = total + seconds, parts._replace(session=seconds)
         return Row(total, stand.key, stand, parts)
+
+
+class Nearest(Ranking):
+    """The few models of another ranking that are nearest to something, equal ones as they rank there."""
+
+    def __init__(self, ranking: Ranking, far: Callable[[Model], float], *, most: int) -> None:
+        """Take ``most`` models at the most; ``far`` says how far each is."""
+        self.ranking = ranking
+        self.far = far
+        self.most = most
+        self.followed: Sequence[Row] | None = None
+        super().__init__(())
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Return all rows, the nearest first."""
+        self._follow()
+        return self.whole.rows
+
+    def view(self, sort: Hashable, fits: Callable[[Stand], bool]) -> View:
+        """Return the rows that fit a sort of request."""
+        self._follow()
+        return super().view(sort, fits)
+
+    def _follow(self) -> None:
+        """Begin anew once the other ranking is another."""
+        rows = self.ranking.rows
+        if rows is not self.followed:
+            nearest = sorted(rows, key=lambda row: self.far(row.model))[: self.most]
+            self.whole, self.views, self.followed = View(nearest, 0), {}, rows
 
 
 def ranked(rows: Iterable[Ranked], stand: Callable[[Model], Stand]) -> Ranking:

@@ -16,15 +16,19 @@ from wallas.content.library import Library
 from wallas.errors import BadRequest
 from wallas.ids import fresh
 from wallas.providers.base import Provider
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Selection
-from wallas.routing.choice import Chooser, Options, beside
+from wallas.routing.choice import Chooser
 from wallas.routing.desk import Desk
 from wallas.routing.enrich import Memory, enrich
 from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import needs_of
 from wallas.routing.online_wish import wanted
+from wallas.routing.options import Options, beside
+from wallas.routing.plan import Plan
+from wallas.routing.saying import Sayings
 from wallas.routing.selector import Selector
+from wallas.routing.sight import Sight, sight_of
 from wallas.routing.stream import Source, Stream
 from wallas.settings import Settings
 from wallas.types.chat import ChatRequest, only_words
@@ -85,20 +89,26 @@ class Router:
         self.selector.expected = self.desk.sessions.expected
         self.selector.inabilities = self.desk.inabilities
         self.desk.health.zones = {model.provider: model.limits.reset for model in catalog.models if model.limits}
+        self.sayings = Sayings(
+            self.settings,
+            catalog=catalog,
+            providers=self.providers,
+            discover=self._discovered,
+            names=lambda: self.names,
+        )
         self.chooser = Chooser(
             self.settings,
             catalog=catalog,
             providers=self.providers,
             selector=self.selector,
+            sayings=self.sayings,
             sessions=self.desk.sessions,
-            discover=self._discovered,
-            names=lambda: self.names,
             lessons_of=self.desk.lessons_of,
         )
 
     def read(self, model: str, options: Options) -> list[Asked]:
         """Return what a model's name means; raise NotFound for one that means nothing."""
-        return self.chooser.read(model, options)
+        return self.sayings.read(model, options)
 
     def chat(
         self,
@@ -110,20 +120,34 @@ class Router:
         request_id: str,
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
-        enriched = enrich(request, self.memory)
+        sight, previous = sight_of(request), request.previous_id
+        if previous is None and sight.words and not self.wishes(request, options):
+            plan = self.plan(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
+        else:
+            plan = self._prepared(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
+        if previous is not None:
+            plan = msgspec.structs.replace(plan, previous_id=previous)
+        self.selector.advance()
+        return Stream(Attempts(plan, self.desk))
+
+    def _prepared(
+        self,
+        request: ChatRequest,
+        options: Options,
+        *,
+        codec: Codec,
+        out: StreamEncoder | PlainEncoder,
+        request_id: str,
+        sight: Sight,
+    ) -> Plan:
+        """Return the plan of a request of which something is to be looked up: earlier turns, seals, files, the web."""
+        enriched = enrich(request, self.memory, sight=sight)
         contents, online = self.contents(enriched, options, codec.WIRE), self.online(enriched, options, codec)
         make = partial(self.plan, options=options, codec=codec, out=out, request_id=request_id, contents=contents)
         if online is None and (contents is None or contents.glance()):
-            plan = make(enriched)
-        else:
-            self.chooser.read(request.model, options)
-            plan = make(
-                enriched, online=online, look=lambda: make(online.request if online else enriched, online=online)
-            )
-        if request.previous_id is not None:
-            plan = msgspec.structs.replace(plan, previous_id=request.previous_id)
-        self.selector.advance()
-        return Stream(Attempts(plan, self.desk))
+            return make(enriched, sight=sight if enriched is request else None)
+        self.sayings.read(request.model, options)
+        return make(enriched, online=online, look=lambda: make(online.request if online else enriched, online=online))
 
     def contest(
         self,
@@ -160,21 +184,25 @@ class Router:
         contents: Contents | None = None,
         look: Callable[[], Plan] | None = None,
         online: "Online | None" = None,
+        sight: Sight | None = None,
     ) -> Plan:
         """Return everything that is decided before the first attempt; ``full`` looks at everybody, not at the best.
 
         ``contents`` are the request's files; with ``look`` nobody is chosen yet: it makes the plan once they are.
+        ``sight`` is what was seen of the request, if somebody looked already.
         """
-        needs = needs_of(request, contents)
+        sight = sight or sight_of(request)
+        needs = needs_of(request, contents, sight=sight)
         if request.stream is isinstance(out, PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
-        choice = chooser.choose(request, options, needs, wire=codec.WIRE, contents=contents)
+        choice = chooser.choose(request, options, needs, sight=sight, wire=codec.WIRE, contents=contents)
         if contents is not None:
-            contents.trusted = frozenset(key for key in choice.terms.named if self._is_guess(key))
+            contents.trusted = frozenset(key for key in choice.said.terms.named if self._is_guess(key))
             if look is None:
                 refuse(contents)
-        selection = Selection([], []) if look else chooser.select(request, choice, needs, full=full)
+        selection = Selection([], []) if look else chooser.select(choice, full=full)
+        now = time.time()
         patience = WAIT_STREAMING if request.stream else WAIT_PLAIN
         return Plan(
             id=request_id,
@@ -182,14 +210,15 @@ class Router:
             needs=needs,
             candidates=selection.candidates,
             excluded=selection.excluded,
-            again=partial(chooser.select, request, choice, needs, sure=True),
-            unfit=partial(chooser.unfit, choice, needs),
+            again=choice.again,
+            unfit=choice.unfit,
             codec=codec,
             out=out,
             answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),
-            created=int(time.time()),
+            created=int(now),
+            at=now,
             asked=request.model[:200],
-            profile=choice.profile,
+            profile=choice.said.profile,
             auxiliary=choice.auxiliary,
             session=choice.session,
             client=options.client,
@@ -200,15 +229,19 @@ class Router:
             wait=patience if options.wait is None else options.wait,
             keep_response=options.store,
             keep_seals=codec.WIRE != codecs.GEMINI and bool(request.tools),
-            dropped=(*options.dropped, *choice.dropped, *(online.dropped if online else ())),
+            dropped=(*options.dropped, *online.dropped) if online else options.dropped,
             contents=contents,
             look=look,
             online=online,
         )
 
+    def wishes(self, request: ChatRequest, options: Options) -> int:
+        """Return how many results of a web search a caller wants before the answer, 0 for no search."""
+        return wanted(request, options) if self.search is not None else 0
+
     def online(self, request: ChatRequest, options: Options, codec: Codec) -> "Online | None":
         """Return the web search that a caller wants before the answer, not made yet; None for nearly everybody."""
-        most = wanted(request, options) if self.search is not None else 0
+        most = self.wishes(request, options)
         if not most:
             return None
         from wallas.routing.online import UNCITED, Online, query_of, turns_of

@@ -11,7 +11,7 @@ from wallas.routing.naming import Asked
 from wallas.routing.needs import Needs
 from wallas.routing.ranking import Ranking
 from wallas.routing.router import Options, Router
-from wallas.routing.selector import SHARED_SECONDS, Group
+from wallas.routing.selector import SHARED_SECONDS, Group, Sort
 from wallas.routing.strategies import BEST_QUALITY, FAILURE_SECONDS, STRATEGIES, Parts, Ranked, in_order
 
 QUALITY_SECONDS = 0.3
@@ -55,8 +55,8 @@ def choose(router: Router, task: Task, name: str | None, options: Options) -> Ch
     names = [one for one in (first, *options.models) if one] or ["auto"]
     asked = [_read(router, task, one, options) for one in dict.fromkeys(names)]
     groups = [group for one in asked for group in _groups(router, task, one, alone=len(asked) == 1)]
-    terms = router.chooser.terms(asked, options)
-    selection = router.selector.select(groups, NOTHING, terms, full=True)
+    terms = router.sayings.terms(asked, options)
+    selection = router.selector.select(Sort(groups, terms), NOTHING, full=True)
     if not selection.candidates and not selection.excluded:
         raise AllAttemptsFailed(_nobody(router, task), code="no_provider_configured")
     candidates = preferred(selection.candidates, order=options.order, issuers=frozenset())
@@ -66,7 +66,7 @@ def choose(router: Router, task: Task, name: str | None, options: Options) -> Ch
 def _read(router: Router, task: Task, name: str, options: Options) -> Asked:
     """Return what a name means among those able; names that clients send unasked mean anybody."""
     try:
-        [asked] = router.chooser.read(name, Options())
+        [asked] = router.sayings.read(name, Options())
     except NotFound:
         if any(fnmatchcase(name, pattern) for pattern in task.foreign):
             return Asked(profile="auto")

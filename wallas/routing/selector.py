@@ -20,7 +20,7 @@ from wallas.routing.inability import Inabilities
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.ranking import LiveRanking, Ranking, Stand, ranked
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Ranked, Strategy
-from wallas.routing.walk import Walk
+from wallas.routing.walk import Front, Walk
 from wallas.settings import Key
 from wallas.types.chat import ChatRequest
 
@@ -33,7 +33,6 @@ SHARED_SECONDS = 30.0
 CACHING_SECONDS = 2.0
 """What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
 LEAST_WORTH = 0.2
-EXPLORE_EVERY = 50
 
 
 class Room(NamedTuple):
@@ -74,6 +73,19 @@ class Group(NamedTuple):
     """How much quotas that run low are spared."""
 
 
+class Sort:
+    """Requests that mean the same models on the same terms and take the same abilities, whatever else they say."""
+
+    __slots__ = ("front", "groups", "terms")
+
+    def __init__(self, groups: Sequence[Group], terms: Terms) -> None:
+        """Mean these groups, one after the other."""
+        self.groups = groups
+        self.terms = terms
+        self.front: Front | None = None
+        """Whom the last of them found."""
+
+
 class Session(NamedTuple):
     """The model that has a conversation's beginning in its cache, the seconds that saves, and the key it was met with.
 
@@ -111,7 +123,6 @@ class Selector:
         self.refreshed = -math.inf
         self.stands: dict[str, Stand] = {}
         self.lists: dict[Hashable, Ranking] = {}
-        self.brief: dict[Hashable, tuple[float, Ranking]] = {}
         self.windows: dict[tuple[str, str], int] = {}
         self.expected: Callable[[str], int] = lambda model: 0
         """How many conversations will be back at a model at once."""
@@ -149,7 +160,7 @@ class Selector:
 
         It follows health, at most four times a second. ``extra`` and ``cached`` are those of ``LiveRanking``.
         """
-        self.refresh()
+        self.refresh(self.clock())
         known = self.lists.get(what)
         if known is None:
             if len(self.lists) >= RANKED_MOST:
@@ -161,9 +172,8 @@ class Selector:
             self.lists[what] = known
         return known
 
-    def refresh(self) -> None:
+    def refresh(self, now: float) -> None:
         """Let ranked lists follow what health learned, unless they did just now."""
-        now = self.clock()
         if now - self.refreshed >= RANKED_SECONDS:
             self.refreshed = now
             self.costs.refresh()
@@ -174,18 +184,6 @@ class Selector:
         if known is None or known.model is not model:
             known = self.stands[model.key] = Stand(model, self.providers[model.provider])
         return known
-
-    def kept(self, what: Hashable, rank: Callable[[], Ranking]) -> Ranking:
-        """Return the ranking that ``rank`` makes, or the one known as ``what`` if that was made just now."""
-        now = self.clock()
-        known = self.brief.get(what)
-        if known is not None and now - known[0] < RANKED_SECONDS:
-            return known[1]
-        if len(self.brief) >= RANKED_MOST:
-            self.brief.clear()
-        ranking = rank()
-        self.brief[what] = (now, ranking)
-        return ranking
 
     def rank(self, strategy: Strategy, request: ChatRequest | None, models: Sequence[Model]) -> Ranking:
         """Return the given models as a strategy ranks them now."""
@@ -201,25 +199,28 @@ class Selector:
 
     def select(
         self,
-        groups: Iterable[Group],
+        sort: Sort,
         needs: Needs,
-        terms: Terms,
         *,
         session: Session | None = None,
         full: bool = False,
         patient: bool = True,
         sure: bool = False,
     ) -> Selection:
-        """Return who of these groups, one after the other, may answer, with each key, and who may not.
+        """Return who of a sort's groups, one after the other, may answer, with each key, and who may not.
 
         Unless ``full``, a group's walk stops once no later model can be among
         the first. Who is not ``patient`` waits for no limit that ends soon.
         ``sure``: nobody is among them by what was found a moment ago only.
         """
-        self.refresh()
-        walk = Walk(self, needs, terms, session=session, sure=sure or full)
-        for group in groups:
-            walk.through(group, full=full)
+        now = self.clock()
+        if now - self.refreshed >= RANKED_SECONDS:
+            self.refresh(now)
+        walk = Walk(self, sort, needs, session=session, sure=sure or full, now=now)
+        kept = walk.again()
+        if kept is not None:
+            return kept
+        walk.through(full=full)
         if not walk.chosen:
             walk.chosen.extend(self._panic(walk.excluded, patient=patient))
         return Selection(walk.chosen, walk.excluded)
@@ -229,11 +230,6 @@ class Selector:
         others = (model for model in self.models if model.key not in models)
         told = ((model, self.reason(model, needs, terms, 1.0)) for model in others)
         return [Excluded(model, None, reason) for model, reason in told if reason is not None]
-
-    @property
-    def exploring(self) -> bool:
-        """Return whether this request may find out how models do that nobody has asked for long."""
-        return self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
 
     def _panic(self, excluded: list[Excluded], *, patient: bool) -> list[Candidate]:
         """Return the first that is out by a guess only, or for its failures, when nobody else is left.
