@@ -71,8 +71,8 @@ def request_id(incoming: Asking) -> str:
 
 def id_said(environ: Mapping[str, Any]) -> str:
     """Return the id that the client gave this request, if it is usable, else ""."""
-    said: str = environ.get("HTTP_X_REQUEST_ID", "")
-    return said if said.isascii() and said.isprintable() and len(said) <= 100 else ""
+    said: str | None = environ.get("HTTP_X_REQUEST_ID")
+    return said if said and said.isascii() and said.isprintable() and len(said) <= 100 else ""
 
 
 def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:
