@@ -57,7 +57,7 @@ class Head:
         self.attempts = attempts
         self.sent: tuple[str, list[tuple[str, str]]] | None = None
         self.overhead: float | None = None
-        self.started = attempts.desk.clock()
+        self.started = attempts.deadlines.started
 
     def note_send(self) -> None:
         """Note that the first request has left: until then the time was the gateway's own."""
