@@ -110,7 +110,8 @@ class Attempt:
             attempts.shown.model = candidate.model.id
         if self.mode is not Mode.FRESH:
             asked = attempts.shown.remainder(asked, self.mode)
-        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        if attempts.lessons is not None or attempts.desk.lessons:
+            self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
@@ -157,8 +158,6 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterable[Event]:
         """Return the events of one read, as the client gets them."""
-        if self.attempts.keeps_whole:
-            return self._whole(reading)
         return self.stages.feed(reading.feed()) if self.attempts.whole_turn else self._parts(reading)
 
     def _parts(self, reading: Reading) -> Iterator[Event]:
@@ -172,8 +171,8 @@ class Attempt:
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterable[Event]:
-        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+    def gather(self, reading: Reading) -> Iterable[Event]:
+        """Return what ``feed`` yields; nothing for an answer that came whole and passes as it is: it is ``answer``."""
         events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
             if passed(self, reading.whole):
