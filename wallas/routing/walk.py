@@ -3,6 +3,7 @@
 import math
 from bisect import insort
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from wallas.catalog.entries import Model
@@ -42,6 +43,7 @@ Until: TypeAlias = tuple[float, tuple[Window, float] | None]
 """Until when somebody is out, and the window that has less left than a call takes, if that is why."""
 Found: TypeAlias = tuple[float, int, Candidate]
 """What a candidate costs, when it was found, and itself."""
+COST = itemgetter(0)
 
 
 class Front(NamedTuple):
@@ -173,28 +175,28 @@ class Walk:
         if tokens < front.tokens or not front.short_of < size <= front.shortest:
             return False
         self.size = size
-        known = (selector.windows, selector.inabilities.found) if self.learned else ()
-        return all(front.pairs.isdisjoint(pairs) for pairs in known)
+        if not self.learned:
+            return True
+        return front.pairs.isdisjoint(selector.windows) and front.pairs.isdisjoint(selector.inabilities.found)
 
     def _merged(self, front: Front, group: "Group") -> Selection | None:
         """Return what was found with the first, and whom the conversation met, looked at again."""
         met = front.view.by_key.get(self.session.model) if self.session is not None else None
         if self.session is not None and met is None and len(self.sort.groups) > 1:
             return None
-        rows = {row.key: row for row in (front.first, met) if row is not None}
-        for row in rows.values():
-            self._take(row, group, front.view)
-        found, first = self.found, front.first.stand.model
-        others = [one for one in front.others if one[2].model.key not in rows]
-        best = min((one[0] for one in found if one[2].model is first), default=math.inf)
-        if best == math.inf or best > front.second:
+        self._take(front.first, group, front.view)
+        if not self.best or self.best[0] > front.second:
             self._forget()
             return None
-        found += others
+        others, later = front.others, front.later
+        if met is not None and met.stand is not front.first.stand:
+            self._take(met, group, front.view)
+            others = [one for one in others if one[2].model is not met.stand.model]
+            later = [one for one in later if one.model is not met.stand.model]
+        found = [*self.found, *others]
         if group.moves:
-            found.sort(key=_cost)
-        later = [one for one in front.later if one.model.key not in rows]
-        return Selection([*(one[2] for one in found), *later], [*self.excluded, *front.selection.excluded])
+            found.sort(key=COST)
+        return Selection([*[one[2] for one in found], *later], [*self.excluded, *front.selection.excluded])
 
     def _forget(self) -> None:
         """Start again with nobody."""
@@ -437,10 +439,6 @@ class Walk:
         if self.exploring and self.health.idle(*stand.pair) > EXPLORE_IDLE:
             parts = parts._replace(exploration=-EXPLORE_SECONDS)
         return parts
-
-
-def _cost(found: Found) -> float:
-    return found[0]
 
 
 def _short(until: Sequence[Until | None]) -> list[tuple[Window, float]]:
