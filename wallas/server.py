@@ -74,7 +74,7 @@ class Worker(Base):  # type: ignore[misc]
         """Sockets to close when a batch of events is over: their numbers must not have a new owner before."""
         self.special: dict[int, Callable[[], None]] = {}
         self.now = 0.0
-        """When the last turn ended."""
+        """When the last turn ended, and first when it began."""
         self.bodies = 0
         self.at_once: Callable[..., Any] | None = None
         """The app's own way to answer in a thread that must not wait, where it has one."""
@@ -155,7 +155,8 @@ class Worker(Base):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
         self.door.open()
-        self.clocks.keep(time.monotonic())
+        self.now = time.monotonic()
+        self.clocks.keep(self.now)
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""

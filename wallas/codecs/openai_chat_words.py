@@ -153,7 +153,7 @@ DETAILS = {
 
 def decode_usage(raw: Any) -> Usage | None:
     """Return usage, impossible counts as not said; what no count took stays in ``raw``."""
-    if not isinstance(raw, dict) or not raw:
+    if type(raw) is not dict or not raw:
         return None
     if len(raw) == 3 and (usage := _bare_usage(raw)) is not None:
         return usage
@@ -209,14 +209,15 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     if usage.output is not None:
         body["completion_tokens"] = usage.output
     if usage.input is not None and usage.output is not None:
-        counted, total = usage.input + usage.output, left.get("total_tokens", 0)
-        body["total_tokens"] = total if total > counted else counted
+        body["total_tokens"] = usage.input + usage.output
+        if "total_tokens" in left and left["total_tokens"] > body["total_tokens"]:
+            body["total_tokens"] = left["total_tokens"]
     if usage.cache_read is not None or usage.cache_write is not None:
         details = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
         body["prompt_tokens_details"] = {name: value for name, value in details.items() if value is not None}
     if usage.reasoning is not None:
         body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
-    return overlaid(left, body)
+    return overlaid(left, body) if left else body
 
 
 def decode_logprobs(rows: Any) -> tuple[Logprob, ...] | None:

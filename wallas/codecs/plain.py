@@ -18,7 +18,8 @@ class PlainDecoder(Plain):
         decode_words: Callable[[bytes], ChatResponse | None] = lambda data: None,
     ) -> None:
         """Read answers of the wire whose functions these are; ``decode_words`` is asked first."""
-        super().__init__()
+        self.pieces: list[bytes] = []
+        self.size = 0
         self.decode_response = decode_response
         self.decode_words = decode_words
         self.done = False

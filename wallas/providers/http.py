@@ -58,8 +58,9 @@ class HttpProvider:
     def deliver(self, request: ChatRequest, body: dict[str, Any], key: Key) -> Body:
         """Send a chat request's body; where it goes, and its head's lines, are kept by all that they depend on."""
         sort = (key.id, request.model, request.stream, self.goes_on_elsewhere and continues(request))
-        address = self._addresses.get(sort)
-        if address is None:
+        try:
+            address = self._addresses[sort]
+        except KeyError:
             if len(self._addresses) >= MOST_KEPT:
                 self._addresses = {}
             made = Address.of("POST", self.url(request, key), self.headers(key, request.stream))

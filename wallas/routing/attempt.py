@@ -64,9 +64,9 @@ class Attempt:
             schema=request.output.schema if request.output is not None else None,
             calls=plan.hold != "event",
         )
-        self.loops = Loops()
-        self.notices = Notices(request, patient=attempts.whole_turn)
-        self.substance = Substance()
+        self.watched = False
+        if not attempts.keeps_whole:
+            self._watch()
         self.held: list[Event] = []
         self.answer: ChatResponse | None = None
         """The whole answer, where it came so and passed."""
@@ -82,6 +82,13 @@ class Attempt:
         self.call = 0
         self.reservation: Reservation | None = None
         self.reading: Reading | None = None
+
+    def _watch(self) -> None:
+        """Watch the events of this answer: whether they go round in circles, are a notice, or say anything at all."""
+        self.watched = True
+        self.loops = Loops()
+        self.notices = Notices(self.attempts.request, patient=self.attempts.whole_turn)
+        self.substance = Substance()
 
     def begin(self) -> "Reading | Held | None":
         """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
@@ -112,13 +119,15 @@ class Attempt:
     def send(self) -> Reading:
         """Fit, encode and send the request; return what reads the answer. May block."""
         attempts, candidate = self.attempts, self.candidate
-        asked = attempts.shown.remainder(attempts.request, self.mode)
+        asked = attempts.request
+        if self.mode is not Mode.FRESH:
+            asked = attempts.shown.remainder(asked, self.mode)
         self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
             wire=candidate.provider.wire,
-            issuer=candidate.issuer,
+            issuer=self.join.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
             contents=attempts.plan.contents,
@@ -126,9 +135,11 @@ class Attempt:
         attempts.converted = fitted.converted
         reasoning = "reasoning" in candidate.model.capabilities
         attempts.deadlines.attempt(candidate.provider.timeouts, reasoning=reasoning, tokens=attempts.plan.needs.tokens)
-        self._wait_for_it()
+        if attempts.queue.waiting or not attempts.plain:
+            self._wait_for_it()
         attempts.body = candidate.provider.chat(fitted.request, key=candidate.key, dropped=fitted.dropped)
-        attempts.desk.local.answered()
+        if attempts.desk.local.failed:
+            attempts.desk.local.answered()
         if attempts.plan.dropped or fitted.dropped:
             attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         else:
@@ -142,8 +153,6 @@ class Attempt:
     def _wait_for_it(self) -> None:
         """Note that a first token is due; where somebody else could answer, wait no longer than it makes sense."""
         attempts, candidate = self.attempts, self.candidate
-        if attempts.plain and not attempts.queue.waiting:
-            return
         health = attempts.desk.health
         expected = expected_first(candidate.model, health)
         limits = patience(attempts, candidate, expected=expected)
@@ -183,7 +192,11 @@ class Attempt:
                 self.answer = reading.whole
             else:
                 events = unfold(reading.whole)
-        return self._staged(events) if events else ()
+        if not events:
+            return ()
+        if not self.watched:
+            self._watch()
+        return self._staged(events)
 
     def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
         units = self.units.feed(self.loops.feed(restored(events, self.spaces)))

@@ -98,7 +98,7 @@ class Head:
         if attempts.plan.profile:
             told.append(("X-Wallas-Profile", _safe(attempts.plan.profile)))
         if self.overhead is not None:
-            told.append(("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}"))
+            told += [("X-Wallas-Overhead-Ms", f"{self.overhead:.2f}")]
         if hops and answered:
             told += [("X-Wallas-Provider", _safe(hops[-1].provider)), ("X-Wallas-Model", _safe(hops[-1].model))]
         if settled:

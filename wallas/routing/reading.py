@@ -71,7 +71,7 @@ class Reading:
         except ProviderError as error:
             self.ahead = error
             return tuple(self._read())
-        if not isinstance(decoder, PlainDecoder):
+        if type(decoder) is not PlainDecoder:
             self.ahead = data
             return tuple(self._read())
         if body.ended:

@@ -16,7 +16,7 @@ from wallas.content.library import Library
 from wallas.errors import BadRequest
 from wallas.ids import fresh
 from wallas.providers.base import Provider
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Selection
 from wallas.routing.choice import Chooser
 from wallas.routing.desk import Desk
@@ -25,6 +25,7 @@ from wallas.routing.naming import Asked, Names
 from wallas.routing.needs import needs_of
 from wallas.routing.online_wish import wanted
 from wallas.routing.options import Options, beside
+from wallas.routing.plan import Plan
 from wallas.routing.saying import Sayings
 from wallas.routing.selector import Selector
 from wallas.routing.sight import Sight, sight_of
