@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from wallas.codecs.fields import leftover
+from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import kept, overlaid, own
 from wallas.codecs.reading import MOST_TOKENS, tokens
 from wallas.errors import FailureKind, ProviderError
@@ -202,7 +203,7 @@ def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
     """Return usage as this wire has it; a count that nobody said is left out."""
-    left = own(usage.raw) if usage.raw else {}
+    left = usage.raw.get(WIRE, {})
     body: dict[str, Any] = {}
     if usage.input is not None:
         body["prompt_tokens"] = usage.input

@@ -122,7 +122,8 @@ class Attempt:
         asked = attempts.request
         if self.mode is not Mode.FRESH:
             asked = attempts.shown.remainder(asked, self.mode)
-        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        if attempts.lessons is not None or attempts.desk.lessons:
+            self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
@@ -169,9 +170,6 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterator[Event]:
         """Yield the events of one read, as the client gets them."""
-        if self.attempts.keeps_whole:
-            yield from self._whole(reading)
-            return
         if self.attempts.whole_turn:
             yield from self._staged(reading.feed())
             return
@@ -184,8 +182,8 @@ class Attempt:
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterable[Event]:
-        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+    def gather(self, reading: Reading) -> Iterable[Event]:
+        """Return what ``feed`` yields; nothing for an answer that came whole and passes as it is: it is ``answer``."""
         events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
             if passed(self, reading.whole):

@@ -288,11 +288,11 @@ class Attempts:
 
     def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
-        heard = 0
+        heard, whole = 0, self.keeps_whole
         while reading.early or not reading.done:
             if reading.waits:
-                yield attempt.shortcut(reading) or READ
-            for event in attempt.feed(reading):
+                yield (None if whole else attempt.shortcut(reading)) or READ
+            for event in attempt.gather(reading) if whole else attempt.feed(reading):
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
@@ -305,7 +305,7 @@ class Attempts:
             if attempt.units.heard != heard:
                 heard = attempt.units.heard
                 attempt.content()
-            if reading.complete and not reading.done:
+            if not reading.done and reading.complete:
                 self.deadlines.linger()
 
     def show(self, event: Event) -> bytes:

@@ -4,7 +4,6 @@ Nearly every whole answer passes all stages as it is, and is ``shown``. Whatever
 does not, or might not, is left to them: it has not ``passed``, and is told as events.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,9 +62,13 @@ def shown(attempt: "Attempt", response: ChatResponse, usage: Usage) -> ChatRespo
     """
     shown, choice = attempt.attempts.shown, response.choices[0]
     message = choice.message
-    parts = _stamped(attempt, message.parts)
-    if parts is not message.parts or message.name is not None or message.extra or message.role != "assistant":
-        choice = msgspec.structs.replace(choice, message=Message(role="assistant", parts=tuple(parts)))
+    parts, changed = message.parts, message.name is not None or message.extra or message.role != "assistant"
+    for part in parts:
+        if part.seal is not None:
+            parts, changed = tuple(map(attempt.join.stamped, parts)), True
+            break
+    if changed:
+        choice = msgspec.structs.replace(choice, message=Message(role="assistant", parts=parts))
     return ChatResponse(
         id=shown.id,
         model=shown.model or response.model,
@@ -87,13 +90,6 @@ def _sound(part: Part, attempt: "Attempt") -> bool:
     elif isinstance(part, Refusal):
         words = part.text
     return len(words) < SHORT or not Watch().loops_in(words)
-
-
-def _stamped(attempt: "Attempt", parts: Sequence[Part]) -> Sequence[Part]:
-    for part in parts:
-        if part.seal is not None:
-            return tuple(map(attempt.join.stamped, parts))
-    return parts
 
 
 def _thinks(part: Part) -> bool:
