@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from wallas.catalog.entries import Model
-from wallas.codecs import Codec, StreamDecoder, codec
+from wallas.codecs import Codec, StreamDecoder, codec, plain_readers
 from wallas.codecs.framing import decode_body, encode
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
@@ -131,7 +131,7 @@ class HttpProvider:
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder; see ``Provider.decoder``."""
         if not request.stream:
-            return PlainDecoder(self.codec.decode_response)
+            return PlainDecoder(*plain_readers(self.wire))
         return self.codec.Decoder()
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
