@@ -130,7 +130,7 @@ def not_short(data: bytes) -> None:
 
 @cache
 def plain_readers(wire: str) -> tuple[Callable[[Any], ChatResponse], Callable[[bytes], ChatResponse | None]]:
-    """Return what reads a whole answer of a wire, as ``PlainDecoder`` takes it: ``decode_response``, ``decode_words``."""
+    """Return what reads a whole answer of a wire, as ``PlainDecoder`` wants it: its long way and its short one."""
     module: Any = codec(wire)
     return module.decode_response, module.decode_words if wire in SHORT else not_short
 
