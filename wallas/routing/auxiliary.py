@@ -43,9 +43,9 @@ def auxiliary(request: ChatRequest, words: str | None = None) -> str | None:
     if request.tools:
         return None
     words = last_words(request) if words is None else words
-    system = _system(request.messages)
+    said = {"user": words, "system": _system(request.messages)}
     for shape in SHAPES:
-        if shape.pattern.match(words if shape.where == "user" else system):
+        if (text := said[shape.where]) and shape.pattern.match(text):
             return shape.name
     small = request.max_tokens is not None and request.max_tokens <= PING_TOKENS
     if small and len(request.messages) <= 2 and (request.max_tokens == 1 or words.strip().lower() in PINGS):
