@@ -9,6 +9,7 @@ import msgspec
 from wallas.catalog.entries import Model
 from wallas.codecs import Codec, StreamDecoder, codec, plain_readers
 from wallas.codecs.framing import decode_body, encode
+from wallas.codecs.pieces import written
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Line, Setup
@@ -66,8 +67,9 @@ class HttpProvider:
             made = Address.of("POST", self.url(request, key), self.headers(key, request.stream))
             address = self._addresses[sort] = made
         timeouts = self.timeouts
-        data = written(body) if "tools" in body else encode(body)
-        return self.transport.deliver(address, data, connect=timeouts.connect, tls=timeouts.tls)
+        if "tools" in body:
+            body = with_tools(body)
+        return self.transport.deliver(address, written(body), connect=timeouts.connect, tls=timeouts.tls)
 
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
@@ -209,10 +211,10 @@ def continues(request: ChatRequest) -> bool:
     return bool(request.messages) and request.messages[-1].role == "assistant"
 
 
-def written(body: dict[str, Any]) -> bytes:
-    """Return a body with tools as JSON; those that come with every turn are written once."""
+def with_tools(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body whose tools are JSON already, where they come with every turn."""
     tools = body["tools"]
-    return encode(body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body)
+    return body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body
 
 
 def _raw(value: Any) -> msgspec.Raw:
