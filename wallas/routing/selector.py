@@ -252,7 +252,9 @@ class Selector:
             return []
         out = [row for row in excluded if row.breaker and row.key is not None]
         first = min(out, key=_by_failures, default=None)
-        return [Candidate(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
+        return (
+            [Candidate.of(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
+        )
 
     def never(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
         """Return why a model may not answer, by what does not change while the catalog stays; None when it may."""

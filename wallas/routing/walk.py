@@ -271,7 +271,8 @@ class Walk:
             total = row.total if parts is own else sum(parts)
         scarce *= group.sparing
         total += scarce
-        self.found.append((total, len(self.best), Candidate(stand.model, stand.provider, key, parts, scarce)))
+        found = Candidate(stand.model, stand.provider, key, stand.places[turn], parts, scarce)
+        self.found.append((total, len(self.best), found))
         insort(self.best, total)
         return None
 
