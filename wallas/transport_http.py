@@ -20,7 +20,8 @@ _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _TARGET = re.compile(r"[!-~]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
-_STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |$)")
+_STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |\r*(?:\n|\Z))")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _BODYLESS = frozenset({204, 304})
@@ -213,8 +214,7 @@ class Answer:
 
     def _parse_head(self, head: str) -> bool:
         """Take a head in; return whether it is the answer's own and not an interim one (1xx)."""
-        first, *lines = head.split("\n")
-        match = _STATUS.match(first.rstrip("\r"))
+        match = _STATUS.match(head)
         if match is None:
             raise malformed("an answer that is no HTTP/1.1")
         status = int(match[2])
@@ -222,9 +222,11 @@ class Answer:
             raise malformed("an upgrade that nobody asked for")
         if status < 200:
             return False
-        self.headers = _fields(lines)
-        connection = self.headers.get("connection", "").lower()
-        self.keep_alive = "close" not in connection and (match[1] == "1" or "keep-alive" in connection)
+        self.headers = headers = _fields(head)
+        self.keep_alive = match[1] == "1"
+        if "connection" in headers:
+            connection = headers["connection"].lower()
+            self.keep_alive = "close" not in connection and (self.keep_alive or "keep-alive" in connection)
         self._frame(status)
         self.status = status
         return True
@@ -238,7 +240,8 @@ class Answer:
             return
         coding = headers["transfer-encoding"].lower() if "transfer-encoding" in headers else ""
         if not coding and length is not None:
-            self._left, self._reader = _length(length), Answer._read_counted
+            self._left = int(length) if _LENGTH.fullmatch(length) else _length(length)
+            self._reader = Answer._read_counted
         elif coding.rpartition(",")[2].strip() == "chunked":
             if coding != "chunked":
                 raise malformed(f"transfer-encoding {coding[:40]}")
@@ -343,10 +346,11 @@ class Answer:
         return 0
 
 
-def _fields(lines: list[str]) -> dict[str, str]:
+def _fields(head: str) -> dict[str, str]:
     """Return a head's lines as lower-case names and values; a repeated name's values are joined by commas."""
     fields: dict[str, str] = {}
     last = ""
+    _, *lines = head.split("\n")
     for line in lines:
         name, colon, value = line.partition(":")
         if line[:1] in (" ", "\t") and last:
@@ -361,11 +365,10 @@ def _fields(lines: list[str]) -> dict[str, str]:
 
 
 def _length(value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) < 19:
-        return int(value)
+    """Return a content-length that is told several times."""
     lengths = {part.strip() for part in value.split(",")}
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit() and len(length) < 19):
+    if lengths or not _LENGTH.fullmatch(length):
         raise malformed("a content-length that is no number")
     return int(length)
 

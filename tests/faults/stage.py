@@ -21,11 +21,12 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import BLAMELESS, Health
 from wallas.providers.row import Row
 from wallas.quota.ledger import Ledger
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
 from wallas.routing.needs import needs_of
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.settings import Key, Secret, Timeouts
 from wallas.simulated import wires
@@ -328,4 +329,4 @@ class Play:
 
 def _candidate(player: Player) -> Candidate:
     model = Model(provider=player.name, id="m", capabilities=ABILITIES, free=True)
-    return Candidate(model, player, player.keys[0])  # type: ignore[arg-type]
+    return Candidate.of(model, player, player.keys[0])  # type: ignore[arg-type]

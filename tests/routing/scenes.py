@@ -12,10 +12,11 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.quota.ledger import Ledger
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.desk import Desk
 from wallas.routing.needs import needs_of
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.routing.waiting import Pause
 from wallas.types.chat import (

@@ -10,11 +10,12 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health
 from wallas.providers.row import Row
 from wallas.quota.ledger import Ledger
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.continuation import asked_anchor
 from wallas.routing.desk import Desk
 from wallas.routing.needs import needs_of
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.settings import Key, Secret, Timeouts
 from wallas.types.chat import ChatRequest, Message, Text
@@ -111,7 +112,7 @@ class Notes:
 def candidate(provider: ScriptedProvider, id: str = "m", **traits: Any) -> Candidate:
     """Return a free candidate at a scripted provider."""
     traits = {"capabilities": ABILITIES, "free": True} | traits
-    return Candidate(Model(provider=provider.name, id=id, **traits), provider, provider.keys[0])  # type: ignore[arg-type]
+    return Candidate.of(Model(provider=provider.name, id=id, **traits), provider, provider.keys[0])  # type: ignore[arg-type]
 
 
 def ask(text: str = "Tell me a tale", **fields: Any) -> ChatRequest:

@@ -2,10 +2,10 @@
 
 import os
 
-from wallas import server, server_client, server_request
+from wallas import server_client, server_clocks, server_door, server_request
 
-server.SWEEP_SECONDS = 0.05
-server.STOP_LINGER = 0.3
+server_clocks.SWEEP_SECONDS = 0.05
+server_door.STOP_LINGER = 0.3
 server_client.HEAD_SECONDS = 0.5
 server_client.BODY_SECONDS = 0.6
 server_client.SEND_SECONDS = 0.8

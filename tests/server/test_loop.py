@@ -46,3 +46,8 @@ def test_one_that_is_closed_in_the_same_moment_costs_the_client_nothing(gateway,
     gateway[1].close_idle()
     assert gateway[1].wait_until(lambda: not gateway[1].open_connections)
     assert worked(loop, client)[0].startswith(b"HTTP/1.1 200 OK")
+
+
+def test_the_first_wait_of_all_is_no_longer_than_until_the_sweep(worker):  # noqa: F811
+    loop, _ = worker
+    assert 0 <= loop.clocks.wakes - loop.now <= 1.0

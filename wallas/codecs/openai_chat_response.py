@@ -1,7 +1,8 @@
 """Reads and writes whole chat completions, with the dialects of all providers that speak this wire."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from wallas.codecs.framing import encode
@@ -337,19 +338,13 @@ def encode_response(response: ChatResponse) -> dict[str, Any]:
         "object": "chat.completion",
         "created": response.created or 0,
         "model": response.model,
-        "choices": _encode_choices(response.choices),
+        "choices": list(map(_encode_choice, response.choices, count())),
     }
     if response.usage is not None:
         body["usage"] = encode_usage(response.usage)
     if response.provider is not None:
         body["provider"] = response.provider
-    return overlaid(own(response.extra), body) if response.extra else body
-
-
-def _encode_choices(choices: Sequence[Choice]) -> list[dict[str, Any]]:
-    if len(choices) == 1:
-        return [_encode_choice(choices[0], 0)]
-    return [_encode_choice(choice, number) for number, choice in enumerate(choices)]
+    return overlaid(response.extra[WIRE], body) if WIRE in response.extra else body
 
 
 def _encode_choice(choice: Choice, number: int) -> dict[str, Any]:

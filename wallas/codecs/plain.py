@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from wallas.codecs import not_short
 from wallas.codecs.framing import Plain, decode_body, encode
 from wallas.errors import GatewayError
 from wallas.types.chat import ChatResponse
@@ -15,10 +16,11 @@ class PlainDecoder(Plain):
     def __init__(
         self,
         decode_response: Callable[[Any], ChatResponse],
-        decode_words: Callable[[bytes], ChatResponse | None] = lambda data: None,
+        decode_words: Callable[[bytes], ChatResponse | None] = not_short,
     ) -> None:
         """Read answers of the wire whose functions these are; ``decode_words`` is asked first."""
-        super().__init__()
+        self.pieces: list[bytes] = []
+        self.size = 0
         self.decode_response = decode_response
         self.decode_words = decode_words
         self.done = False

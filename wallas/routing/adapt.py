@@ -6,7 +6,7 @@ named in ``dropped``, which becomes ``X-Wallas-Dropped``.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 import msgspec
@@ -97,13 +97,12 @@ def says(request: ChatRequest, name: str) -> bool:
     return any(getattr(request, field) != silent for field, silent in OPTIONAL[name].items())
 
 
-@dataclass(kw_only=True, slots=True)
-class Fitted:
+class Fitted(msgspec.Struct, kw_only=True):
     """A request fitted to a candidate, the names of what was left out, and what became of its files."""
 
     request: ChatRequest
-    dropped: list[str] = field(default_factory=list)
-    converted: list[str] = field(default_factory=list)
+    dropped: list[str] = []
+    converted: list[str] = []
 
 
 def adapt(
@@ -124,9 +123,10 @@ def adapt(
     fitted = Fitted(request=request)
     changes: dict[str, object] = {"model": model.id}
     if request.max_tokens is not None:
+        wanted = request.max_tokens
         for most in (model.max_output, lessons.most_output):
-            if most and changes.get("max_tokens", request.max_tokens) > most:  # type: ignore[operator]
-                changes["max_tokens"] = most
+            if most and wanted > most:
+                changes["max_tokens"] = wanted = most
     if wire == codecs.OPENAI_RESPONSES:
         changes.update(_for_responses(request, model, fitted.dropped))
     thinking = request.thinking

@@ -7,45 +7,40 @@ step that may block. Nothing bound to a thread lives across a yield.
 
 import json
 import logging
-import math
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wallas.catalog.entries import Model
-from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
-from wallas.content.contents import Contents
 from wallas.content.works import Job
-from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError, StreamInterrupted
-from wallas.health import BLAMELESS, Place
+from wallas.errors import BadRequest, FailureKind, GatewayError, ProviderError
+from wallas.health import Place
 from wallas.routing import outcome
 from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
 from wallas.routing.attempt import Attempt
-from wallas.routing.candidates import Candidate, Excluded, Selection
+from wallas.routing.candidates import Candidate, Excluded
 from wallas.routing.closing import Closing, Head
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
 from wallas.routing.files import looked, readied
 from wallas.routing.loops import LOOP
-from wallas.routing.needs import Needs
+from wallas.routing.lull import paused, until_back
+from wallas.routing.plan import Plan
 from wallas.routing.queue import MOST_ATTEMPTS, Queue, spent
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode, Shown
 from wallas.routing.shortcut import Move
 from wallas.routing.tally import Tally, calls_tools, said
 from wallas.routing.trail import Record
-from wallas.routing.waiting import Pause
-from wallas.types.chat import ChatRequest, StopReason, Usage
+from wallas.types.chat import StopReason, Usage
 from wallas.types.events import Event, Finished, Started
 from wallas.types.flow import BLOCK, READ, Want
 from wallas.waits import barred
 
 if TYPE_CHECKING:
-    from wallas.routing.online import Online
     from wallas.routing.others import Others
 
 log = logging.getLogger(__name__)
@@ -54,46 +49,6 @@ CONTINUATIONS = 2
 PAUSE_SECONDS = 0.1
 BRIEF = 8_000
 """Tokens of a request that is fitted and encoded within a millisecond."""
-LEAST_WAIT = 0.05
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided before the first attempt. ``hold`` is part, turn, event or off (architecture 7)."""
-
-    id: str
-    request: ChatRequest
-    needs: Needs
-    candidates: Sequence[Candidate]
-    excluded: Sequence[Excluded]
-    codec: Codec
-    out: StreamEncoder | PlainEncoder
-    answer_id: str
-    created: int
-    asked: str
-    at: float = msgspec.field(default_factory=time.time)
-    """When it was asked, in seconds since 1970."""
-    again: Callable[..., Selection] | None = None
-    unfit: Callable[[], list[Excluded]] = list
-    """Returns who was meant and may not answer in any case, with the reasons: for the error, if it comes to that."""
-    profile: str | None = None
-    auxiliary: str | None = None
-    session: str = ""
-    client: str = ""
-    hold: str = "part"
-    hedge: bool = False
-    fallback: bool = True
-    total: float = 600.0
-    wait: float = 0.0
-    keep_response: bool = False
-    previous_id: str | None = None
-    keep_seals: bool = False
-    dropped: Sequence[str] = ()
-    contents: Contents | None = None
-    """The request's files, None for words alone."""
-    look: "Callable[[], Plan] | None" = None
-    """Returns the plan with candidates, once the web was searched and the files were looked at; None: no need."""
-    online: "Online | None" = None
-    """The search that goes before the answer."""
 
 
 def others_of(attempts: "Attempts") -> "Others":
@@ -113,13 +68,23 @@ def hedged(*what: Any) -> Any:
 class Attempts:
     """One request's way through its candidates; ``moves`` is the generator that a ``Stream`` drives."""
 
+    body: Any = None
+    attempt: Attempt | None = None
+    lessons: Lessons | None = None
+    unreadable: BadRequest | None = None
+    continuations = stale = 0
+    empty_from: Model | None = None
+    last_name = ""
+    repeating = abandoned = False
+    waited = pause = asked_at = 0.0
+
     def __init__(self, plan: Plan, desk: Desk) -> None:
         """Answer as planned."""
         self.plan = plan
         self.desk = desk
         self.request = plan.request
         self.out = plan.out
-        self.plain = isinstance(plan.out, PlainEncoder)
+        self.plain = type(plan.out) is PlainEncoder
         self.whole_turn = self.plain or plan.hold == "turn"
         self.keeps_whole = self.plain and not plan.hedge and (plan.request.n or 1) == 1
         """Whether an answer that comes whole is looked at whole, and not as events."""
@@ -127,26 +92,16 @@ class Attempts:
         """Whether a call can begin in a thread that must not wait: ``Attempt.begin`` stops where it would have to."""
         self.deadlines = Deadlines(clock=desk.clock, total=plan.total, stream=not self.plain, ending=desk.ending)
         self.queue = Queue(plan.candidates)
-        self.body: Any = None
         self.shown = Shown(id=plan.answer_id, created=plan.created)
         self.failures: list[ProviderError] = []
         self.dropped: list[str] = []
         self.converted: list[str] = []
-        self.unreadable: BadRequest | None = None
-        self.continuations = 0
         self.empty: list[Event] = []
         """An answer without content: the client gets it if another that was asked has none either."""
-        self.empty_from: Model | None = None
         self.excluded = list(plan.excluded)
-        self.last_name = ""
-        self.repeating = False
         self.tried: set[Place] = set()
-        self.attempt: Attempt | None = None
-        self.lessons: Lessons | None = None
+        """Who was asked, could be reached and has not answered."""
         self.others = others_of(self) if (plan.request.n or 1) > 1 else None
-        self.stale = 0
-        self.waited = 0.0
-        self.pause = 0.0
         self.tally = Tally(plan.needs)
         self.record = Record(
             id=plan.id,
@@ -169,8 +124,18 @@ class Attempts:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
         self.desk.budget.request()
         try:
-            yield from looked(self)
-            yield from self._moves()
+            if self.plan.look is not None:
+                yield from looked(self)
+            while (candidate := self.next()) is not None or (yield from until_back(self)):
+                if candidate is None or (self.plan.contents is not None and not (yield from readied(self, candidate))):
+                    continue
+                try:
+                    if (yield from self._answer(candidate)):
+                        return
+                except ProviderError as error:
+                    if (yield from self._ended_by(error, candidate)):
+                        return
+            yield from self._unanswered()
         except GatewayError as error:
             yield self._error(error)
         except Exception:
@@ -187,6 +152,9 @@ class Attempts:
 
     def abandon(self) -> None:
         """Cut off what is still open and book the request; nobody is blamed for a client that left."""
+        if self.abandoned:
+            return
+        self.abandoned = True
         attempt, self.attempt = self.attempt, None
         body, self.body = self.body, None
         if self.others is not None:
@@ -197,37 +165,34 @@ class Attempts:
             if body is not None:
                 body.abort()
         finally:
-            self.closing.book("cancelled", 499)
-            for part in (self.closing, self.first_head):  # a circle would keep the request's files for the collector
-                vars(part).pop("attempts", None)
+            if not self.closing.booked:
+                self.closing.book("cancelled", 499)
+            # a circle would keep the request's files for the collector
+            del self.closing.attempts, self.first_head.attempts
 
-    def _moves(self) -> Iterator[Move]:
-        while True:
-            while (candidate := self.next()) is not None:
-                if not (yield from readied(self, candidate)):
-                    continue
-                try:
-                    if (yield from self._answer(candidate)):
-                        return
-                    continue
-                except ProviderError as error:
-                    self._failed(self.attempt.candidate if self.attempt else candidate, error)
-                if self.shown.mode(self.request) is Mode.OVER:
-                    ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
-                    yield from self.closing.finish(ending, candidate.model)
-                    return
-                if self.pause:
-                    yield from self._pause(self.pause)
-            if not (yield from self._held()):
-                break
-        if self.empty and self.empty_from is not None and (self._empty_twice() or self._alone(self.empty_from)):
-            start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
-            before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
-            yield from self.closing.finish([*before, *self.empty], self.empty_from)
+    def _ended_by(self, error: ProviderError, candidate: Candidate) -> Generator[Move, None, bool]:
+        """Book a failure; return whether it ends the answer: calls that were shown are an answer as they stand."""
+        self._failed(self.attempt.candidate if self.attempt else candidate, error)
+        if self.shown.mode(self.request) is Mode.OVER:
+            ending = [*self.shown.ends(), Finished(reason=StopReason.TOOL_CALLS)]
+            yield from self.closing.finish(ending, candidate.model)
+            return True
+        if self.pause:
+            yield from paused(self, self.pause)
+        return False
+
+    def _unanswered(self) -> Iterator[Move]:
+        """Yield what the client gets where nobody gave an answer: an empty one that was confirmed, or an error."""
+        model = self.empty_from
+        if not self.empty or model is None or not (self.empty_twice or self._alone(model)):
+            yield self._error(outcome.unanswered(self))
             return
-        yield self._error(self._final_error())
+        start = Started(id=self.shown.id, model=self.shown.model, created=self.shown.created)
+        before = self.shown.ends() if self.shown.started else [start] * (not isinstance(self.empty[0], Started))
+        yield from self.closing.finish([*before, *self.empty], model)
 
-    def _empty_twice(self) -> bool:
+    @property
+    def empty_twice(self) -> bool:
         """Return whether two candidates had nothing to say: then that is the answer (decisions/0019)."""
         return sum(error.kind is FailureKind.EMPTY for error in self.failures) > 1
 
@@ -236,82 +201,28 @@ class Attempts:
         others = (row for row in self.excluded if row.model.provider != model.provider and row.seconds is not None)
         return len(self.failures) == 1 and not any(True for _ in others)
 
-    def _held(self) -> Generator[bytes | Want, None, bool]:
-        """Wait until somebody may be called again, if that is soon; return whether to go on."""
-        again = self.plan.again
-        if again is None or not self._may_wait():
-            return False
-        selection, over = again(), self._over()
-        back = [one for one in selection.candidates if one.place not in over]
-        while not back:
-            times = (row.seconds for row in selection.excluded if row.seconds is not None and not row.breaker)
-            soonest = max(min(times, default=math.inf), LEAST_WAIT)
-            left = self.plan.wait - self.waited
-            came, line = self.deadlines.started, self.plan.client
-            turn = None if soonest > left else self.desk.room.enter(line, came=came)
-            if turn is None:
-                selection = again(patient=False)
-                back = [one for one in selection.candidates if one.place not in over]
-                break
-            try:
-                yield from self._pause(soonest + turn)
-            finally:
-                self.waited += soonest + turn
-                self.desk.room.leave(line, came=came)
-            selection = again()
-            back = [
-                one
-                for one in selection.candidates
-                if one.place not in over or (over is self.tried and not one.provider.never_rest)
-            ]
-        self.queue, self.excluded = Queue(back), list(selection.excluded)
-        return bool(back)
-
-    def _over(self) -> set[Place]:
-        """Return who had a chance: whoever was tried, and where it was the request's fault, whoever it was as well for.
-
-        What one of them cannot take, those that the queue has left out since cannot either, however long it waits.
-        """
-        kinds = [error.kind for error in self.failures]
-        if not kinds or not BLAMELESS.issuperset(kinds):
-            return self.tried
-        return self.tried | {one.place for one in self.plan.candidates}
-
-    def _may_wait(self) -> bool:
-        """Return whether waiting could help: somebody else may be asked, and what was shown can be continued."""
-        hops = len(self.record.hops)
-        if self.shown.mode(self.request) is Mode.LOST or self.queue.waiting or spent(self.record.hops):
-            return False
-        if self._empty_twice():
-            return False
-        return (self.plan.fallback or not hops) and all(error.verdict.next_candidate for error in self.failures)
-
-    def _pause(self, seconds: float) -> Iterator[bytes | Want]:
-        pause = self.body = Pause()
-        try:
-            self.deadlines.wake(seconds)
-            while pause.failed is None:
-                yield READ
-        finally:
-            pause.abort()
-            self.body = None
-
     def next(self) -> Candidate | None:
         """Return whom to try next, if anyone may be tried still."""
-        mode, hops = self.shown.mode(self.request), self.record.hops
-        if self.deadlines.overdue or mode is Mode.LOST:
+        self.asked_at = now = self.deadlines.clock()
+        hops = self.record.hops
+        if self.deadlines.over(now):
+            return None
+        mode = self.shown.mode(self.request) if hops else Mode.FRESH
+        if mode is Mode.LOST:
             return None
         if self.repeating:
             self.repeating = False
             return self.queue.next()
-        if spent(self.record.hops) or (hops and not self._may_go_on(mode)):
+        if hops and (spent(hops) or not self._may_go_on(mode)):
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
+            if health.clear(candidate.place, free=candidate.model.free, now=now):
+                return candidate  # whether there is quota, the reservation says
             kept = self.kept_out(candidate)
             last = not self.queue.waiting
             if kept is None and not (last and not hops):
-                kept, last = doubtful(self.desk.health, candidate.model), False
+                kept, last = doubtful(health, candidate.model), False
             if kept is not None and not (kept.breaker and last):
                 self.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
             elif health.claim(candidate.place) or not self.queue.waiting:
@@ -338,11 +249,12 @@ class Attempts:
 
     def _answer(self, candidate: Candidate) -> Generator[Move, None, bool]:
         """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
-        if self.whole_turn:
+        if self.whole_turn and self.record.hops:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
         if self.others is not None:
             self.others.stand_in(candidate)
-        attempt = self.attempt = Attempt(self, candidate, self.shown.mode(self.request))
+        mode = Mode.FRESH if self.whole_turn else self.shown.mode(self.request)
+        attempt = self.attempt = Attempt(self, candidate, mode)
         if not (self.brief and barred()):
             yield BLOCK
         begun = attempt.begin()
@@ -350,13 +262,11 @@ class Attempts:
             yield BLOCK
             begun = attempt.begin()
             assert begun is not None
-        if isinstance(begun, Held):
+        if type(begun) is Held:
             self.attempt = None
             self.excluded.append(Excluded(candidate.model, candidate.key, begun.reason, begun.seconds))
             return False
-        reading: Reading = begun
-        self.last_name = candidate.model.name
-        self.tried.add(attempt.place)
+        reading: Reading = begun  # type: ignore[assignment]
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
@@ -379,11 +289,11 @@ class Attempts:
 
     def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
-        heard = 0
+        heard, whole = 0, self.keeps_whole
         while reading.early or not reading.done:
             if reading.waits:
-                yield attempt.shortcut(reading) or READ
-            for event in attempt.feed(reading):
+                yield (None if whole else attempt.shortcut(reading)) or READ
+            for event in attempt.gather(reading) if whole else attempt.feed(reading):
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
@@ -393,10 +303,10 @@ class Attempts:
                     yield data
             if self.others is not None:
                 yield self.others.news()
-            if attempt.units.heard != heard:
-                heard = attempt.units.heard
+            if attempt.made is not None and attempt.made.units.heard != heard:
+                heard = attempt.made.units.heard
                 attempt.content()
-            if reading.complete and not reading.done:
+            if not reading.done and reading.complete:
                 self.deadlines.linger()
 
     def show(self, event: Event) -> bytes:
@@ -418,22 +328,25 @@ class Attempts:
         self.pause = 0.0
         if attempt is None:
             return
+        if attempt.reading is not None:
+            self.last_name = candidate.model.name
+            self.tried.add(attempt.place)
         error.hide(candidate.key.secret.reveal())
         if attempt.mode is Mode.ANCHORED and error.kind is FailureKind.CALLER_FAULT:
             error = ProviderError(FailureKind.PREFILL, error.message, status=error.status, code=error.code)
         if self._repeats(candidate, attempt, error):
             return
         self.failures.append(error)
-        self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        self.shown.inside_call = self.shown.inside_call or (attempt.made is not None and attempt.made.units.inside)
         if error.code == LOOP:
             self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
-        if error.kind is FailureKind.EMPTY and attempt.substance.finish is not None:
+        if error.kind is FailureKind.EMPTY and (finish := attempt.stages.substance.finish) is not None:
             if self.empty:
                 self.queue.waiting.clear()
-            self.empty = self.empty or [*attempt.held, attempt.substance.finish]
+            self.empty = self.empty or [*attempt.held, finish]
             self.empty_from = self.empty_from or candidate.model
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
             self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())
@@ -456,20 +369,6 @@ class Attempts:
         self.queue.again(candidate)
         self.repeating = True
         return True
-
-    def _final_error(self) -> GatewayError:
-        hops, failures = self.record.hops, self.failures
-        if self.unreadable is not None and not hops:
-            return self.unreadable
-        if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
-            error = outcome.refused(failures[-1])
-        else:
-            told = {row.model.key for row in self.excluded} | {f"{hop.provider}/{hop.model}" for hop in hops}
-            excluded = [*self.excluded, *(row for row in self.plan.unfit() if row.model.key not in told)]
-            error = outcome.all_failed(failures, hops, excluded, overdue=self.deadlines.overdue)
-        if self.shown.started and not self.whole_turn:
-            return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
-        return error
 
     def _error(self, error: GatewayError) -> bytes:
         """Return the client's error: a status and a body, or the wire's error event once the status is out."""

@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 
 from wallas.errors import GatewayError
-from wallas.routing.attempts import Attempts, Plan
+from wallas.routing.attempts import Attempts
 from wallas.routing.candidates import Candidate
 from wallas.routing.desk import Desk, Journal
 from wallas.routing.enrich import Kept
+from wallas.routing.plan import Plan
 from wallas.routing.stream import Stream
 from wallas.routing.trail import Hop, Record
 from wallas.types.chat import ChatRequest, ChatResponse, Text, ToolCall

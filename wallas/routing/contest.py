@@ -17,13 +17,13 @@ from wallas.codecs.framing import encode
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import AllAttemptsFailed, GatewayError
 from wallas.routing import outcome
-from wallas.routing.attempts import Plan
 from wallas.routing.branch import Bell, Branch, Sheaf, preview, said
 from wallas.routing.candidates import Candidate
 from wallas.routing.closing import REASONS
 from wallas.routing.deadlines import Deadlines
 from wallas.routing.desk import Desk
 from wallas.routing.judging import Score
+from wallas.routing.plan import Plan
 from wallas.routing.trail import Record
 from wallas.types.flow import BLOCK, READ, Want
 

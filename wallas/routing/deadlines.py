@@ -64,15 +64,16 @@ class Deadlines:
         self.stalled = NOTHING_DUE
 
     def attempt(self, timeouts: Timeouts, *, reasoning: bool, tokens: int = 0) -> None:
-        """Start an attempt: its first content is due (a plain one's whole answer), later for a long prompt."""
+        """Start an attempt now: its first content is due (a plain one's whole answer), later for a long prompt."""
         if self.stream:
             limit = timeouts.first_token_reasoning if reasoning else timeouts.first_token
         else:
             limit = timeouts.whole_reasoning if reasoning else timeouts.whole
-        limit += max(tokens - SHORT_PROMPT, 0) / READING_SPEED
+        if tokens > SHORT_PROMPT:
+            limit += (tokens - SHORT_PROMPT) / READING_SPEED
         self.gap = timeouts.gap_reasoning if reasoning else timeouts.gap
         self.stalled = _stalled(self.gap)
-        self._due(limit, _unanswered(limit))
+        self.late_at, self.late, self.further = self.clock() + limit, _unanswered(limit), None
 
     def hurry(self, seconds: float, further: Further) -> None:
         """Ask after so many seconds how long to wait on for the first content of the attempt that has just begun."""
@@ -113,7 +114,8 @@ class Deadlines:
 
     def sent(self) -> None:
         """Note that the client got something: the next sign of life is due later."""
-        self.ping_at = self.clock() + PING_SECONDS
+        if self.stream:
+            self.ping_at = self.clock() + PING_SECONDS
 
     def passed(self) -> None:
         """Note that words came and went on to the client."""
@@ -123,7 +125,12 @@ class Deadlines:
     @property
     def overdue(self) -> bool:
         """Return whether the whole request is out of time."""
-        return self.clock() >= self.end or self.closing
+        return self.over(self.clock())
+
+    def over(self, now: float) -> bool:
+        """Return whether the whole request is out of time by now."""
+        left = self.ending()
+        return now >= self.end or (left is not None and left < LAST_SECONDS)
 
     @property
     def closing(self) -> bool:
@@ -137,7 +144,9 @@ class Deadlines:
 
     def alarm(self) -> float:
         """Return the next instant at which something is due."""
-        return min(self.late_at, self.end, self.ping_at) if self.stream else min(self.late_at, self.end)
+        if self.stream:
+            return min(self.late_at, self.end, self.ping_at)
+        return self.late_at if self.late_at < self.end else self.end
 
     def lateness(self, now: float) -> ProviderError | None:
         """Return the fault of an attempt that is late by now, or None."""

@@ -24,6 +24,8 @@ from wallas.types.chat import ChatRequest, ChatResponse
 RETRY_SHARE = 0.2
 RETRY_RATE = 10.0
 RETRY_WINDOW = 10.0
+EARNED_MOST = 16
+"""Requests that are counted before the credit is made up, unless somebody spends of it."""
 LEAST_WINDOW = 2000
 """Tokens of a request from which a refusal as too long, without a number, tells of the window and not of a mistake."""
 
@@ -55,11 +57,14 @@ class RetryBudget:
         self.credit = self.most
         self.at = clock()
         self.refused = 0
+        self.earned = 0
+        """Requests since the credit was made up last."""
 
     def request(self) -> None:
         """Count a request, which earns a fifth of a retry."""
-        self._refill()
-        self.credit = min(self.credit + RETRY_SHARE, self.most * 4)
+        self.earned += 1
+        if self.earned >= EARNED_MOST:
+            self._refill()
 
     def spend(self) -> bool:
         """Return whether one more retry is within the budget, and spend it."""
@@ -73,6 +78,7 @@ class RetryBudget:
     def _refill(self) -> None:
         now = self.clock()
         passed, self.at = now - self.at, now
+        self.credit, self.earned = min(self.credit + RETRY_SHARE * self.earned, self.most * 4), 0
         if self.credit < self.most:
             self.credit = min(self.credit + passed * RETRY_RATE, self.most)
         else:

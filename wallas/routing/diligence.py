@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wallas.routing.attempts import Plan
 from wallas.routing.branch import Branch
 from wallas.routing.contest import Contest, row
 from wallas.routing.desk import Desk
 from wallas.routing.judge import JudgeBranch, judges_of, mean, told_of
 from wallas.routing.judging import FEW, Score, prior, substance
+from wallas.routing.plan import Plan
 from wallas.types.flow import READ, Want
 
 CRITERIA = {

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from wallas.codecs import openai_chat
-from wallas.routing.attempts import Plan
 from wallas.routing.branch import Branch
 from wallas.routing.contest import Contest
 from wallas.routing.desk import Desk
 from wallas.routing.judging import Score, beatable_until, score
+from wallas.routing.plan import Plan
 from wallas.types.chat import ChatResponse
 from wallas.types.events import unfold
 

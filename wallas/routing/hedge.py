@@ -142,7 +142,7 @@ def _second(attempts: "Attempts", running: Race) -> Generator[bytes | Want, None
         attempts.excluded.append(Excluded(candidate.model, candidate.key, kept.reason, kept.seconds))
         return
     desk.hedges.made += 1
-    attempts.tried.add(candidate.place)
+    attempts.tried |= {first.candidate.place, candidate.place}
     try:
         reading = attempt.send()
     except ProviderError as error:
@@ -190,7 +190,6 @@ def _given_up(attempts: "Attempts", running: Race, late: Exception) -> Exception
 def _settle(attempts: "Attempts", side: Side) -> None:
     """Make one side the attempt that goes on."""
     attempts.attempt = side.attempt
-    attempts.last_name = side.candidate.model.name
     if not attempts.shown.started:
         attempts.shown.model = side.candidate.model.id
 

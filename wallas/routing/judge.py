@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from wallas.routing.attempts import Plan
 from wallas.routing.branch import Branch, said
 from wallas.routing.candidates import Candidate, is_shared
 from wallas.routing.needs import needs_of
+from wallas.routing.plan import Plan
 from wallas.types.chat import ChatRequest, Message, Output, Text
 
 BEST = 10

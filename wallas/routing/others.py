@@ -21,7 +21,8 @@ from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStart
 from wallas.types.flow import READ, Want
 
 if TYPE_CHECKING:
-    from wallas.routing.attempts import Attempts, Plan
+    from wallas.routing.attempts import Attempts
+    from wallas.routing.plan import Plan
 
 MOST = 16
 """Answers that are asked for beside a first one."""

@@ -1,11 +1,23 @@
 """Says what a client is told when nobody could answer: one status for many causes, and every cause by name."""
 
 import math
+from typing import TYPE_CHECKING
 
-from wallas.errors import VERDICTS, AllAttemptsFailed, BadRequest, FailureKind, GatewayError, ProviderError
+from wallas.errors import (
+    VERDICTS,
+    AllAttemptsFailed,
+    BadRequest,
+    FailureKind,
+    GatewayError,
+    ProviderError,
+    StreamInterrupted,
+)
 from wallas.health import BLAMELESS
 from wallas.routing.candidates import Excluded
 from wallas.routing.trail import Hop
+
+if TYPE_CHECKING:
+    from wallas.routing.attempts import Attempts
 
 CODES = {
     400: "invalid_value",
@@ -62,6 +74,22 @@ def all_failed(
         retry_after=retry_after,
         details=details,
     )
+
+
+def unanswered(attempts: "Attempts") -> GatewayError:
+    """Return the client's error where nobody could answer."""
+    hops, failures = attempts.record.hops, attempts.failures
+    if attempts.unreadable is not None and not hops:
+        return attempts.unreadable
+    if failures and not failures[-1].verdict.next_candidate and failures[-1].kind is not FailureKind.GATEWAY:
+        error = refused(failures[-1])
+    else:
+        told = {row.model.key for row in attempts.excluded} | {f"{hop.provider}/{hop.model}" for hop in hops}
+        excluded = [*attempts.excluded, *(row for row in attempts.plan.unfit() if row.model.key not in told)]
+        error = all_failed(failures, hops, excluded, overdue=attempts.deadlines.overdue)
+    if attempts.shown.started and not attempts.whole_turn:
+        return StreamInterrupted(f"the answer broke off: {error.message}", details=error.details)
+    return error
 
 
 def _nobody(excluded: list[Excluded], details: list[dict[str, object]]) -> GatewayError:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from wallas.routing.sight import Sight, sight_of
 from wallas.types.chat import ChatRequest
 
@@ -27,13 +29,17 @@ TOLD_LATER = 0.5
 """Seconds by which another worker's word has to be newer than one's own: clocks differ a little."""
 
 
-class Met(NamedTuple):
-    """A model that a session met: its key, the tokens of the prompt, when, and with which credential."""
+class Met(msgspec.Struct, frozen=True):
+    """A model that a session met: its key, the tokens of the prompt, when, and with which credential.
+
+    ``number`` counts what this worker has seen itself.
+    """
 
     model: str
     tokens: int
     at: float
     key: str
+    number: int = 0
 
 
 class Bonus(NamedTuple):
@@ -50,10 +56,12 @@ class Sessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start without any."""
         self.clock = clock
-        self.met: OrderedDict[str, Met] = OrderedDict()
+        self.met: dict[str, Met] = {}
+        """Where this worker's own sessions were last, the latest at the end."""
+        self.count = self.told = 0
+        """How many answers were noted, and how many of them the others know of."""
         self.heard: OrderedDict[str, Met] = OrderedDict()
         """What other workers told, by print."""
-        self.news: dict[str, Met] = {}
         self.due: dict[str, dict[str, float]] = {}
         """By model, the sessions that will be back at once with the results of their tools, and until when."""
         self.lock = threading.Lock()
@@ -66,8 +74,7 @@ class Sessions:
         now = self.clock()
         return sum(until > now for until in tuple(due.values()))
 
-    def _expect(self, key: str, model: str, calls: bool) -> None:
-        before = self.met.get(key)
+    def _expect(self, key: str, model: str, before: Met | None, calls: bool) -> None:
         if before is not None and before.model in self.due:
             self.due[before.model].pop(key, None)
         if calls:
@@ -77,25 +84,40 @@ class Sessions:
                 due = self.due[model] = {name: until for name, until in due.items() if until > now}
             due[key] = now + TOOL_SECONDS
 
-    def remember(self, key: str, model: str, tokens: int, *, credential: str = "", calls: bool = False) -> None:
+    def remember(
+        self,
+        key: str,
+        model: str,
+        tokens: int,
+        *,
+        credential: str = "",
+        calls: bool = False,
+        now: float | None = None,
+    ) -> None:
         """Note that a session's last answer came from a model, called with a credential ("": any).
 
-        ``calls``: it called tools, so that the session will be back.
+        ``calls``: it called tools, so that the session will be back. ``now`` is when it came if not now.
         """
+        at = self.clock() if now is None else now
         with self.lock:
-            self._expect(key, model, calls)
-            met = self.met[key] = Met(model, tokens, self.clock(), credential)
-            self.met.move_to_end(key)
-            if len(self.news) < SESSIONS_MOST and not key.startswith(PASSING):
-                self.news[key] = met
-            if len(self.met) > SESSIONS_MOST:
-                self.met.popitem(last=False)
+            before = self.met.pop(key, None)
+            if calls or self.due:
+                self._expect(key, model, before, calls)
+            self.count += 1
+            self.met[key] = Met(model, tokens, at, credential, self.count)
+            if before is None and len(self.met) > SESSIONS_MOST:
+                del self.met[next(iter(self.met))]
 
     def drain(self) -> list[tuple[str, Met]]:
         """Return what is new since the last time, for the other workers."""
+        news = []
         with self.lock:
-            news, self.news = self.news, {}
-        return list(news.items())
+            for key, met in reversed(self.met.items()):
+                if met.number <= self.told:
+                    break
+                news.append((key, met))
+            self.told = self.count
+        return [(key, met) for key, met in reversed(news) if not key.startswith(PASSING)]
 
     def learn(self, id: str, model: str, tokens: int, *, credential: str, seconds: float) -> None:
         """Take in what another worker told so many seconds after it happened; ``id`` is a ``print_of``."""
@@ -117,7 +139,9 @@ class Sessions:
     def again(self, key: str, model: str, *, credential: str) -> bool:
         """Return whether a session's last answer came from this model with this credential, not long ago."""
         met = self._latest(key)
-        return met is not None and met[0] == model and met.key == credential and self.clock() - met.at < CACHE_SECONDS
+        return (
+            met is not None and met.model == model and met.key == credential and self.clock() - met.at < CACHE_SECONDS
+        )
 
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""

@@ -1,9 +1,10 @@
 """Health as all workers share it: counts add up, the latest rest counts."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, select, text
+from sqlalchemy import Connection, Engine, Row, bindparam, select, text
 
 from wallas.models import CircuitRow
 from wallas.storage.engine import reading
@@ -73,6 +74,15 @@ ON CONFLICT (provider, model, key_id) DO UPDATE SET
 """)
 
 
+_CIRCUITS = table_of(CircuitRow)
+RESTS = (
+    select(*(_CIRCUITS.c[name] for name in RestChange._fields))
+    .where((_CIRCUITS.c.rest_until > bindparam("now")) | (_CIRCUITS.c.updated_at > bindparam("since")))
+    .limit(10_000)
+)
+"""Made once: to build a question costs more than to answer it."""
+
+
 def save_circuits(connection: Connection, rows: Sequence[CircuitChange]) -> None:
     """Add what one worker saw to what all have seen."""
     connection.execute(ADD, _ready(rows))
@@ -96,15 +106,11 @@ def load_rests(engine: Engine, *, now: float, since: float | None = None) -> lis
 
     Cheap enough for every 500 ms: only what rests at the moment is read.
     """
-    table = table_of(CircuitRow)
-    wanted = table.c.rest_until > now
-    if since is not None:
-        wanted |= table.c.updated_at > since
-    columns = [table.c[name] for name in RestChange._fields]
+    asked = {"now": now, "since": math.inf if since is None else since}
     with reading(engine) as connection:
         return [
             RestChange(row[0], row[1], row[2], row[3], row[4] or "", row[5], row[6])
-            for row in connection.execute(select(*columns).where(wanted).limit(10_000))
+            for row in connection.execute(RESTS, asked)
         ]
 
 

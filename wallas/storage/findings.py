@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, bindparam, select, text
 
 from wallas.models import FindingRow
 from wallas.storage.engine import reading
@@ -40,6 +40,15 @@ ON CONFLICT (provider, model, key_id, kind) DO UPDATE SET
 """)
 
 
+_FINDINGS = table_of(FindingRow)
+LOAD = (
+    select(*(_FINDINGS.c[name] for name in FindingChange._fields))
+    .where(_FINDINGS.c.updated_at > bindparam("since"))
+    .order_by(_FINDINGS.c.updated_at.desc())
+    .limit(5000)
+)
+
+
 def save_findings(connection: Connection, rows: Sequence[FindingChange]) -> None:
     """Add what one worker saw to what all have seen; hand it to `Writer.put`."""
     connection.execute(SAVE, fitted(table_of(FindingRow), rows))
@@ -47,8 +56,5 @@ def save_findings(connection: Connection, rows: Sequence[FindingChange]) -> None
 
 def load_findings(engine: Engine, *, since: float = 0) -> list[FindingChange]:
     """Return the findings that changed since an instant; all of them without one."""
-    table = table_of(FindingRow)
-    query = select(*(table.c[name] for name in FindingChange._fields)).where(table.c.updated_at > since)
     with reading(engine) as connection:
-        rows = connection.execute(query.order_by(table.c.updated_at.desc()).limit(5000))
-        return [FindingChange(*row) for row in rows]
+        return [FindingChange(*row) for row in connection.execute(LOAD, {"since": since})]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, delete, or_, select, text, tuple_
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, or_, select, text, tuple_
 
 from wallas.models import LeaseRow, QuotaRow
 from wallas.storage.engine import reading, writing
@@ -47,6 +47,10 @@ ON CONFLICT (provider, account, key_id, model, kind) DO UPDATE SET
     state = excluded.state, updated_at = excluded.updated_at
 """)
 
+_QUOTA, _LEASES = table_of(QuotaRow), table_of(LeaseRow)
+LOAD = select(_QUOTA).where(_QUOTA.c.updated_at > bindparam("since")).limit(20_000)
+LIVE = select(_LEASES.c.holder).where(_LEASES.c.name.like(WORKER + "%"), _LEASES.c.expires_at > bindparam("now"))
+
 PATIENCE = 1.0
 """How long an exchange waits for the database; then the worker goes on with what it knows."""
 
@@ -71,10 +75,8 @@ def change_quota(
 
 def load_quota(engine: Engine, *, since: float = 0.0) -> list[QuotaEntry]:
     """Return the windows that changed after ``since``."""
-    table = table_of(QuotaRow)
     with reading(engine) as connection:
-        rows = connection.execute(select(table).where(table.c.updated_at > since).limit(20_000))
-        return [_entry(row) for row in rows]
+        return [_entry(row) for row in connection.execute(LOAD, {"since": since})]
 
 
 def live_workers(engine: Engine, *, now: float) -> frozenset[str]:
@@ -92,9 +94,7 @@ def leave_quota(engine: Engine, worker: str, *, now: float) -> None:
 
 
 def _live(connection: Connection, now: float) -> list[str]:
-    table = table_of(LeaseRow)
-    named = select(table.c.holder).where(table.c.name.like(WORKER + "%"), table.c.expires_at > now)
-    return [str(row[0]) for row in connection.execute(named)]
+    return [str(row[0]) for row in connection.execute(LIVE, {"now": now})]
 
 
 def _find(connection: Connection, keys: Sequence[QuotaKey]) -> list[QuotaEntry]:

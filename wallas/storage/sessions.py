@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, bindparam, select, text
 
 from wallas.models import SessionRow
 from wallas.storage.engine import reading
@@ -30,6 +30,15 @@ WHERE excluded.updated_at >= sessions.updated_at
 """)
 
 
+_SESSIONS = table_of(SessionRow)
+LOAD = (
+    select(*(_SESSIONS.c[name] for name in SessionChange._fields))
+    .where(_SESSIONS.c.updated_at > bindparam("since"))
+    .order_by(_SESSIONS.c.updated_at.desc())
+    .limit(MOST)
+)
+
+
 def save_sessions(connection: Connection, rows: Sequence[SessionChange]) -> None:
     """Store what one worker saw, the latest word of each conversation; hand it to `Writer.put`."""
     latest = {row.id: row for row in sorted(rows, key=lambda row: row.updated_at)}
@@ -38,9 +47,5 @@ def save_sessions(connection: Connection, rows: Sequence[SessionChange]) -> None
 
 def load_sessions(engine: Engine, *, since: float) -> list[SessionChange]:
     """Return the conversations that went on since an instant, the latest first."""
-    table = table_of(SessionRow)
-    query = select(*(table.c[name] for name in SessionChange._fields)).where(table.c.updated_at > since)
     with reading(engine) as connection:
-        return [
-            SessionChange(*row) for row in connection.execute(query.order_by(table.c.updated_at.desc()).limit(MOST))
-        ]
+        return [SessionChange(*row) for row in connection.execute(LOAD, {"since": since})]
