@@ -10,10 +10,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache
-from typing import NoReturn, TypeAlias
+from itertools import chain
+from typing import NoReturn, Protocol, TypeAlias
 
 from wallas.errors import FailureKind, ProviderError
 from wallas.transport_dial import Dialler, Resolver, connect_failure, parse_proxy
@@ -254,6 +255,16 @@ def _tls(cafile: str | None, *usual: str | None) -> ssl.SSLContext:
     return context
 
 
+class Pieces(Protocol):
+    """A body whose bytes come one after the other; its length is that of all of them."""
+
+    def __len__(self) -> int:
+        """Return the number of bytes."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+
+
 class Transport:
     """The way out to all providers: one per process, used by many threads."""
 
@@ -301,14 +312,16 @@ class Transport:
         url: str,
         *,
         headers: Mapping[str, str],
-        body: bytes = b"",
+        body: bytes | Pieces = b"",
         connect: float | None = None,
         tls: float | None = None,
     ) -> Body:
         """Send a request and return its answer, of which nothing may be here yet; see ``deliver``."""
         return self.deliver(Address.of(method, url, headers), body, connect=connect, tls=tls)
 
-    def deliver(self, address: Address, body: bytes, *, connect: float | None = None, tls: float | None = None) -> Body:
+    def deliver(
+        self, address: Address, body: bytes | Pieces, *, connect: float | None = None, tls: float | None = None
+    ) -> Body:
         """Send a request and return its answer, of which nothing may be here yet. May block: names, dialling, sending.
 
         ``connect`` overrides the limit for names and dialling, ``tls`` the handshake's, in seconds.
@@ -324,7 +337,11 @@ class Transport:
             may_wait()
             link = Link(self, self._dialler.open(target, connect=connect, tls=tls), target[:3])
         try:
-            parts = (head + body,) if length < COPIED_BYTES else (head, body)
+            parts: Iterable[bytes]
+            if isinstance(body, bytes):
+                parts = (head + body,) if length < COPIED_BYTES else (head, body)
+            else:
+                parts = chain((head,), body)
             for part in parts:
                 if not (whole := _write(link.sock, part)):
                     break

@@ -153,7 +153,7 @@ class Reading:
         elif kind[:9] == "text/html":
             raise ProviderError(FailureKind.MALFORMED, "HTML where an answer was due", status=status)
         elif self.request.stream and kind.startswith("application/json") and self.provider.wire != codecs.OLLAMA:
-            self.decoder = PlainDecoder(codecs.codec(self.provider.wire).decode_response)
+            self.decoder = PlainDecoder(*codecs.plain_readers(self.provider.wire))
         else:
             self.decoder = self.provider.decoder(self.request)
 

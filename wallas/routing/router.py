@@ -121,7 +121,8 @@ class Router:
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
         sight, previous = sight_of(request), request.previous_id
-        if previous is None and sight.words and not self.wishes(request, options):
+        online = self.search is not None and wanted(request, options)
+        if previous is None and sight.words and not online:
             plan = self.plan(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
         else:
             plan = self._prepared(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
@@ -235,13 +236,9 @@ class Router:
             online=online,
         )
 
-    def wishes(self, request: ChatRequest, options: Options) -> int:
-        """Return how many results of a web search a caller wants before the answer, 0 for no search."""
-        return wanted(request, options) if self.search is not None else 0
-
     def online(self, request: ChatRequest, options: Options, codec: Codec) -> "Online | None":
         """Return the web search that a caller wants before the answer, not made yet; None for nearly everybody."""
-        most = self.wishes(request, options)
+        most = wanted(request, options) if self.search is not None else 0
         if not most:
             return None
         from wallas.routing.online import UNCITED, Online, query_of, turns_of

@@ -84,17 +84,27 @@ class Sessions:
                 due = self.due[model] = {name: until for name, until in due.items() if until > now}
             due[key] = now + TOOL_SECONDS
 
-    def remember(self, key: str, model: str, tokens: int, *, credential: str = "", calls: bool = False) -> None:
+    def remember(
+        self,
+        key: str,
+        model: str,
+        tokens: int,
+        *,
+        credential: str = "",
+        calls: bool = False,
+        now: float | None = None,
+    ) -> None:
         """Note that a session's last answer came from a model, called with a credential ("": any).
 
-        ``calls``: it called tools, so that the session will be back.
+        ``calls``: it called tools, so that the session will be back. ``now`` is when it came if not now.
         """
+        at = self.clock() if now is None else now
         with self.lock:
             before = self.met.pop(key, None)
             if calls or self.due:
                 self._expect(key, model, before, calls)
             self.count += 1
-            self.met[key] = Met(model, tokens, self.clock(), credential, self.count)
+            self.met[key] = Met(model, tokens, at, credential, self.count)
             if before is None and len(self.met) > SESSIONS_MOST:
                 del self.met[next(iter(self.met))]
 
