@@ -38,6 +38,7 @@ from tests.fakes import (
     status,
 )
 from tests.transport_kit import failure, read_all, read_some
+from wallas.codecs.pieces import Verbatim, written
 from wallas.errors import FailureKind, ProviderError
 from wallas.transport import Transport
 
@@ -417,6 +418,12 @@ def test_a_large_request_goes_whole(provider, send):
     body = send(b'"' + b"x" * 5_000_000 + b'"')
     read_all(body, limit=10)
     assert len(provider.requests[0].body) == 5_000_002
+
+
+def test_a_request_in_pieces_goes_whole(provider, send):
+    pieces = written({"a": Verbatim("data:;base64,", "QUJD" * 1_000_000), "b": 1})
+    read_all(send(pieces), limit=10)
+    assert provider.requests[0].body == b'{"a":"data:;base64,' + b"QUJD" * 1_000_000 + b'","b":1}'
 
 
 def test_head_requests_end_with_their_head(provider, send):

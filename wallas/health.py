@@ -123,8 +123,8 @@ class Health(Rests):
         with self.lock:
             if self.houses or self.limited or self.finding or self.gone or self.doubts.doubts:
                 self._disproved(place, now, began=now - (latency or 0.0))
-            self._breaker(place, now).answered(now)
-            circuit = self._circuit(place)
+            (self.breakers.get(place[:2]) or self._breaker(place, now)).answered(now)
+            circuit = self.circuits.get(place) or self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
             circuit.changed = True

@@ -1,11 +1,11 @@
 """Counts what happened: at one model with one key for good, and of late at one model, whichever the key."""
 
 from collections import deque
+from math import exp2
 
 import msgspec
 
 from wallas.health_rests import Place
-from wallas.health_speed import faded
 
 BREAKER_RUN = 5
 BREAKER_MINIMUM = 10
@@ -42,7 +42,7 @@ class Breaker(msgspec.Struct):
 
     def fade(self, now: float) -> None:
         """Let what is remembered count less by now."""
-        fade = faded(now - self.at, ODDS_HALF_LIFE)
+        fade = exp2((self.at - now) / ODDS_HALF_LIFE) if now > self.at else 1.0
         self.good, self.bad, self.at = self.good * fade, self.bad * fade, now
 
     def answered(self, now: float) -> None:

@@ -240,7 +240,8 @@ class Answer:
             return
         coding = headers["transfer-encoding"].lower() if "transfer-encoding" in headers else ""
         if not coding and length is not None:
-            self._left, self._reader = _length(length), Answer._read_counted
+            self._left = int(length) if _LENGTH.fullmatch(length) else _length(length)
+            self._reader = Answer._read_counted
         elif coding.rpartition(",")[2].strip() == "chunked":
             if coding != "chunked":
                 raise malformed(f"transfer-encoding {coding[:40]}")
@@ -364,8 +365,7 @@ def _fields(head: str) -> dict[str, str]:
 
 
 def _length(value: str) -> int:
-    if _LENGTH.fullmatch(value):
-        return int(value)
+    """Return a content-length that is told several times."""
     lengths = {part.strip() for part in value.split(",")}
     length = lengths.pop()
     if lengths or not _LENGTH.fullmatch(length):

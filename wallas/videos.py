@@ -223,7 +223,7 @@ class Videos:
             from wallas.catalog.entries import Model
 
             model = Model(provider=video.provider or "", id=video.model or "", kind="video")
-        data = film_of(Candidate(model, provider, key), state, self.fetch)
+        data = film_of(Candidate.of(model, provider, key), state, self.fetch)
         file = self.media.publish(data, owner=video.owner, purpose="video")
         now = time.time()
         kept = update_video(

@@ -332,4 +332,4 @@ class Play:
 
 def _candidate(player: Player) -> Candidate:
     model = Model(provider=player.name, id="m", capabilities=ABILITIES, free=True)
-    return Candidate(model, player, player.keys[0])  # type: ignore[arg-type]
+    return Candidate.of(model, player, player.keys[0])  # type: ignore[arg-type]

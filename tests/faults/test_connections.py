@@ -97,7 +97,7 @@ def test_U04_a_resolver_that_hangs_costs_its_limit(tmp_path: Path) -> None:
         transport = Transport(resolver=Resolver(lookup=lookup))
         usable = providers(load_settings({"WALLAS_CONFIG": str(config)}), transport, keyless=False)
         candidates = [
-            Candidate(
+            Candidate.of(
                 Model(provider=name, id="m", capabilities=ABILITIES, free=True), usable[name], usable[name].keys[0]
             )
             for name in ("one", "two")

@@ -115,7 +115,7 @@ class Notes:
 def candidate(provider: ScriptedProvider, id: str = "m", **traits: Any) -> Candidate:
     """Return a free candidate at a scripted provider."""
     traits = {"capabilities": ABILITIES, "free": True} | traits
-    return Candidate(Model(provider=provider.name, id=id, **traits), provider, provider.keys[0])  # type: ignore[arg-type]
+    return Candidate.of(Model(provider=provider.name, id=id, **traits), provider, provider.keys[0])  # type: ignore[arg-type]
 
 
 def ask(text: str = "Tell me a tale", **fields: Any) -> ChatRequest:

@@ -14,9 +14,8 @@ from wallas.routing.desk import Desk
 from wallas.routing.difficulty import LEVELS
 from wallas.routing.explain import explain, profiles
 from wallas.routing.options import Options
-from wallas.routing.selector import Group, Room, Session, Sort
+from wallas.routing.selector import EXPLORE_EVERY, Group, Room, Session, Sort
 from wallas.routing.strategies import PROFILES
-from wallas.routing.walk import EXPLORE_EVERY
 
 NAMES = ("a", "b", "c")
 PROFILE = some.sampled_from(sorted(PROFILES))

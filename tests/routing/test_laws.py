@@ -17,9 +17,9 @@ from wallas.quota.ledger import Ledger, Refusal
 from wallas.routing.desk import Desk
 from wallas.routing.explain import explain
 from wallas.routing.options import Options
+from wallas.routing.selector import EXPLORE_EVERY
 from wallas.routing.sessions import session_key
 from wallas.routing.strategies import PROFILES
-from wallas.routing.walk import EXPLORE_EVERY
 from wallas.routing.wishes import Wishes
 from wallas.settings import ProfileSettings
 from wallas.types.chat import Media, Message, Output, Text, Tool

@@ -9,7 +9,7 @@ from wallas.settings import Key, Secret
 
 def someone(provider, id="m", key="k1", **traits):
     made = candidate(ScriptedProvider(provider, "anthropic"), id, **traits)
-    return Candidate(made.model, made.provider, Key(secret=Secret("s"), account="a", id=key))
+    return Candidate.of(made.model, made.provider, Key(secret=Secret("s"), account="a", id=key))
 
 
 def names(queue):

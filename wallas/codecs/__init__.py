@@ -19,6 +19,8 @@ ANTHROPIC = "anthropic"
 OLLAMA = "ollama"
 GEMINI = "gemini"
 COHERE = "cohere"
+SHORT = frozenset({OPENAI_CHAT, ANTHROPIC, OLLAMA, GEMINI})
+"""Wires that read whole answers of words in a way of their own, with ``decode_words``."""
 WIRES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA, GEMINI, COHERE)
 
 
@@ -136,6 +138,17 @@ def codec(wire: str) -> Codec:
     if wire not in WIRES:
         raise KeyError(wire)
     return cast(Codec, import_module(f"wallas.codecs.{wire}"))
+
+
+def not_short(data: bytes) -> None:
+    """Return None: a wire without a short way reads every answer as a whole."""
+
+
+@cache
+def plain_readers(wire: str) -> tuple[Callable[[Any], ChatResponse], Callable[[bytes], ChatResponse | None]]:
+    """Return what reads a whole answer of a wire, as ``PlainDecoder`` wants it: its long way and its short one."""
+    module: Any = codec(wire)
+    return module.decode_response, module.decode_words if wire in SHORT else not_short
 
 
 def pulled(decoder: StreamDecoder, chunks: Iterable[bytes]) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from wallas.codecs.anthropic_decoder import Decoder
 from wallas.codecs.anthropic_encoder import Encoder
 from wallas.codecs.anthropic_errors import decode_error, encode_error
 from wallas.codecs.anthropic_requests import decode_count_request, decode_request
+from wallas.codecs.anthropic_said import decode_words
 
 __all__ = [
     "WIRE",
@@ -21,6 +22,7 @@ __all__ = [
     "decode_error",
     "decode_request",
     "decode_response",
+    "decode_words",
     "encode_error",
     "encode_request",
     "encode_response",

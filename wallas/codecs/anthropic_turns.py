@@ -8,6 +8,7 @@ from typing import Any
 
 from wallas.codecs.anthropic_blocks import WIRE, arguments_object, write_citation
 from wallas.codecs.anthropic_requests import IN_PLACE
+from wallas.codecs.pieces import base64_string
 from wallas.types.chat import (
     Media,
     Message,
@@ -206,10 +207,11 @@ def _source(part: Media) -> dict[str, Any] | None:
         return {"type": "url", "url": part.url}
     if part.file_id is not None:
         return {"type": "file", "file_id": part.file_id}
+    data = base64_string("", part.data) if part.data else None
     if part.kind == "image":
-        return {"type": "base64", "media_type": part.mime or "image/png", "data": part.data} if part.data else None
-    if part.data and part.mime in (None, "application/pdf"):
-        return {"type": "base64", "media_type": "application/pdf", "data": part.data}
+        return {"type": "base64", "media_type": part.mime or "image/png", "data": data} if data else None
+    if data and part.mime in (None, "application/pdf"):
+        return {"type": "base64", "media_type": "application/pdf", "data": data}
     text = part.text
     if part.data and (part.mime or "").startswith("text/"):
         text = b64decode(part.data).decode("utf-8", "replace")

@@ -10,6 +10,7 @@ from wallas.codecs.framing import decode_body
 from wallas.codecs.gemini_answer import Encoder, encode_error, encode_response
 from wallas.codecs.gemini_ask import encode_request
 from wallas.codecs.gemini_request import decode_request
+from wallas.codecs.gemini_said import decode_words
 from wallas.codecs.gemini_stream import Decoder, decode_response, error_of
 from wallas.codecs.gemini_words import UNUSABLE, WIRE
 from wallas.codecs.refusals import refusal
@@ -36,6 +37,7 @@ __all__ = [
     "decode_error",
     "decode_request",
     "decode_response",
+    "decode_words",
     "encode_error",
     "encode_request",
     "encode_response",

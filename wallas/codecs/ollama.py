@@ -13,6 +13,7 @@ from wallas.codecs.framing import encode
 from wallas.codecs.ollama_answers import DURATIONS, REASONS, Decoder, decode_response
 from wallas.codecs.ollama_bodies import encode_request, said_by
 from wallas.codecs.ollama_requests import decode_generate, decode_request
+from wallas.codecs.ollama_said import decode_words
 from wallas.codecs.refusals import decode_error, sentence
 from wallas.codecs.words import MARK, Writer
 from wallas.errors import GatewayError
@@ -40,6 +41,7 @@ __all__ = [
     "decode_generate",
     "decode_request",
     "decode_response",
+    "decode_words",
     "encode_error",
     "encode_generate_response",
     "encode_request",

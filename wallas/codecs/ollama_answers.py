@@ -66,7 +66,18 @@ class MessageOut(msgspec.Struct):
     tool_calls: list[Body] | None = None
 
 
-class LineOut(msgspec.Struct):
+class Counts(msgspec.Struct):
+    """What a last line says of its cost: tokens and nanoseconds."""
+
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    total_duration: Any = None
+    load_duration: Any = None
+    prompt_eval_duration: Any = None
+    eval_duration: Any = None
+
+
+class LineOut(Counts):
     """One line, or a whole body. /api/generate has ``response`` where chat has ``message``."""
 
     model: str | None = None
@@ -79,12 +90,6 @@ class LineOut(msgspec.Struct):
     logprobs: list[LogprobOut] | None = None
     done: bool | None = None
     done_reason: str | None = None
-    prompt_eval_count: Any = None
-    eval_count: Any = None
-    total_duration: Any = None
-    load_duration: Any = None
-    prompt_eval_duration: Any = None
-    eval_duration: Any = None
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -292,11 +297,13 @@ def seconds(moment: str) -> int | None:
         return None
 
 
-def usage(line: LineOut) -> Usage | None:
+def usage(line: Counts) -> Usage | None:
     """Return the counts of a last line, or None when it has none; a cached prompt may be left uncounted."""
     times = {key: value for key in DURATIONS if (value := getattr(line, key)) is not None}
-    told = Usage(input=tokens(line.prompt_eval_count), output=tokens(line.eval_count), raw=kept(times))
-    return None if told == Usage() else told
+    prompt, answer = tokens(line.prompt_eval_count), tokens(line.eval_count)
+    if prompt is None and answer is None and not times:
+        return None
+    return Usage(input=prompt, output=answer, raw=kept(times))
 
 
 def _logprob(one: LogprobOut) -> Logprob:

@@ -29,6 +29,7 @@ from wallas.codecs.openai_chat_fields import (
     Url,
     VideoPart,
 )
+from wallas.codecs.pieces import base64_string
 from wallas.errors import BadRequest
 from wallas.types.chat import Extra, Media, MediaKind, Opaque, Part, Reasoning, Refusal, Text
 
@@ -235,29 +236,30 @@ def encode_part(part: Part) -> dict[str, Any] | None:
 
 def encode_media(media: Media) -> dict[str, Any] | None:
     """Return media as this wire has it; None for what it cannot say (an uploaded image, audio by URL)."""
-    place = f"data:{_mime(media)};base64,{media.data}" if media.data else media.url
+    data = base64_string("", media.data) if media.data else None
+    place = base64_string(f"data:{_mime(media)};base64,", media.data) if media.data else media.url
     detail = {"detail": media.detail} if media.detail else {}
     match media.kind:
         case "image" | "video" as kind if place:
             return {"type": f"{kind}_url", f"{kind}_url": {"url": place, **detail}}
         case "audio" if media.data and not own(media.extra).get("_bare"):
             word = FORMATS.get(media.mime or "", (media.mime or "").removeprefix("audio/"))
-            return {"type": "input_audio", "input_audio": {"data": media.data, **({"format": word} if word else {})}}
+            return {"type": "input_audio", "input_audio": {"data": data, **({"format": word} if word else {})}}
         case "audio" if own(media.extra).get("_bare"):
-            return {"type": "input_audio", "input_audio": place if media.mime else media.data or media.url}
+            return {"type": "input_audio", "input_audio": place if media.mime else data or media.url}
         case "document":
-            return _document(media, place)
+            return _document(media, place, data)
         case _:
             return None
 
 
-def _document(media: Media, place: str | None) -> dict[str, Any] | None:
+def _document(media: Media, place: Any, data: Any) -> dict[str, Any] | None:
     kind = own(media.extra).get("_type")
     if kind and place:
-        return {"type": kind, kind: {"url": place if media.mime or media.url else media.data}}
+        return {"type": kind, kind: {"url": place if media.mime or media.url else data}}
     name = {"filename": media.name} if media.name else {}
     if media.data and not media.mime:
-        return {"type": "file", "file": {"file_data": media.data, **name}}
+        return {"type": "file", "file": {"file_data": data, **name}}
     if place:
         return {"type": "file", "file": {"file_data": place, **name}}
     if media.file_id:

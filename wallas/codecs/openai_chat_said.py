@@ -57,6 +57,7 @@ class Whole(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     usage: Any = None
     service_tier: Any = None
     system_fingerprint: Any = None
+    """These two are OpenAI's own, and usual."""
     provider: Any = None
     x_groq: Any = None
     usage_breakdown: Any = None
@@ -69,8 +70,8 @@ class Whole(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 OF_CHOICE = Chosen.__struct_fields__[5:]
-OF_ANSWER = Whole.__struct_fields__[7:]
-"""What is kept as it is, in the extras."""
+OF_ANSWER = Whole.__struct_fields__[9:]
+"""What of the rest is kept as it is, in the extras."""
 
 _of_choice, _of_answer = attrgetter(*OF_CHOICE), attrgetter(*OF_ANSWER)
 _NOTHING_OF_CHOICE, _NOTHING_OF_ANSWER = (None,) * len(OF_CHOICE), (None,) * len(OF_ANSWER)
@@ -84,10 +85,17 @@ def decode_words(data: bytes) -> ChatResponse | None:
         said = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    choice, extra, more = said.choices[0], _of_choice(said.choices[0]), _of_answer(said)
     if not said.usage and said.x_groq is not None:
         return None
-    kept = _told(OF_CHOICE, extra) if extra != _NOTHING_OF_CHOICE else {}
+    choice, extra = said.choices[0], {}
+    if said.service_tier is not None:
+        extra["service_tier"] = said.service_tier
+    if said.system_fingerprint is not None:
+        extra["system_fingerprint"] = said.system_fingerprint
+    if (more := _of_answer(said)) != _NOTHING_OF_ANSWER:
+        extra |= _told(OF_ANSWER, more)
+    more = _of_choice(choice)
+    kept = _told(OF_CHOICE, more) if more != _NOTHING_OF_CHOICE else {}
     try:
         reason, detail, kept = stopped(choice.finish_reason, kept, ())
     except ProviderError:
@@ -99,7 +107,7 @@ def decode_words(data: bytes) -> ChatResponse | None:
         created=said.created if said.created > 0 else None,
         choices=(Choice(message=message, stop_reason=reason, stop_detail=detail, extra={WIRE: kept} if kept else {}),),
         usage=decode_usage(said.usage),
-        extra={WIRE: _told(OF_ANSWER, more)} if more != _NOTHING_OF_ANSWER else {},
+        extra={WIRE: extra} if extra else {},
     )
 
 

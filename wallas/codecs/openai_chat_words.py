@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from wallas.codecs.fields import leftover
+from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import kept, overlaid, own
 from wallas.codecs.reading import MOST_TOKENS, tokens
 from wallas.errors import FailureKind, ProviderError
@@ -151,33 +152,33 @@ DETAILS = {
 }
 
 
+TAKEN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+
+
 def decode_usage(raw: Any) -> Usage | None:
     """Return usage, impossible counts as not said; what no count took stays in ``raw``."""
     if type(raw) is not dict or not raw:
         return None
     if len(raw) == 3 and (usage := _bare_usage(raw)) is not None:
         return usage
-    inner = dict(raw)
+    inner = raw
     for key, known in DETAILS.items():
         details = raw.get(key)
-        if isinstance(details, dict):
-            inner |= {name: details[name] for name in known if details.get(name) is not None}
+        if isinstance(details, dict) and not details.keys().isdisjoint(known):
+            inner = inner | {name: details[name] for name in known if details.get(name) is not None}
     said = {name: _first(inner, places) for name, places in COUNTS.items()}
-    left = {
-        key: value
-        for key, value in raw.items()
-        if value is not None and key not in ("prompt_tokens", "completion_tokens")
-    }
+    left = {key: value for key, value in raw.items() if value is not None and key not in TAKEN}
     for key, taken in DETAILS.items():
         if isinstance(left.get(key), dict):
             left[key] = {name: value for name, value in left[key].items() if value is not None and name not in taken}
             if not left[key]:
                 del left[key]
-    total = tokens(left.pop("total_tokens", None))
+    total = tokens(raw.get("total_tokens"))
     if total is not None and total > (said["input"] or 0) + (said["output"] or 0):
         left["total_tokens"] = total
-    usage = Usage(**said, raw=kept(left))
-    return None if usage == Usage() else usage
+    if not left and all(count is None for count in said.values()):
+        return None
+    return Usage(**said, raw={WIRE: left} if left else {})
 
 
 def _bare_usage(raw: dict[str, Any]) -> Usage | None:
@@ -195,14 +196,18 @@ def _bare_usage(raw: dict[str, Any]) -> Usage | None:
 
 def _first(counts: dict[str, Any], places: Iterable[str]) -> int | None:
     for place in places:
-        if place in counts and (count := tokens(counts[place])) is not None:
-            return count
+        if place in counts:
+            count = counts[place]
+            if type(count) is int and 0 <= count <= MOST_TOKENS:
+                return count
+            if (count := tokens(count)) is not None:
+                return count
     return None
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
     """Return usage as this wire has it; a count that nobody said is left out."""
-    left = own(usage.raw) if usage.raw else {}
+    left = usage.raw.get(WIRE, {})
     body: dict[str, Any] = {}
     if usage.input is not None:
         body["prompt_tokens"] = usage.input

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from wallas.codecs import not_short
 from wallas.codecs.framing import Plain, decode_body, encode
 from wallas.errors import GatewayError
 from wallas.types.chat import ChatResponse
@@ -15,7 +16,7 @@ class PlainDecoder(Plain):
     def __init__(
         self,
         decode_response: Callable[[Any], ChatResponse],
-        decode_words: Callable[[bytes], ChatResponse | None] = lambda data: None,
+        decode_words: Callable[[bytes], ChatResponse | None] = not_short,
     ) -> None:
         """Read answers of the wire whose functions these are; ``decode_words`` is asked first."""
         self.pieces: list[bytes] = []

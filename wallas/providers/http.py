@@ -7,8 +7,9 @@ from urllib.parse import quote
 import msgspec
 
 from wallas.catalog.entries import Model
-from wallas.codecs import Codec, StreamDecoder, codec
+from wallas.codecs import Codec, StreamDecoder, codec, plain_readers
 from wallas.codecs.framing import decode_body, encode
+from wallas.codecs.pieces import written
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Line, Setup
@@ -66,8 +67,9 @@ class HttpProvider:
             made = Address.of("POST", self.url(request, key), self.headers(key, request.stream))
             address = self._addresses[sort] = made
         timeouts = self.timeouts
-        data = written(body) if "tools" in body else encode(body)
-        return self.transport.deliver(address, data, connect=timeouts.connect, tls=timeouts.tls)
+        if "tools" in body:
+            body = with_tools(body)
+        return self.transport.deliver(address, written(body), connect=timeouts.connect, tls=timeouts.tls)
 
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
@@ -131,7 +133,7 @@ class HttpProvider:
     def decoder(self, request: ChatRequest) -> StreamDecoder:
         """Return a fresh decoder; see ``Provider.decoder``."""
         if not request.stream:
-            return PlainDecoder(self.codec.decode_response)
+            return PlainDecoder(*plain_readers(self.wire))
         return self.codec.Decoder()
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -209,10 +211,10 @@ def continues(request: ChatRequest) -> bool:
     return bool(request.messages) and request.messages[-1].role == "assistant"
 
 
-def written(body: dict[str, Any]) -> bytes:
-    """Return a body with tools as JSON; those that come with every turn are written once."""
+def with_tools(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body whose tools are JSON already, where they come with every turn."""
     tools = body["tools"]
-    return encode(body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body)
+    return body | {"tools": once(tools, _raw)} if type(tools) is LastingList else body
 
 
 def _raw(value: Any) -> msgspec.Raw:

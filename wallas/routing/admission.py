@@ -11,12 +11,12 @@ from wallas.quota.learning import learn_refusal, settle_failure
 from wallas.quota.ledger import LOOK_SECONDS, Ledger, Refusal, Reservation
 from wallas.quota.seats import Seat
 from wallas.quota.windows import REQUESTS, WindowKey
+from wallas.routing.moment import why_doubted
 from wallas.routing.needs import Needs
 from wallas.routing.reading import Reading
 from wallas.routing.selector import AMPLE, Room
 from wallas.routing.strategies import USUAL_OUTPUT
 from wallas.routing.tally import price
-from wallas.routing.walk import why_doubted
 from wallas.settings import Key
 from wallas.waits import may_wait
 

@@ -13,21 +13,17 @@ from wallas.routing.adapt import NO_LESSONS, adapt
 from wallas.routing.admission import Held, book_failure, reserve
 from wallas.routing.candidates import Candidate
 from wallas.routing.deadlines import OUT_OF_TIME
-from wallas.routing.loops import Loops
-from wallas.routing.namespaces import restored, spaces_of
-from wallas.routing.notices import Notices
 from wallas.routing.patience import further, patience, stands_by
 from wallas.routing.reading import Reading
-from wallas.routing.seam import Join, Mode
+from wallas.routing.seam import Mode
 from wallas.routing.shortcut import Shortcut
+from wallas.routing.stages import Stages
 from wallas.routing.strategies import expected_first
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
-from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
 from wallas.types.events import Event, PartDelta, unfold
-from wallas.types.lasting import once
 from wallas.waits import NotNow
 
 if TYPE_CHECKING:
@@ -39,56 +35,46 @@ ALARMING = frozenset({FailureKind.CREDENTIAL, FailureKind.MONEY, FailureKind.REG
 """Failures that only the operator can end; each is told once, for what it concerns rests then."""
 
 
-NONE: frozenset[str] = frozenset()
-
-
 class Attempt:
     """One try at one candidate: its stages, its hop, its reservation."""
 
+    made: Stages | None = None
+    """The stages that have looked at its events, if any had to."""
+    answer: ChatResponse | None = None
+    """The whole answer, where it came so and passed."""
+    passed: PartDelta | None = None
+    """The last event of a read, if it was words that passed every stage."""
+    said_model = ""
+    """The model in whose name it answers."""
+    lessons = NO_LESSONS
+    call = 0
+    ttft: float | None = None
+    whole_at: float | None = None
+    """When an answer was here that came whole."""
+    reservation: Reservation | None = None
+    reading: Reading | None = None
+
     def __init__(self, attempts: "Attempts", candidate: Candidate, mode: Mode) -> None:
-        """Prepare the stages between the provider's events and the client."""
+        """Begin now to ask a candidate for what is missing, as ``mode`` says."""
         self.attempts = attempts
         self.candidate = candidate
         self.place = candidate.place
         self.mode = mode
-        request, plan, shown = attempts.request, attempts.plan, attempts.shown
-        if not shown.started:
-            shown.model = candidate.model.id
-        extra = {"openai_chat": {"provider": candidate.model.provider}}
-        tools = request.tools
-        self.spaces = once(tools, spaces_of) if tools else {}
-        self.units = WholeUnits(
-            offered=once(tools, offered_tools, candidate.provider.wire) if tools else NONE,
-            custom=once(tools, custom_tools) if tools else NONE,
-            json=request.output is not None and plan.hold != "event",
-            schema=request.output.schema if request.output is not None else None,
-            calls=plan.hold != "event",
-        )
-        self.watched = False
-        if not attempts.keeps_whole:
-            self._watch()
         self.held: list[Event] = []
-        self.answer: ChatResponse | None = None
-        """The whole answer, where it came so and passed."""
-        self.passed: PartDelta | None = None
-        """The last event of a read, if it was words that passed every stage."""
-        self.lessons = NO_LESSONS
-        self.join = Join(shown, mode=mode, issuer=candidate.issuer, extra=extra)
-        self.started = attempts.desk.clock()
-        self.hop = Hop(provider=candidate.model.provider, model=candidate.model.id, key=candidate.key.id)
-        self.hop.after = (self.started - attempts.first_head.started) * 1000
+        self.started = attempts.asked_at
+        after = self.started - attempts.deadlines.started
+        self.began_at = attempts.record.at + after
+        """The same in seconds since 1970."""
+        provider, model, key = candidate.place
+        self.hop = Hop(provider=provider, model=model, key=key, after=after * 1000)
         attempts.record.hops.append(self.hop)
-        self.ttft: float | None = None
-        self.call = 0
-        self.reservation: Reservation | None = None
-        self.reading: Reading | None = None
 
-    def _watch(self) -> None:
-        """Watch the events of this answer: whether they go round in circles, are a notice, or say anything at all."""
-        self.watched = True
-        self.loops = Loops()
-        self.notices = Notices(self.attempts.request, patient=self.attempts.whole_turn)
-        self.substance = Substance()
+    @property
+    def stages(self) -> Stages:
+        """Return what looks at this attempt's events; made when the first of them needs it."""
+        if self.made is None:
+            self.made = Stages(self.attempts, self.candidate, self.mode)
+        return self.made
 
     def begin(self) -> "Reading | Held | None":
         """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
@@ -109,25 +95,28 @@ class Attempt:
             return None
         attempts, candidate = self.attempts, self.candidate
         taken = reserve(attempts.desk.ledger, candidate.model, candidate.key, attempts.plan.needs)
-        if not isinstance(taken, Held):
+        if type(taken) is Reservation:
             self.reservation = taken
             return None
+        assert isinstance(taken, Held)
         attempts.record.hops.pop()
         attempts.desk.health.release(candidate.place)
         return taken
 
     def send(self) -> Reading:
         """Fit, encode and send the request; return what reads the answer. May block."""
-        attempts, candidate = self.attempts, self.candidate
-        asked = attempts.request
+        attempts, candidate, asked = self.attempts, self.candidate, self.attempts.request
+        if not attempts.shown.started:
+            attempts.shown.model = candidate.model.id
         if self.mode is not Mode.FRESH:
             asked = attempts.shown.remainder(asked, self.mode)
-        self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
+        if attempts.lessons is not None or attempts.desk.lessons:
+            self.lessons, attempts.lessons = attempts.lessons or attempts.desk.lessons_of(candidate), None
         fitted = adapt(
             asked,
             model=candidate.model,
             wire=candidate.provider.wire,
-            issuer=self.join.issuer,
+            issuer=candidate.issuer,
             asked_on=attempts.plan.codec.WIRE,
             lessons=self.lessons,
             contents=attempts.plan.contents,
@@ -167,68 +156,30 @@ class Attempt:
             until = self.started + limits.most
             attempts.deadlines.hurry(limits.look, partial(further, attempts, candidate, until=until))
 
-    def feed(self, reading: Reading) -> Iterator[Event]:
-        """Yield the events of one read, as the client gets them."""
-        if self.attempts.keeps_whole:
-            yield from self._whole(reading)
-            return
-        if self.attempts.whole_turn:
-            yield from self._staged(reading.feed())
-            return
-        self.passed = None
+    def feed(self, reading: Reading) -> Iterable[Event]:
+        """Return the events of one read, as the client gets them."""
+        return self.stages.feed(reading.feed()) if self.attempts.whole_turn else self._parts(reading)
+
+    def _parts(self, reading: Reading) -> Iterator[Event]:
+        """Yield what a client of a stream gets at once."""
+        stages, self.passed = self.stages, None
         for event in reading.feed():
-            if type(event) is not PartDelta or not self._is_plain(event):
+            if type(event) is not PartDelta or not stages.is_plain(event):
                 self.passed = None
-                yield from self._staged((event,))
-            elif self._passes(event):
+                yield from stages.feed((event,))
+            elif stages.passes(event):
                 self.passed = event
                 yield event
 
-    def _whole(self, reading: Reading) -> Iterable[Event]:
-        """Return nothing for an answer that came whole and passes as it is: it is the ``answer`` then."""
+    def gather(self, reading: Reading) -> Iterable[Event]:
+        """Return what ``feed`` yields; nothing for an answer that came whole and passes as it is: it is ``answer``."""
         events: Iterable[Event] = reading.gather()
         if reading.whole is not None:
             if passed(self, reading.whole):
                 self.answer = reading.whole
             else:
                 events = unfold(reading.whole)
-        if not events:
-            return ()
-        if not self.watched:
-            self._watch()
-        return self._staged(events)
-
-    def _staged(self, events: Iterable[Event]) -> Iterator[Event]:
-        units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
-        joined = self.join.feed(self.substance.feed(self.notices.feed(units)))
-        online = self.attempts.plan.online
-        return joined if online is None else online.cited(joined, self.attempts.shown)
-
-    def _is_plain(self, event: PartDelta) -> bool:
-        """Return whether words would pass every stage as they are, unless they repeat what was said.
-
-        Nearly all events of a stream are such words, and six generators for each of them would be half of its cost.
-        """
-        slot, units, join = (event.choice, event.index), self.units, self.join
-        if event.seal is not None or units.held or units.behind or slot == join.spliced:
-            return False
-        if not (join.content and (self.substance.seen or slot in self.substance.reasoning)):
-            return False
-        if not (self.notices.certain or self.notices.slot is None):
-            return False
-        watch = self.loops.watches.get(slot)
-        return join.places.get(slot) == event.index and watch is not None and not watch.held
-
-    def _passes(self, event: PartDelta) -> bool:
-        """Take in plain words; return whether they are shown now. Raise UNUSABLE for an endless loop."""
-        text = event.text or event.summary
-        watch = self.loops.watches[event.choice, event.index]
-        if text and not watch.shows(text):
-            watch.held.append(event)
-            return False
-        self.units.heard += bool(text or event.data)
-        self.join.shown.note(event)
-        return True
+        return self.stages.feed(events) if events else ()
 
     def shortcut(self, reading: Reading) -> Shortcut | None:
         """Return the way that more of the words that have just passed may take; None where each is to be looked at."""
@@ -248,30 +199,33 @@ class Attempt:
 
     def content_whole(self) -> None:
         """Note that content has come, and all of it."""
-        self.hop.ttft_ms = (self.attempts.desk.clock() - self.started) * 1000
+        self.whole_at = now = self.attempts.desk.clock()
+        self.hop.ttft_ms = (now - self.started) * 1000
         if self.call:
             self.attempts.desk.health.spoke(self.place, self.call)
 
     def succeeded(self, usage: Usage, *, calls: bool = False) -> None:
         """Book a whole answer, whose usage its provider tells; ``calls``: the client is to run tools."""
-        desk = self.attempts.desk
-        latency = self._end("ok")
-        hop = self.hop
-        self.attempts.tally.own(usage, hop)
-        prompt, output = hop.input or 0, hop.output or 0
-        hop.cost = price(self.candidate.model, prompt, output)
-        ttft = None if self.attempts.plain else self.ttft
-        read = max(prompt - (hop.cached or 0), 0)
-        desk.health.succeeded(self.place, ttft=ttft, latency=latency, tokens=output, read=read)
+        attempts, hop, model, key = self.attempts, self.hop, self.candidate.model, self.candidate.key.id
+        desk, session, name = attempts.desk, attempts.plan.session, model.key
+        now = desk.clock() if self.whole_at is None else self.whole_at
+        latency = now - self.started
+        if self.call:
+            desk.health.speeds.ended(self.call)
+        hop.outcome, hop.ms = "ok", latency * 1000
+        attempts.tally.own(usage, hop)
+        prompt, output, cached = hop.input or 0, hop.output or 0, hop.cached or 0
+        hop.cost = price(model, prompt, output)
+        ttft, read = None if attempts.plain else self.ttft, prompt - cached if prompt > cached else 0
+        desk.health.succeeded(self.place, ttft=ttft, latency=latency, tokens=output, read=read, now=now)
         desk.ledger.settle(self.reservation, input=prompt, output=output, cost=hop.cost, alive=True)
-        if desk.findings.answered(self.candidate.model, self.hop.key, self.join.said_model, began_at=self.began_at):
-            self.hop.said_model = self.join.said_model
-        met = self.candidate
+        said_model = self.said_model if self.made is None else self.said_model or self.made.join.said_model
+        if desk.findings.answered(model, key, said_model, began_at=self.began_at):
+            hop.said_model = said_model
         if prompt >= LEAST_TOKENS:
-            again = desk.sessions.again(self.attempts.plan.session, met.model.key, credential=met.key.id)
-            desk.health.caches.heard(met.model.key, tokens=prompt, cached=hop.cached or 0, again=again)
-        key, session = met.key.id, self.attempts.plan.session
-        desk.sessions.remember(session, met.model.key, prompt, credential=key, calls=calls)
+            again = desk.sessions.again(session, name, credential=key)
+            desk.health.caches.heard(name, tokens=prompt, cached=cached, again=again)
+        desk.sessions.remember(session, name, prompt, credential=key, calls=calls, now=now)
 
     def failed(self, error: ProviderError, *, count: bool = True, ours: bool = False) -> None:
         """Book a failure where it belongs; ``ours``: it is this machine's own network that fails."""
@@ -294,11 +248,6 @@ class Attempt:
         log.info("request %s: %s/%s with key %s: %s after %.0f ms", *told)
         if error.kind in ALARMING or error.code == "tls_certificate":
             log.warning("%s/%s with key %s: %s: %s", *told[1:5], error.message[:200])
-
-    @property
-    def began_at(self) -> float:
-        """Return when this attempt began, in seconds since 1970."""
-        return self.attempts.record.at + self.hop.after / 1000
 
     def cancelled(self) -> None:
         """Book an attempt that the client left: nobody is to blame."""

@@ -76,7 +76,7 @@ class Attempts:
     empty_from: Model | None = None
     last_name = ""
     repeating = abandoned = False
-    waited = pause = 0.0
+    waited = pause = asked_at = 0.0
 
     def __init__(self, plan: Plan, desk: Desk) -> None:
         """Answer as planned."""
@@ -203,7 +203,8 @@ class Attempts:
 
     def next(self) -> Candidate | None:
         """Return whom to try next, if anyone may be tried still."""
-        now, hops = self.deadlines.clock(), self.record.hops
+        self.asked_at = now = self.deadlines.clock()
+        hops = self.record.hops
         if self.deadlines.over(now):
             return None
         mode = self.shown.mode(self.request) if hops else Mode.FRESH
@@ -288,11 +289,11 @@ class Attempts:
 
     def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
-        heard = 0
+        heard, whole = 0, self.keeps_whole
         while reading.early or not reading.done:
             if reading.waits:
-                yield attempt.shortcut(reading) or READ
-            for event in attempt.feed(reading):
+                yield (None if whole else attempt.shortcut(reading)) or READ
+            for event in attempt.gather(reading) if whole else attempt.feed(reading):
                 if isinstance(event, Finished):
                     ending.append(event)
                 elif self.whole_turn:
@@ -302,10 +303,10 @@ class Attempts:
                     yield data
             if self.others is not None:
                 yield self.others.news()
-            if attempt.units.heard != heard:
-                heard = attempt.units.heard
+            if attempt.made is not None and attempt.made.units.heard != heard:
+                heard = attempt.made.units.heard
                 attempt.content()
-            if reading.complete and not reading.done:
+            if not reading.done and reading.complete:
                 self.deadlines.linger()
 
     def show(self, event: Event) -> bytes:
@@ -336,16 +337,16 @@ class Attempts:
         if self._repeats(candidate, attempt, error):
             return
         self.failures.append(error)
-        self.shown.inside_call = self.shown.inside_call or attempt.units.inside
+        self.shown.inside_call = self.shown.inside_call or (attempt.made is not None and attempt.made.units.inside)
         if error.code == LOOP:
             self.shown.forget_loop()
         self.tally.broke_off(delivered=not self.whole_turn)
         if self.whole_turn:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
-        if error.kind is FailureKind.EMPTY and attempt.substance.finish is not None:
+        if error.kind is FailureKind.EMPTY and (finish := attempt.stages.substance.finish) is not None:
             if self.empty:
                 self.queue.waiting.clear()
-            self.empty = self.empty or [*attempt.held, attempt.substance.finish]
+            self.empty = self.empty or [*attempt.held, finish]
             self.empty_from = self.empty_from or candidate.model
         if self.queue.failed(candidate, error) and error.kind is not FailureKind.NO_ANCHOR:
             self.pause = PAUSE_SECONDS * (0.5 + self.desk.health.jitter())

@@ -22,20 +22,22 @@ class Candidate(NamedTuple):
     model: Model
     provider: Provider
     key: Key
+    place: Place
+    """Where its health is kept."""
     base: Parts = Parts()
     """What it costs, but for its quota."""
     scarcity: float = 0.0
     """What its quota adds, in seconds."""
 
+    @classmethod
+    def of(cls, model: Model, provider: Provider, key: Key) -> "Candidate":
+        """Return a candidate of which nothing is known that could set it against others."""
+        return cls(model, provider, key, Place(model.provider, model.id, key.id))
+
     @property
     def parts(self) -> Parts:
         """Return what it is expected to cost."""
         return self.base.scarcer(self.scarcity) if self.scarcity else self.base
-
-    @property
-    def place(self) -> Place:
-        """Return where its health is kept."""
-        return Place(self.model.provider, self.model.id, self.key.id)
 
     @property
     def issuer(self) -> str:

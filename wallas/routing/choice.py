@@ -110,13 +110,17 @@ class Chooser:
         sight = sight or sight_of(request)
         said = self.sayings.of(request.model, options)
         kind, shape = self._shape(request, said, needs) if said.profiled or said.uneven else (None, ())
+        key = needs.capabilities, needs.native, needs.tokens.bit_length(), shape
+        sort = said.sorts.get(key)
+        if sort is None:
+            sort = said.sorts[key] = self._sort(said, needs, shape)
         return Choice(
             chooser=self,
             request=request,
             options=options,
             needs=needs,
             said=said,
-            sort=self._sort(said, needs, shape),
+            sort=sort,
             session=session_key(request, options.session, sight=sight),
             auxiliary=kind,
             hold=options.hold or said.hold,
@@ -183,19 +187,15 @@ class Chooser:
         return kind, (hard, tools, tools and needs.tokens >= LEAST_TOKENS, kind is not None)
 
     def _sort(self, said: Said, needs: Needs, shape: tuple[Any, ...]) -> Sort:
-        """Return whom requests mean that say and take the same: kept, so that the next one finds what this one found.
+        """Return whom requests mean that say and take the same, of which not too many are kept.
 
         ``shape`` is what else says whom the names mean.
         """
-        key = needs.capabilities, needs.native, needs.tokens.bit_length(), shape
-        known = said.sorts.get(key)
-        if known is None:
-            if len(said.sorts) >= SORTS_MOST:
-                said.sorts.clear()
-            alone = len(said.asked) == 1
-            groups = [group for one in said.asked for group in self._groups(one, needs, shape, alone=alone)]
-            known = said.sorts[key] = Sort(groups, said.terms)
-        return known
+        if len(said.sorts) >= SORTS_MOST:
+            said.sorts.clear()
+        alone = len(said.asked) == 1
+        groups = [group for one in said.asked for group in self._groups(one, needs, shape, alone=alone)]
+        return Sort(groups, said.terms)
 
     def _groups(self, asked: Asked, needs: Needs, shape: tuple[Any, ...], *, alone: bool) -> Sequence[Group]:
         """Return the models that one name means, ranked: one group, or those asked for and who may stand in.

@@ -52,12 +52,14 @@ NAMES_TOLD, NAME_CHARS = 100, 100
 class Head:
     """Status and headers: fixed once, by the first content, the first keep-alive or the error."""
 
+    __slots__ = ("attempts", "overhead", "sent", "started")
+
     def __init__(self, attempts: "Attempts") -> None:
         """Belong to one answer."""
         self.attempts = attempts
         self.sent: tuple[str, list[tuple[str, str]]] | None = None
         self.overhead: float | None = None
-        self.started = attempts.desk.clock()
+        self.started = attempts.deadlines.started
 
     def note_send(self) -> None:
         """Note that the first request has left: until then the time was the gateway's own."""
@@ -128,6 +130,8 @@ class Head:
 
 class Closing:
     """Commits what the client may name next, tells the usage, writes the end, and books the request once."""
+
+    __slots__ = ("attempts", "booked", "whole")
 
     def __init__(self, attempts: "Attempts") -> None:
         """Belong to one answer."""

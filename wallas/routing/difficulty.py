@@ -60,15 +60,15 @@ def features(request: ChatRequest, *, tokens: int, words: str | None = None) -> 
     messages, calls, media = request.messages, 0, False
     for message in messages[-12:]:
         for part in message.parts:
-            calls += isinstance(part, ToolCall)
+            calls += type(part) is ToolCall
     for message in messages[-2:]:
         for part in message.parts:
-            media = media or isinstance(part, Media)
+            media = media or type(part) is Media
     return Features(
         size=min(tokens / 4000, 2.0),
         code=1.0 if _shows(text, CODE) else 0.0,
         mathematics=1.0 if _reckons(text) else 0.0,
-        tools=min(len(request.tools), 10) * 0.1 + min(calls, 5) * 0.2,
+        tools=min(len(request.tools), 10) * 0.1 + min(calls, 5) * 0.2 if request.tools or calls else 0.0,
         media=0.5 if media else 0.0,
         schema=0.5 if request.output is not None and request.output.kind == "schema" else 0.0,
         history=min(len(messages), 20) * 0.05,
@@ -76,7 +76,8 @@ def features(request: ChatRequest, *, tokens: int, words: str | None = None) -> 
 
 
 def _shows(text: str, signs: Iterable[Sign]) -> bool:
-    return any(piece in text and (pattern is None or pattern.search(text)) for piece, pattern in signs)
+    patterns = [pattern for piece, pattern in signs if piece in text]
+    return bool(patterns) and any(pattern is None or pattern.search(text) for pattern in patterns)
 
 
 def _reckons(text: str) -> bool:
@@ -94,7 +95,7 @@ def last_words(request: ChatRequest) -> str:
     """Return the beginning of the last user turn's text."""
     for message in reversed(request.messages):
         if message.role == "user":
-            if len(message.parts) == 1 and isinstance(only := message.parts[0], Text):
+            if len(message.parts) == 1 and type(only := message.parts[0]) is Text:
                 return only.text[:LOOKED_AT]
             words = "\n".join(part.text for part in message.parts if isinstance(part, Text))
             return words[:LOOKED_AT]

@@ -70,7 +70,7 @@ def _waited(attempts: "Attempts", action: Callable[[Job], object], works: Works)
             yield READ
     finally:
         job.abort()
-        attempts.body = None
+        attempts.body, attempts.asked_at = None, attempts.deadlines.clock()
     if job.error is not None:
         raise job.error
     if job.failed is not None:

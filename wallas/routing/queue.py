@@ -84,10 +84,12 @@ def spent(hops: Sequence[Hop]) -> bool:
 class Queue:
     """Candidates in order; every failure may remove, demote or repeat some."""
 
+    __slots__ = ("repeated", "waiting")
+
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         """Start with the ranked candidates."""
         self.waiting = list(candidates)
-        self.repeated: set[Candidate] = set()
+        self.repeated: Sequence[Candidate] = ()
 
     def next(self) -> Candidate | None:
         """Return the next candidate, or None."""
@@ -109,7 +111,7 @@ class Queue:
             self.waiting.sort(key=lambda other: not _other_account(candidate, other))
         timed = error.retry_after is not None and error.retry_after > 0
         if not self.waiting and error.kind in REPEATABLE and not timed and candidate not in self.repeated:
-            self.repeated.add(candidate)
+            self.repeated = (*self.repeated, candidate)
             self.waiting.append(candidate)
             return True
         return False

@@ -150,10 +150,10 @@ class Reading:
             self.refusal = bytearray()
         elif status != 200:
             raise ProviderError(FailureKind.MALFORMED, f"status {status} where an answer was due", status=status)
-        elif kind.startswith("text/html"):
+        elif kind[:9] == "text/html":
             raise ProviderError(FailureKind.MALFORMED, "HTML where an answer was due", status=status)
         elif self.request.stream and kind.startswith("application/json") and self.provider.wire != codecs.OLLAMA:
-            self.decoder = PlainDecoder(codecs.codec(self.provider.wire).decode_response)
+            self.decoder = PlainDecoder(*codecs.plain_readers(self.provider.wire))
         else:
             self.decoder = self.provider.decoder(self.request)
 

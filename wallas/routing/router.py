@@ -1,6 +1,7 @@
 """Decides who answers: reads the model's name, finds the candidates, and makes the stream that tries them."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,11 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "Router"]
 
-ANSWER_PREFIX = {
-    codecs.OPENAI_CHAT: "chatcmpl-",
-    codecs.OPENAI_RESPONSES: "resp_",
-    codecs.ANTHROPIC: "msg_",
-}
+ANSWER_PREFIX = defaultdict(
+    str, {codecs.OPENAI_CHAT: "chatcmpl-", codecs.OPENAI_RESPONSES: "resp_", codecs.ANTHROPIC: "msg_"}
+)
+"""How answers' names begin on a wire that says so."""
 WAIT_STREAMING = 10.0
 WAIT_PLAIN = 5.0
 
@@ -121,7 +121,8 @@ class Router:
     ) -> Stream:
         """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
         sight, previous = sight_of(request), request.previous_id
-        if previous is None and sight.words and not self.wishes(request, options):
+        online = self.search is not None and wanted(request, options)
+        if previous is None and sight.words and not online:
             plan = self.plan(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
         else:
             plan = self._prepared(request, options, codec=codec, out=out, request_id=request_id, sight=sight)
@@ -193,7 +194,7 @@ class Router:
         """
         sight = sight or sight_of(request)
         needs = needs_of(request, contents, sight=sight)
-        if request.stream is isinstance(out, PlainEncoder):
+        if request.stream is (type(out) is PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
         choice = chooser.choose(request, options, needs, sight=sight, wire=codec.WIRE, contents=contents)
@@ -214,7 +215,7 @@ class Router:
             unfit=choice.unfit,
             codec=codec,
             out=out,
-            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),
+            answer_id=ANSWER_PREFIX[codec.WIRE] + fresh(),
             created=int(now),
             at=now,
             asked=request.model[:200],
@@ -235,13 +236,9 @@ class Router:
             online=online,
         )
 
-    def wishes(self, request: ChatRequest, options: Options) -> int:
-        """Return how many results of a web search a caller wants before the answer, 0 for no search."""
-        return wanted(request, options) if self.search is not None else 0
-
     def online(self, request: ChatRequest, options: Options, codec: Codec) -> "Online | None":
         """Return the web search that a caller wants before the answer, not made yet; None for nearly everybody."""
-        most = self.wishes(request, options)
+        most = wanted(request, options) if self.search is not None else 0
         if not most:
             return None
         from wallas.routing.online import UNCITED, Online, query_of, turns_of

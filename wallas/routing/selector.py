@@ -16,11 +16,13 @@ from wallas.providers.base import Provider
 from wallas.quota.windows import Window
 from wallas.routing.candidates import Candidate, Excluded, Selection, Terms, is_shared, too_dear
 from wallas.routing.costs import Costs
+from wallas.routing.front import Front
 from wallas.routing.inability import Inabilities
+from wallas.routing.moment import Moment
 from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.ranking import LiveRanking, Ranking, Stand, ranked
 from wallas.routing.strategies import BY_LEVEL, STRATEGIES, Ranked, Strategy
-from wallas.routing.walk import Front, Walk
+from wallas.routing.walk import Walk
 from wallas.settings import Key
 from wallas.types.chat import ChatRequest
 
@@ -33,6 +35,7 @@ SHARED_SECONDS = 30.0
 CACHING_SECONDS = 2.0
 """What a cache is worth to a conversation with tools that begins: most of its turns are still to come."""
 LEAST_WORTH = 0.2
+EXPLORE_EVERY = 50
 
 
 class Room(NamedTuple):
@@ -216,11 +219,17 @@ class Selector:
         now = self.clock()
         if now - self.refreshed >= RANKED_SECONDS:
             self.refresh(now)
-        walk = Walk(self, sort, needs, session=session, sure=sure or full, now=now)
-        kept = walk.again()
-        if kept is not None:
-            return kept
-        walk.through(full=full)
+        moment = Moment(self, needs, session=session, sure=sure or full, now=now)
+        exploring = self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
+        front = sort.front
+        if front is not None and not (moment.sure or exploring) and front.lasts(moment, sort.groups[0].roomy):
+            plain = front.alone and session is None
+            kept = front.again(moment, sort.groups[0]) if plain else Walk(moment, sort).again(front)
+            if kept is not None:
+                return kept
+            moment.excluded.clear()
+        walk = Walk(moment, sort, exploring=exploring)
+        walk.down(full=full)
         if not walk.chosen:
             walk.chosen.extend(self._panic(walk.excluded, patient=patient))
         return Selection(walk.chosen, walk.excluded)
@@ -243,7 +252,9 @@ class Selector:
             return []
         out = [row for row in excluded if row.breaker and row.key is not None]
         first = min(out, key=_by_failures, default=None)
-        return [Candidate(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
+        return (
+            [Candidate.of(first.model, self.providers[first.model.provider], first.key)] if first and first.key else []
+        )
 
     def never(self, model: Model, needs: Needs, terms: Terms, roomy: float) -> str | None:
         """Return why a model may not answer, by what does not change while the catalog stays; None when it may."""

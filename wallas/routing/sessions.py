@@ -25,6 +25,8 @@ BONUS_MOST = 6.0
 LEAST_TOKENS = 512
 PASSING = ("fork:", "judge:")
 """Keys that no conversation has."""
+LONG = 32_768
+"""Characters from which on a conversation's opening is told by its ends and its length."""
 TOLD_LATER = 0.5
 """Seconds by which another worker's word has to be newer than one's own: clocks differ a little."""
 
@@ -84,17 +86,27 @@ class Sessions:
                 due = self.due[model] = {name: until for name, until in due.items() if until > now}
             due[key] = now + TOOL_SECONDS
 
-    def remember(self, key: str, model: str, tokens: int, *, credential: str = "", calls: bool = False) -> None:
+    def remember(
+        self,
+        key: str,
+        model: str,
+        tokens: int,
+        *,
+        credential: str = "",
+        calls: bool = False,
+        now: float | None = None,
+    ) -> None:
         """Note that a session's last answer came from a model, called with a credential ("": any).
 
-        ``calls``: it called tools, so that the session will be back.
+        ``calls``: it called tools, so that the session will be back. ``now`` is when it came if not now.
         """
+        at = self.clock() if now is None else now
         with self.lock:
             before = self.met.pop(key, None)
             if calls or self.due:
                 self._expect(key, model, before, calls)
             self.count += 1
-            self.met[key] = Met(model, tokens, self.clock(), credential, self.count)
+            self.met[key] = Met(model, tokens, at, credential, self.count)
             if before is None and len(self.met) > SESSIONS_MOST:
                 del self.met[next(iter(self.met))]
 
@@ -152,7 +164,14 @@ def session_key(request: ChatRequest, named: str | None, *, sight: Sight | None 
         if isinstance(key := request.extra.get(wire, {}).get("prompt_cache_key"), str) and key:
             return f"cache:{key}"
     said = request.user or (str(request.metadata.get("user_id", "")) if request.metadata else "")
-    return print_of("\0".join([said, request.model, *(sight or sight_of(request)).opening]))
+    seen = sight or sight_of(request)
+    opening = seen.opening if seen.size < LONG else [_ends(text) for text in seen.opening]
+    return print_of("\0".join([said, request.model, *opening]))
+
+
+def _ends(text: str) -> str:
+    """Return what tells a text from others of its sort: a print of a megabyte would cost as much as to send it."""
+    return text if len(text) < LONG else f"{len(text)}\0{text[: LONG // 2]}\0{text[-LONG // 2 :]}"
 
 
 def print_of(key: str) -> str:

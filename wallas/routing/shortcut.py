@@ -89,14 +89,14 @@ class Shortcut:
     def __init__(self, attempts: "Attempts", attempt: "Attempt", reader: WordsReader, words: PartDelta) -> None:
         """Follow these words, which have just passed every stage."""
         assert attempt.reading is not None
-        shown = attempt.join.shown
+        shown = attempt.stages.shown
         self.index, self.choice = words.index, words.choice
         self.reading = attempt.reading
         self.body = attempt.reading.body
         self.sock = self.body.tap()
         """Where chunks are taken from as they are; None where the body has to look at every byte."""
         self.reader = reader
-        self.watch = attempt.loops.watches[words.choice, words.index]
+        self.watch = attempt.stages.loops.watches[words.choice, words.index]
         self.texts = shown.texts if (words.choice, words.index) == shown.text_slot else []
         self.tally = attempts.tally
         self.writer: WordsWriter = attempts.out.words(words.index, words.choice) or Encoded(attempts.out, words)
