@@ -14,6 +14,7 @@ from wallas.blueprints.respond import on_fault, on_gateway_error, on_http_error
 from wallas.errors import GatewayError
 from wallas.service import Pace, Service
 from wallas.settings import Settings, load_settings
+from wallas.types.flow import Heading
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +57,9 @@ class Gateway(Flask):
             return stream
         return super().wsgi_app(environ, start_response)
 
-    def at_once(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def at_once(self, heading: Heading, body: bytes) -> Any:
         """Answer a request as ``wsgi_app`` does, in a thread that must not wait; None for what only that can answer."""
-        return None if self.direct is None else self.direct.answer(environ, start_response)
+        return None if self.direct is None else self.direct.at_once(heading, body)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: none of ours is a coroutine."""

@@ -5,6 +5,8 @@ import itertools
 import os
 from typing import TYPE_CHECKING
 
+from gunicorn import SERVER, util
+
 from wallas.server_client import PARKED, WAITING, Client
 
 if TYPE_CHECKING:
@@ -83,10 +85,11 @@ class Clocks:
         if worker.ppid != os.getppid():
             worker.log.info("Parent changed, shutting down: %s", worker)
             worker.alive = False
-        worker.bodies = 0
+        worker.stamp = f"Server: {SERVER}\r\nDate: {util.http_date()}\r\n"
+        worker.reception.bodies = 0
         for client in list(worker.clients.values()):
             if client.intake.raw is not None:
-                worker.bodies += client.intake.received
+                worker.reception.bodies += client.intake.received
             if client.late(now, keepalive=worker.cfg.keepalive):
                 worker.safely(client, self._expire, client)
             elif client.state == WAITING and client.readable:
@@ -102,7 +105,7 @@ class Clocks:
     def _expire(self, client: Client) -> None:
         raw = client.intake.give_up("late") if client.state == WAITING else None
         if raw is not None:
-            self.worker.serve(client, raw)
+            self.worker.reception.serve(client, raw)
         elif client.state == PARKED and client.exchange is not None:
             client.gone = True
             client.exchange.leave()

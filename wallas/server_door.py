@@ -31,6 +31,8 @@ class Door:
         self.worker = worker
         self.listening: dict[int, socket.socket] = {}
         """By descriptor, what the loop waits for new connections on; empty while nobody is accepted."""
+        self.knocked = False
+        """Whether somebody has come since."""
         self.full = False
         """Whether it is shut because there was no room, and opens again when there is."""
         self.stopping = False
@@ -44,18 +46,24 @@ class Door:
         for listener in self.worker.sockets:
             with contextlib.suppress(OSError, ValueError):
                 self.listening[listener.fileno()] = listener
+                self.worker.special[listener.fileno()] = self.knock
                 self.worker.poll.register(listener, select.EPOLLIN)
 
     def shut(self) -> None:
         """Accept nobody; who comes meanwhile waits in the kernel."""
-        for listener in self.listening.values():
+        for descriptor, listener in self.listening.items():
+            del self.worker.special[descriptor]
             with contextlib.suppress(OSError, ValueError):
                 self.worker.poll.unregister(listener)
         self.listening.clear()
 
+    def knock(self) -> None:
+        """Note that somebody has come."""
+        self.knocked = True
+
     def accept(self, now: float) -> None:
         """Take in who has come, as far as there is room."""
-        worker = self.worker
+        worker, self.knocked = self.worker, False
         most = ACCEPTS if worker.cfg.workers < 2 else 1
         for listener in list(self.listening.values()):
             server = listener.getsockname()
@@ -88,7 +96,7 @@ class Door:
             sock.close()
             return
         worker.clients[client.descriptor] = client
-        worker.safely(client, worker.look, client)
+        worker.safely(client, worker.reception.look, client)
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle for longest; return False when none is."""
@@ -118,4 +126,4 @@ class Door:
             idle = client.state == WAITING and not client.intake.begun
             if idle and now > max(client.since, self.stopped) + STOP_LINGER:
                 worker.close(client)
-        return not worker.clients and not worker.free
+        return not worker.clients and not worker.reception.free

@@ -6,28 +6,28 @@ What the app returns is either parked, when it knows ``step``
 
 import contextlib
 import errno
-import io
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from gunicorn import SERVER, util
+from gunicorn import util
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response, create
 
 from wallas.server_client import CONTINUE, Client
 from wallas.server_intake import Raw
-from wallas.server_request import PIECE_BYTES, Asked, Feed, Outbox
-from wallas.types.flow import BLOCK, END, READ, Inlet, Steppable
+from wallas.server_request import PIECE_BYTES, Asked, Feed, Outbox, environ_of
+from wallas.types.flow import BLOCK, END, READ, AtOnce, Inlet, Steppable
 
 if TYPE_CHECKING:
     from wallas.server import Worker
 
-BODILESS = ("1", "204", "304")
+BODILESS = ("204", "304")
+MEASURED, MEASURED_SMALL = "\r\nContent-Length: ", "\r\ncontent-length: "
 QUIET_ERRORS = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
@@ -80,20 +80,24 @@ class Exchange:
         """Whether the provider has said something since its clocks were looked at."""
         self.due = 0.0
         """When the loop looks at the stream's clocks again."""
-        self.began = time.monotonic()
+        self.began = client.heard
 
-    def at_once(self, app: Callable[..., Steppable | None]) -> bool:
+    def at_once(self, app: AtOnce) -> bool:
         """Answer without waiting for anything; return False, with nothing done, where a thread has to. For the loop."""
-        self._read()
-        stream = app(self.environ, self._start_response)
+        raw, worker = self.raw, self.worker
+        heading = raw.heading
+        assert heading is not None
+        stream = app(heading, raw.body)
         if stream is None:
             return False
-        self.worker.counted()
-        self.stream = stream
+        worker.counted()
+        self.client.number += 1
+        self.asked, self.stream, raw.body = heading, stream, b""
+        self.keep = worker.keeping and worker.alive and not heading.closes
         stream.nonblock = True
         try:
-            if stream.brief:
-                self._deliver(stream.step())
+            if stream.brief and ((data := stream.step()) or stream.want is END):
+                self._deliver(data)
         except Exception:
             self.worker.log.exception("a stream broke")
             self.keep, self.client.gone = False, True
@@ -103,8 +107,7 @@ class Exchange:
     def run(self) -> None:
         """Call the app and answer, as far as that goes without waiting for a provider."""
         try:
-            if not self.environ:
-                self._read()
+            self._read()
             self.worker.counted()
             answer = self.worker.wsgi(self.environ, self._start_response)
             if hasattr(answer, "step"):
@@ -188,8 +191,7 @@ class Exchange:
         """Make the environ; raise what gunicorn's parser finds wrong."""
         raw, client, worker = self.raw, self.client, self.worker
         client.number += 1
-        environ = raw.environ
-        if environ is None:
+        if raw.heading is None:
             self.outbox = Outbox(client)
             self.feed = Feed(raw, client)
             self.asked = self._parsed(self.feed)
@@ -198,14 +200,11 @@ class Exchange:
             self.environ["wsgi.multithread"] = True
             del self.environ["gunicorn.socket"]
         else:
-            query = environ["QUERY_STRING"]
-            environ["RAW_URI"] = environ["PATH_INFO"] + (f"?{query}" if query else "")
-            environ["wsgi.input"] = io.BytesIO(raw.body)
-            environ.update(worker.base)
-            environ["wsgi.early_hints"] = partial(early_hints, self)
-            self.environ, self.asked = environ, Asked(environ)
+            self.environ = environ_of(raw, raw.heading, worker.base)
+            self.environ["wsgi.early_hints"] = partial(early_hints, self)
+            self.asked = Asked(raw.heading, self.environ)
         self.environ["wallas.wanted"] = self.wanted
-        self.keep = not self.asked.should_close() and worker.keeps and raw.whole
+        self.keep = worker.keeping and worker.alive and raw.whole and not self.asked.should_close()
 
     def _parsed(self, feed: Feed) -> Any:
         """Return gunicorn's view of the request; raise its own word for what is wrong, or else the intake's."""
@@ -296,8 +295,8 @@ class Exchange:
 
     def _deliver(self, data: bytes) -> None:
         """Send what a step gave, framed, and the end behind it."""
-        stream = self._stream()
-        size = len(data)
+        stream, size = self.stream, len(data)
+        assert stream is not None
         if self.silent:
             data = b""
         elif self.chunked:
@@ -313,41 +312,43 @@ class Exchange:
 
     def _opened(self, data: bytes) -> bytes:
         """Return the head and the first bytes."""
+        worker, asked = self.worker, self.asked
         head = self._stream().head
         if head is None:
             self.keep = False
             return b""
         self.opened = True
         status, self.headers = head
-        omits = self.asked.method == "HEAD" or status.startswith(BODILESS)
-        told = "\r\n".join([f"{name}: {value}" for name, value in self.headers])
-        measured = omits or "\r\ncontent-length:" in f"\r\n{told}".lower()
-        self.chunked = not measured and self.asked.version > (1, 0)
-        self.keep = self.keep and (measured or self.chunked) and self.worker.keeps and self._read_whole()
-        lines = [
-            f"HTTP/{self.asked.version[0]}.{self.asked.version[1]} {status}",
-            f"Server: {SERVER}",
-            f"Date: {self.worker.date()}",
-            "Connection: keep-alive" if self.keep else "Connection: close",
-        ]
-        if self.chunked:
-            lines.append("Transfer-Encoding: chunked")
-        if told:
-            lines.append(told)
-        text, ends = "\r\n".join(lines), len(lines) + max(len(self.headers) - 1, 0) - 1
-        if text.count("\n") != ends or text.count("\r") != ends:
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
+        told = "".join(lines)
+        if told.count("\r") != len(lines) or told.count("\n") != len(lines) or "\n" in status or "\r" in status:
             raise ValueError("a header's value breaks its line")
+        omits = asked.method == "HEAD" or status[:1] == "1" or status[:3] in BODILESS
+        measured = omits or MEASURED in told or MEASURED_SMALL in f"\r\n{told}".lower()
+        self.chunked = not measured and asked.version > (1, 0)
+        self.keep = (
+            self.keep
+            and (measured or self.chunked)
+            and worker.keeping
+            and worker.alive
+            and (self.feed is None or self._read_whole())
+        )
         if omits:
             data, self.silent = b"", True
         elif self.chunked and data:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        return text.encode("latin-1") + b"\r\n\r\n" + data
+        major, minor = asked.version
+        kept = "Connection: keep-alive\r\n" if self.keep else "Connection: close\r\n"
+        coded = "Transfer-Encoding: chunked\r\n" if self.chunked else ""
+        return f"HTTP/{major}.{minor} {status}\r\n{worker.stamp}{kept}{coded}{told}\r\n".encode("latin-1") + data
 
     def _settle(self) -> None:
         """Hand the stream to whoever has the next move."""
-        stream, client = self._stream(), self.client
+        stream, client = self.stream, self.client
+        assert stream is not None
         if stream.want is END or client.gone:
-            self.worker.unwatch(self)
+            if self.watched is not None:
+                self.worker.unwatch(self)
             self._over()
         elif stream.want is BLOCK:
             self.worker.unwatch(self)
@@ -359,10 +360,11 @@ class Exchange:
 
     def _over(self) -> None:
         """Close the answer, tell the log, and give the connection back."""
-        if self.stream is not None:
-            self.stream.cancelled = self.stream.cancelled or self.client.gone
-            self.stream.close()
-        self.worker.finished(self)
+        stream = self.stream
+        if stream is not None:
+            stream.cancelled = stream.cancelled or self.client.gone
+            stream.close()
+        self.worker.reception.finished(self)
 
     def told(self) -> None:
         """Tell gunicorn's hooks and access log of the answer; may write to files."""
@@ -383,8 +385,8 @@ class Exchange:
         self.forget()
 
     def forget(self) -> None:
-        """Let go of the request: its environ and its stream know this exchange, circles that wait for the collector."""
-        self.raw.environ, self.raw.body, self.environ = None, b"", {}
+        """Let go of the request: its environ knows this exchange, a circle that waits for the collector."""
+        self.raw.body, self.environ = b"", {}
 
 
 def early_hints(exchange: Exchange, headers: list[tuple[str, str]]) -> None:

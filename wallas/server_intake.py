@@ -12,13 +12,22 @@ from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, ObsoleteFol
 from gunicorn_h1c import IncompleteError, parse_request_fast, parse_to_wsgi_environ
 from gunicorn_h1c._parser_fast import IncompleteError as FastIncompleteError
 
+from wallas.types.flow import Heading
+
 BUFFER_BYTES = 32 * 1024 * 1024
 """Bodies up to here are read whole before a thread is lent; the app reads longer ones itself, or refuses them."""
 HEAD_BYTES = 256 * 1024
+KNOWN_BYTES = 4096
+"""Longer heads are not remembered; usual ones are a tenth of that."""
+DIGITS = 12
+"""Digits of a body's length, at most, in a head that is known again."""
+TRIES = 8
+"""So many strange heads in a row, and a connection's heads are not remembered any more: each differs."""
 CHUNK_LINE = 8192
 TRAILER_BYTES = 64 * 1024
 
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
+_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _UNDERSCORE = re.compile(rb"\n[^:\r\n]*_")
 _DELICATE = frozenset(
     {
@@ -48,15 +57,15 @@ class Limits(NamedTuple):
 
 
 class Raw:
-    """One request as it came. ``environ`` is None where gunicorn's parser must have a look at ``head``."""
+    """One request as it came. ``heading`` is None where gunicorn's parser must have a look at ``head``."""
 
-    __slots__ = ("body", "end", "environ", "fault", "head", "upgrade")
+    __slots__ = ("body", "end", "fault", "head", "heading", "upgrade")
 
-    def __init__(self, head: bytes, environ: dict[str, Any] | None = None) -> None:
+    def __init__(self, head: bytes, heading: Heading | None = None) -> None:
         """Start with a head."""
         self.head = head
         self.body = b""
-        self.environ = environ
+        self.heading = heading
         self.fault: Exception | None = None
         """What is wrong with the head, should gunicorn's parser let it pass."""
         self.end: End = "here"
@@ -68,8 +77,51 @@ class Raw:
         return self.fault is None and self.end == "here"
 
 
+class Known:
+    """A head that has been read, to be known again by its bytes before and behind the length of the body."""
+
+    __slots__ = ("after", "before", "heading", "rest", "start", "until")
+
+    def __init__(self, heading: Heading, *, before: bytes, after: bytes) -> None:
+        """Know a head that says this before and this behind the length."""
+        self.heading = heading
+        self.before = before
+        self.after = after
+        self.rest = len(after)
+        self.start = len(before)
+        self.until = self.start + DIGITS + self.rest
+        """Where it must be over, however long the body is."""
+
+    @classmethod
+    def of(cls, head: bytes, heading: Heading, *, field_size: int) -> "Known | None":
+        """Return how to know a head again; None for one that says no length, or two, or might pass a limit."""
+        match = _LENGTH.search(head)
+        if match is None or len(head) > KNOWN_BYTES or head.lower().count(b"content-length") != 1:
+            return None
+        if 0 < field_size < len(match[0]) + DIGITS:
+            return None
+        return cls(heading, before=head[: match.start(1)], after=head[match.end(1) :])
+
+
 class Intake:
     """Takes one client's bytes; ``feed`` gives a request as soon as it is whole, or is past hope."""
+
+    __slots__ = (
+        "buffer",
+        "careful",
+        "chunks",
+        "client",
+        "expects",
+        "known",
+        "limits",
+        "looked",
+        "need",
+        "parts",
+        "raw",
+        "server",
+        "size",
+        "strange",
+    )
 
     def __init__(self, limits: Limits, *, server: tuple[str, str], client: Any, careful: bool) -> None:
         """Read requests of one connection; ``careful`` leaves all of them to gunicorn's parser."""
@@ -87,6 +139,10 @@ class Intake:
         self.chunks: Chunks | None = None
         self.expects = False
         """Whether the client waits for ``100 Continue`` before it sends the body."""
+        self.known: Known | None = None
+        """The last head, where it is worth remembering."""
+        self.strange = 0
+        """How many heads in a row were not known."""
 
     @property
     def begun(self) -> bool:
@@ -114,6 +170,15 @@ class Intake:
         buffer = self.buffer
         if not buffer:
             return None
+        known = self.known
+        if known is not None and buffer.startswith(known.before):
+            end = buffer.find(known.after, known.start, known.until)
+            said = buffer[known.start : end]
+            if end > 0 and said.isdigit():
+                self.strange = self.looked = 0
+                end += known.rest
+                self.buffer = buffer[end:]
+                return self._await(Raw(buffer[:end], known.heading), int(said))
         end = buffer.find(b"\r\n\r\n", self.looked)
         if end < 0:
             return self._partial(buffer)
@@ -126,9 +191,14 @@ class Intake:
         environ = None if self.careful else self._environ(head)
         if environ is None:
             return self._delicate(head)
-        raw = Raw(head, environ)
-        length = environ.get("CONTENT_LENGTH")
-        return raw if length is None or length == "0" else self._await(raw, int(length))
+        length = int(environ.get("CONTENT_LENGTH", 0))
+        heading = Heading(environ)
+        if self.strange:  # the first head of a connection is often its last
+            self.known = None
+            if self.strange < TRIES:
+                self.known = Known.of(head, heading, field_size=self.limits.field_size)
+        self.strange += 1
+        return self._await(Raw(head, heading), length)
 
     def give_up(self, end: End) -> Raw | None:
         """Return the request whose body does not come whole, as far as it has come; None where no head has."""
@@ -137,7 +207,7 @@ class Intake:
             return None
         raw.body = bytes(self.chunks.data) if self.chunks is not None else b"".join(self.parts)
         raw.end = end
-        raw.environ = None
+        raw.heading = None
         self._forget()
         return raw
 

@@ -1,5 +1,6 @@
 """A request as gunicorn's parser and the app see it: its bytes given again, and a box for what is written back."""
 
+import io
 import select
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from gunicorn.http.wsgi import create
 
 from wallas.server_client import CONTINUE, Client
 from wallas.server_intake import Raw
+from wallas.types.flow import Heading
 
 if TYPE_CHECKING:
     from wallas.server import Worker
@@ -26,21 +28,30 @@ class Asked:
 
     __slots__ = ("body", "closes", "headers", "method", "query", "uri", "version")
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        """Know a request by its environ."""
-        self.method: str = environ["REQUEST_METHOD"]
+    def __init__(self, heading: Heading, environ: dict[str, Any]) -> None:
+        """Know a request by its head, and by the environ that was made of it."""
+        self.method = heading.method
         self.uri: str = environ["RAW_URI"]
         self.query: str = environ["QUERY_STRING"]
-        self.version = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
+        self.version = heading.version
         self.headers: list[tuple[str, str]] = []
         self.body: Any = environ["wsgi.input"]
-        said = environ.get("HTTP_CONNECTION")
-        said = said.lower() if said is not None else ""
-        self.closes = said == "close" or (said != "keep-alive" and self.version == (1, 0))
+        self.closes = heading.closes
 
     def should_close(self) -> bool:
         """Return whether the client wants the connection closed behind the answer."""
         return self.closes
+
+
+def environ_of(raw: Raw, heading: Heading, base: dict[str, Any]) -> dict[str, Any]:
+    """Return the environ of a request that gunicorn's parser need not see; ``base`` is what all have in common."""
+    environ = heading.environ | base
+    if heading.measured:
+        environ["CONTENT_LENGTH"] = str(len(raw.body))
+    query = environ["QUERY_STRING"]
+    environ["RAW_URI"] = environ["PATH_INFO"] + (f"?{query}" if query else "")
+    environ["wsgi.input"] = io.BytesIO(raw.body)
+    return environ
 
 
 class Feed(Unreader):  # type: ignore[misc]
@@ -135,4 +146,4 @@ def talk_freely(worker: "Worker", client: Client, raw: Raw) -> None:
         worker.handle_error(None, sock, client.address, error)
     finally:
         util.close_graceful(sock)
-        worker.freed(client)
+        worker.reception.freed(client)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wallas.blueprints.direct import ROUTES, direct
+from wallas.types.flow import Heading
 
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hello"}]},
@@ -75,6 +76,73 @@ def test_a_clients_key_is_asked_for_without_flask_too(apps, provider):
     path = "/v1/chat/completions"
     assert answer(app, path, stream=False)[0].startswith("401")
     assert answer(app, path, stream=False, HTTP_AUTHORIZATION="Bearer sk-canary-client")[0] == "200 OK"
+
+
+HEAD = {
+    "REQUEST_METHOD": "POST",
+    "QUERY_STRING": "",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": "127.0.0.1",
+    "HTTP_HOST": "127.0.0.1:8001",
+}
+
+
+def asked(path: str, **fields: Any) -> bytes:
+    """Return a request's body."""
+    return json.dumps({"model": "acme/m", **BODIES[path], **fields}).encode()
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_what_a_head_says_is_looked_at_once_for_all_bodies_behind_it(apps, provider, path):
+    app = apps(PROXY_API_KEY="sk-canary-client")
+    answer(app, path, stream=False)
+    heading = Heading({**HEAD, "PATH_INFO": path, "CONTENT_LENGTH": "9", "HTTP_X_API_KEY": "sk-canary-client"})
+    first = app.at_once(heading, asked(path))
+    known = heading.known
+    second = app.at_once(heading, asked(path, user="u"))
+    assert heading.known is known and first.attempts.plan.id != second.attempts.plan.id
+    for stream in (first, second):
+        assert b"ok" in b"".join(stream.bind(lambda *head: None, None))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"HTTP_X_API_KEY": "wrong"},
+        {},
+        {"HTTP_X_API_KEY": "sk-canary-client", "HTTP_HOST": "evil.example"},
+        {"HTTP_X_API_KEY": "sk-canary-client", "HTTP_ORIGIN": "http://127.0.0.1:8001"},
+        {"HTTP_X_API_KEY": "sk-canary-client", "HTTP_CONTENT_ENCODING": "gzip"},
+        {"HTTP_X_API_KEY": "sk-canary-client", "PATH_INFO": "/v1/models"},
+        {"HTTP_X_API_KEY": "sk-canary-client", "REQUEST_METHOD": "GET"},
+    ],
+)
+def test_a_head_that_flask_must_see_is_left_to_it_with_every_body(apps, provider, said):
+    app, path = apps(PROXY_API_KEY="sk-canary-client"), "/v1/chat/completions"
+    answer(app, path, stream=False)
+    heading = Heading({**HEAD, "PATH_INFO": path, "CONTENT_LENGTH": "9", **said})
+    assert [app.at_once(heading, asked(path)) for _ in range(2)] == [None, None]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages": 7}', b'{"wallas": {"hold": "never"}}', b"\xff{}"])
+def test_a_bad_body_is_told_by_flask_and_its_head_stays_good(apps, provider, body):
+    app, path = apps(), "/v1/chat/completions"
+    answer(app, path, stream=False)
+    heading = Heading({**HEAD, "PATH_INFO": path, "CONTENT_LENGTH": "9"})
+    assert app.at_once(heading, body) is None
+    stream = app.at_once(heading, asked(path))
+    assert b"ok" in b"".join(stream.bind(lambda *head: None, None))
+
+
+def test_what_the_head_says_beside_the_body_counts_for_each(apps, provider):
+    app, path = apps(), "/v1/chat/completions"
+    answer(app, path, stream=False)
+    said = {"HTTP_X_WALLAS_HOLD": "off", "HTTP_X_REQUEST_ID": "mine"}
+    heading = Heading({**HEAD, "PATH_INFO": path, "CONTENT_LENGTH": "9", **said})
+    for _ in range(2):
+        stream = app.at_once(heading, asked(path))
+        assert (stream.attempts.plan.hold, stream.attempts.plan.id) == ("off", "mine")
+        stream.close()
 
 
 def test_a_hook_that_only_flask_would_call_brings_flask_back(apps, provider):

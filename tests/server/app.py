@@ -15,7 +15,7 @@ from flask import Flask
 from flask_sock import Sock
 
 from wallas.server_intake import Raw
-from wallas.types.flow import Inlet
+from wallas.types.flow import Heading, Inlet
 from wallas.waits import barred
 
 TEXT = [("Content-Type", "text/plain")]
@@ -263,9 +263,9 @@ class Swift(Parked):
         return super().step()
 
 
-def at_once(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+def at_once(heading: Heading, body: bytes) -> Any:
     """Answer ``/swift/SECONDS`` in the thread that must not wait; None for all else."""
-    what, _, given = environ["PATH_INFO"].strip("/").partition("/")
+    what, _, given = heading.environ["PATH_INFO"].strip("/").partition("/")
     tried.append(what)
     return Swift(dial=float(given)) if what == "swift" and barred() else None
 

@@ -18,6 +18,8 @@ LARGE = 65_536
 """Bytes from which on a body is searched for its brackets, not counted through."""
 FIELDS = 1_000
 """Fields of a body itself; no protocol has a tenth of them."""
+SMALL = 4 * FIELDS
+"""Bytes in which so many fields have no room."""
 
 CODED = frozenset({"HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "gunicorn.socket"})
 """What in an environ tells that a body is not simply so many bytes, or comes from a socket."""
@@ -45,10 +47,15 @@ class Asking(Protocol):
 
 def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None = None) -> dict[str, Any]:
     """Return the body's JSON object; raise a 4xx for anything else, whatever content type it claims."""
-    data = raw_body(request, most=most) if data is None else data
+    return json_object(raw_body(request, most=most) if data is None else data)
+
+
+def json_object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body is; raise BadRequest for anything else, and for one too wide or too deep."""
     if data[:1] != b"{":
         data = data.removeprefix(b"\xef\xbb\xbf")
-    found = _tools.find(data) if len(data) > LEAST_BYTES else None
+    size = len(data)
+    found = _tools.find(data) if size > LEAST_BYTES else None
     if found is not None:
         with contextlib.suppress(*UNREADABLE):  # the fault is told as it stands in the whole
             body = _decode(found.data)
@@ -61,10 +68,11 @@ def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None 
     except UNREADABLE as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadRequest(f"the body is no valid JSON: {what}", code="invalid_json") from error
-    if not isinstance(body, dict):
+    if type(body) is not dict:
         raise BadRequest("the body must be a JSON object", code="invalid_json")
-    _bounded(body, data)
-    if FIELD in body and len(data) > LEAST_BYTES:
+    if size > SMALL or data.count(b"{") + data.count(b"[") > DEPTH:
+        _bounded(body, data)
+    if size > LEAST_BYTES and FIELD in body:
         _tools.learn(data, body)
     return body
 

@@ -13,38 +13,47 @@ from typing import Any, TypeAlias, cast
 from flask import Flask
 
 from wallas.blueprints.anthropic import asked_message
-from wallas.blueprints.body import Asking
+from wallas.blueprints.body import guarded_body, json_object
 from wallas.blueprints.guard import HARDENED, HOOKS, Guard
 from wallas.blueprints.openai import asked_chat
-from wallas.blueprints.respond import streamed
+from wallas.blueprints.options import SAID, options, options_of
+from wallas.blueprints.respond import id_said, streamed
 from wallas.blueprints.responses import asked_response
 from wallas.codecs import Codec, anthropic, openai_chat, openai_responses
+from wallas.ids import fresh
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest
+from wallas.types.flow import Heading
 
-Read: TypeAlias = Callable[[Asking], tuple[ChatRequest, Options] | None]
+Read: TypeAlias = Callable[[dict[str, Any], Options, Mapping[str, Any]], tuple[ChatRequest, Options] | None]
 
 ROUTES: Mapping[str, tuple[Read, ModuleType]] = {
     "/v1/chat/completions": (asked_chat, openai_chat),
     "/v1/messages": (asked_message, anthropic),
     "/v1/responses": (asked_response, openai_responses),
 }
-"""POST routes that stream: how a request is read (None: it is none for here), and its codec."""
+"""POST routes that stream: how a body is read, given the options and the environ (None: it is none for here), and
+its codec."""
 
 
-class Plain:
-    """A request that is nothing but its environ."""
+class Caller:
+    """What a request's head alone says: that it may come in, what is asked for, by whom, under what name."""
 
-    __slots__ = ("environ",)
+    __slots__ = ("codec", "environ", "id", "options", "read")
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        """Know the environ."""
+    def __init__(self, environ: dict[str, Any], read: Read, codec: Codec) -> None:
+        """Take in a head that passed the guard."""
         self.environ = environ
+        self.read = read
+        self.codec = codec
+        self.options = options_of(environ)
+        """Those of a body that says nothing of its own; None where the head says more than who asks."""
+        self.id = id_said(environ)
 
 
 class Direct:
-    """Answers what needs no Flask; ``answer`` returns None for all else."""
+    """Answers what needs no Flask; ``answer`` and ``at_once`` return None for all else."""
 
     def __init__(self, guard: Guard, router: Router) -> None:
         """Answer behind this guard."""
@@ -53,24 +62,60 @@ class Direct:
 
     def answer(self, environ: dict[str, Any], start_response: Any) -> Stream | None:
         """Return the stream that answers, as a ``StreamResponse`` would."""
-        route, body = ROUTES.get(environ["PATH_INFO"]), environ["wsgi.input"]
-        if route is None or environ["REQUEST_METHOD"] != "POST" or "HTTP_ORIGIN" in environ:
+        body = environ["wsgi.input"]
+        caller = self._caller(environ) if type(body) is io.BytesIO else None  # any other could not be read twice
+        if caller is None:
             return None
-        if type(body) is not io.BytesIO:  # it could not be read twice
-            return None
-        asked, (read, codec) = Plain(environ), route
         try:
-            self.guard.check(environ)
-            found = read(asked)
-            stream = found and streamed(self.router, asked, *found, codec=cast(Codec, codec))
+            stream = self._stream(caller, guarded_body(caller))
         except Exception:
             stream = None
         if stream is None:
             body.seek(0)
             return None
-        stream.extra_headers = list(HARDENED)
         http10 = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
         return stream.bind(start_response, environ.get("gunicorn.socket"), http10=http10)
+
+    def at_once(self, heading: Heading, body: bytes) -> Stream | None:
+        """Return the same for a request that is whole, without WSGI; what its head says is looked at once."""
+        caller: Caller | bool | None = heading.known
+        if caller is None:
+            caller = heading.known = self._caller(heading.environ) or False
+        if caller is False:
+            return None
+        try:
+            return self._stream(cast(Caller, caller), json_object(body))
+        except Exception:
+            return None
+
+    def _caller(self, environ: dict[str, Any]) -> Caller | None:
+        """Return who asks for one of the routes; None for what Flask must look at, all that is refused among it."""
+        route = ROUTES.get(environ["PATH_INFO"])
+        if route is None or environ["REQUEST_METHOD"] != "POST" or not environ.keys().isdisjoint(ODD):
+            return None
+        read, codec = route
+        try:
+            self.guard.check(environ)
+            return Caller(environ, read, cast(Codec, codec))
+        except Exception:
+            return None
+
+    def _stream(self, caller: Caller, body: dict[str, Any]) -> Stream | None:
+        said = caller.options
+        if said is None or not body.keys().isdisjoint(SAID):
+            said = options(caller.environ, body)
+        found = caller.read(body, said, caller.environ)
+        if found is None:
+            return None
+        chat, said = found
+        stream = streamed(self.router, chat, said, codec=caller.codec, request_id=caller.id or fresh())
+        stream.extra_headers = HARDENING
+        return stream
+
+
+ODD = frozenset({"HTTP_ORIGIN", "HTTP_CONTENT_ENCODING"})
+"""Headers of requests that Flask answers."""
+HARDENING = list(HARDENED)
 
 
 def direct(app: Flask) -> Direct | None:

@@ -1,8 +1,11 @@
 """The OpenAI protocol's chat completions, legacy completions and embeddings."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import Asking, guarded_body
+from wallas.blueprints.body import guarded_body
 from wallas.blueprints.drawing import drawn, draws
 from wallas.blueprints.embedding import openai_embeddings
 from wallas.blueprints.options import options
@@ -20,15 +23,12 @@ def chat_completions() -> Response:
     """Answer a conversation."""
     body = guarded_body(request)
     said = options(request.environ, body)
-    if draws(body):
-        return drawn(body, said)
-    return respond(openai_chat.decode_request(body), said, codec=openai_chat)
+    found = asked_chat(body, said, request.environ)
+    return drawn(body, said) if found is None else respond(*found, codec=openai_chat)
 
 
-def asked_chat(asking: Asking) -> tuple[ChatRequest, Options] | None:
+def asked_chat(body: dict[str, Any], said: Options, environ: Mapping[str, Any]) -> tuple[ChatRequest, Options] | None:
     """Return what a chat request says, and what is said beside it; None where the answer is pictures."""
-    body = guarded_body(asking)
-    said = options(asking.environ, body)
     return None if "modalities" in body and draws(body) else (openai_chat.decode_request(body), said)
 
 

@@ -100,9 +100,8 @@ SAID = frozenset({"wallas", "session_id", "models", "fallbacks", "provider", "pl
 
 def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
     """Return the caller's options and take them out of ``body``, which is what the codec then reads."""
-    if body.keys().isdisjoint(SAID) and environ.keys().isdisjoint(SAID_IN_HEADERS):
-        client = client_id(environ)
-        return Options(client=client) if client else NOTHING_SAID
+    if body.keys().isdisjoint(SAID) and (said := options_of(environ)) is not None:
+        return said
     own = body.pop("wallas", None)
     if own is not None and not isinstance(own, dict):
         raise BadRequest("wallas: expected an object", param="wallas")
@@ -134,6 +133,14 @@ def options(environ: Mapping[str, Any], body: dict[str, Any]) -> Options:
         file_engine=engine,
         **(terms | read),
     )
+
+
+def options_of(environ: Mapping[str, Any]) -> Options | None:
+    """Return the options of a caller who says nothing in the body; None where its headers say more than who asks."""
+    if not environ.keys().isdisjoint(SAID_IN_HEADERS):
+        return None
+    client = client_id(environ)
+    return Options(client=client) if client else NOTHING_SAID
 
 
 PDF_ENGINES = {"native": "native", "pdf-text": "text", "mistral-ocr": "ocr", "cloudflare-ai": "text"}

@@ -1,7 +1,7 @@
 """Hands an answer to the server: a stream that WSGI can iterate, an error in the caller's own protocol."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -66,24 +66,28 @@ def router() -> Router:
 
 def request_id(incoming: Asking) -> str:
     """Return the id that the client gave this request, if it is usable, else a new one."""
-    said = incoming.environ.get("HTTP_X_REQUEST_ID")
-    if said is None:
-        return fresh()
-    return said if said.isascii() and said.isprintable() and 0 < len(said) <= 100 else fresh()
+    return id_said(incoming.environ) or fresh()
+
+
+def id_said(environ: Mapping[str, Any]) -> str:
+    """Return the id that the client gave this request, if it is usable, else ""."""
+    said: str | None = environ.get("HTTP_X_REQUEST_ID")
+    return said if said and said.isascii() and said.isprintable() and len(said) <= 100 else ""
 
 
 def respond(chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None) -> StreamResponse:
     """Answer a chat request on the codec's wire; ``out`` overrides the codec's own encoder."""
-    return StreamResponse(streamed(router(), request, chat, options, codec=codec, out=out))
+    stream = streamed(router(), chat, options, codec=codec, request_id=request_id(request), out=out)
+    return StreamResponse(stream)
 
 
 def streamed(
-    router: Router, asking: Asking, chat: ChatRequest, options: Options, *, codec: Codec, out: Any = None
+    router: Router, chat: ChatRequest, options: Options, *, codec: Codec, request_id: str, out: Any = None
 ) -> Stream:
     """Return the stream that answers a chat request; raise what can be refused before its first byte."""
     if out is None:
         out = codec.Encoder(chat) if chat.stream else plain_encoder(codec, chat)
-    return router.chat(chat, options, codec=codec, out=out, request_id=request_id(asking))
+    return router.chat(chat, options, codec=codec, out=out, request_id=request_id)
 
 
 def plain_encoder(codec: Codec, chat: ChatRequest) -> PlainEncoder:

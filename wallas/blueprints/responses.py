@@ -1,11 +1,12 @@
 """The OpenAI protocol's Responses, stateless and stateful."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
 
-from wallas.blueprints.body import Asking, guarded_body
+from wallas.blueprints.body import guarded_body
 from wallas.blueprints.gateway import service
 from wallas.blueprints.listing import number
 from wallas.blueprints.options import options
@@ -23,17 +24,17 @@ bp = Blueprint("responses", __name__, url_prefix="/v1/responses")
 @bp.post("")
 def create() -> Response:
     """Answer; store the answer unless ``store`` is false."""
-    chat, said = asked_response(request)
+    body = guarded_body(request)
+    chat, said = asked_response(body, options(request.environ, body), request.environ)
     return respond(chat, said, codec=openai_responses)
 
 
-def asked_response(asking: Asking) -> tuple[ChatRequest, Options]:
+def asked_response(body: dict[str, Any], said: Options, environ: Mapping[str, Any]) -> tuple[ChatRequest, Options]:
     """Return what a request for a response says, and what is said beside it."""
-    body = guarded_body(asking)
     store = body.get("store")
     if store is not None and not isinstance(store, bool):
         raise BadRequest("store: expected true or false", param="store")
-    said = msgspec.structs.replace(options(asking.environ, body), store=store is not False)
+    said = msgspec.structs.replace(said, store=store is not False)
     return openai_responses.decode_request(body), said
 
 

@@ -35,6 +35,11 @@ SHAPES = (
         "topic", "system", re.compile(r"\s*Analyze if this message indicates a new conversation topic\."), "Claude Code"
     ),
 )
+LOOKS = {
+    where: re.compile("|".join(f"(?P<{one.name}>{one.pattern.pattern})" for one in SHAPES if one.where == where))
+    for where in ("user", "system")
+}
+"""All shapes of one place in one look."""
 PINGS = frozenset({"hi", "ping", "test", "quota", "count", "."})
 
 
@@ -43,10 +48,9 @@ def auxiliary(request: ChatRequest, words: str | None = None) -> str | None:
     if request.tools:
         return None
     words = last_words(request) if words is None else words
-    said = {"user": words, "system": _system(request.messages)}
-    for shape in SHAPES:
-        if (text := said[shape.where]) and shape.pattern.match(text):
-            return shape.name
+    found = LOOKS["user"].match(words) or LOOKS["system"].match(_system(request.messages))
+    if found is not None:
+        return found.lastgroup
     small = request.max_tokens is not None and request.max_tokens <= PING_TOKENS
     if small and len(request.messages) <= 2 and (request.max_tokens == 1 or words.strip().lower() in PINGS):
         return "ping" if len(words) <= PING_CHARACTERS or words.strip().lower() in PINGS else None
@@ -57,4 +61,6 @@ def _system(messages: tuple[Message, ...]) -> str:
     first = messages[0] if messages else None
     if first is None or first.role not in ("system", "developer"):
         return ""
+    if len(first.parts) == 1 and type(only := first.parts[0]) is Text:
+        return only.text
     return "\n".join(part.text for part in first.parts if isinstance(part, Text))

@@ -68,7 +68,7 @@ def features(request: ChatRequest, *, tokens: int, words: str | None = None) -> 
         size=min(tokens / 4000, 2.0),
         code=1.0 if _shows(text, CODE) else 0.0,
         mathematics=1.0 if _reckons(text) else 0.0,
-        tools=min(len(request.tools), 10) * 0.1 + min(calls, 5) * 0.2,
+        tools=min(len(request.tools), 10) * 0.1 + min(calls, 5) * 0.2 if request.tools or calls else 0.0,
         media=0.5 if media else 0.0,
         schema=0.5 if request.output is not None and request.output.kind == "schema" else 0.0,
         history=min(len(messages), 20) * 0.05,

@@ -1,7 +1,9 @@
 """How long an attempt may keep a request waiting while somebody else could answer it, by what is usual there."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from wallas.health_speed import PREFILL_SPEED
 from wallas.routing.admission import doubtful
@@ -28,7 +30,7 @@ GIVE_UPS = 2
 """Attempts of one request that are given up for being slow; each next one is waited for twice as long."""
 
 
-class Limits(NamedTuple):
+class Limits(msgspec.Struct, frozen=True):
     """Seconds: when an attempt is first looked at, how long it may take while others could answer (infinity: no limit).
 
     ``writing`` is what passes before anything can be heard, beside the first
@@ -50,7 +52,7 @@ def patience(attempts: "Attempts", candidate: Candidate, *, expected: float) -> 
     given_up = len(attempts.failures)
     times = math.inf if given_up >= GIVE_UPS else 2.0**given_up
     reading = 2 * attempts.plan.needs.tokens / PREFILL_SPEED
-    return limits._replace(look=limits.look + reading, most=limits.most * times + reading)
+    return Limits(limits.look + reading, limits.most * times + reading, limits.writing, limits.least)
 
 
 def further(attempts: "Attempts", candidate: Candidate, *, until: float) -> float:
@@ -71,18 +73,19 @@ def stands_by(attempts: "Attempts", candidate: Candidate) -> bool:
     row = candidate.provider.row
     if row.local and row.source != "wallas.toml":
         return False
-    return any(_instead(attempts, candidate, other) for other in attempts.queue.waiting)
+    return bool(_instead(attempts, candidate))
 
 
-def _instead(attempts: "Attempts", candidate: Candidate, other: Candidate) -> bool:
-    same = attempts.plan.profile is not None or other.model.name == candidate.model.name
-    return same and other.model.provider != candidate.model.provider
+def _instead(attempts: "Attempts", candidate: Candidate) -> list[Candidate]:
+    """Return whoever is left that could answer in this one's place, at another provider."""
+    house, name = candidate.model.provider, candidate.model.name
+    others = [other for other in attempts.queue.waiting if other.model.provider != house]
+    return others if attempts.plan.profile is not None else [other for other in others if other.model.name == name]
 
 
 def _ready(attempts: "Attempts", candidate: Candidate) -> bool:
     """Return whether somebody else may be asked at this moment."""
-    others = (other for other in attempts.queue.waiting if _instead(attempts, candidate, other))
-    health = attempts.desk.health
+    health, others = attempts.desk.health, _instead(attempts, candidate)
     return any(attempts.kept_out(other) is None and doubtful(health, other.model) is None for other in others)
 
 

@@ -50,6 +50,29 @@ class Inlet:
         self.number = -1
 
 
+class Heading:
+    """The head of a request, as a server read it: a connection says mostly the same, but for the body's length.
+
+    ``environ`` is WSGI's, without what belongs to one request; nobody changes it.
+    """
+
+    __slots__ = ("closes", "environ", "known", "measured", "method", "version")
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        """Take over what a parser made of a head."""
+        self.measured = environ.pop("CONTENT_LENGTH", None) is not None
+        """Whether it says how long the body is."""
+        self.environ = environ
+        self.method: str = environ["REQUEST_METHOD"]
+        self.version = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
+        said = environ.get("HTTP_CONNECTION")
+        said = said.lower() if said is not None else ""
+        self.closes = said == "close" or (said != "keep-alive" and self.version == (1, 0))
+        """Whether the client wants the connection closed behind the answer."""
+        self.known: Any = None
+        """What the app has found out from it, and keeps with it; None before."""
+
+
 class Readable(Protocol):
     """A provider's answer as a server sees it: something to wait for."""
 
@@ -64,6 +87,13 @@ class Readable(Protocol):
 
     def pending(self) -> int:
         """Return how many bytes are already here that no poll would tell of."""
+
+
+class AtOnce(Protocol):
+    """An app's own way to answer a request that is whole, in a thread that must not wait (``waits.py``)."""
+
+    def __call__(self, heading: Heading, body: bytes) -> "Steppable | None":
+        """Return the stream that answers; None for what only the app's WSGI call can answer, in another thread."""
 
 
 class Steppable(Protocol):
