@@ -201,6 +201,7 @@ class Exchange:
             del self.environ["gunicorn.socket"]
         else:
             self.environ = environ_of(raw, raw.heading, worker.base)
+            raw.body = b""  # the environ has it, and whoever reads it there may let go of it
             self.environ["wsgi.early_hints"] = partial(early_hints, self)
             self.asked = Asked(raw.heading, self.environ)
         self.environ["wallas.wanted"] = self.wanted

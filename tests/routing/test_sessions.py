@@ -3,7 +3,7 @@ import pytest
 from tests.routing.scenes import Clock
 from tests.routing.scripted import ask
 from wallas.routing import sessions
-from wallas.routing.sessions import CACHE_SECONDS, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
+from wallas.routing.sessions import CACHE_SECONDS, LONG, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
 from wallas.types.chat import Message, Text
 
 
@@ -74,6 +74,14 @@ def test_a_conversation_keeps_its_key_as_it_grows():
     assert session_key(request, None) == session_key(ask(messages=more), None)
     assert session_key(request, None) != session_key(ask("Another tale"), None)
     assert session_key(request, None) != session_key(ask("Tell me a tale", user="u1"), None)
+
+
+def test_a_long_opening_is_told_by_its_ends_and_its_length():
+    opening = "word " * 20_000
+    again = ask(messages=(*ask(opening).messages, *ask("go on").messages))
+    assert session_key(ask(opening), None) == session_key(again, None)
+    for other in (opening + "x", "x" + opening[1:], opening[:-1] + "x", opening[:LONG]):
+        assert session_key(ask(opening), None) != session_key(ask(other), None)
 
 
 def test_a_name_for_the_session_comes_first():

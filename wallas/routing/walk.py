@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from wallas.quota.windows import Window
 from wallas.routing.candidates import Candidate, Excluded, Selection
-from wallas.routing.front import FRONT_SECONDS, Found, Front, size_of
+from wallas.routing.front import FRONT_SECONDS, Found, Front
 from wallas.routing.moment import Moment, Until
-from wallas.routing.needs import Needs
+from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.ranking import Out, Row, Stand, View
 from wallas.routing.strategies import Parts
 
@@ -86,7 +86,7 @@ class Walk:
         met = front.view.by_key.get(session.model) if session is not None else None
         if session is not None and met is None and len(self.sort.groups) > 1:
             return None
-        self.size = size_of(self.moment, group.roomy)
+        self.size = self.needs.tokens * MARGIN * group.roomy + self.needs.output
         self._take(front.first, group, front.view)
         if not self.best or self.best[0] > front.second:
             return None
@@ -113,7 +113,7 @@ class Walk:
         Who was out a moment ago is looked at only if nobody else is there, or
         everybody is to be told of.
         """
-        self.size = size_of(self.moment, group.roomy)
+        self.size = self.needs.tokens * MARGIN * group.roomy + self.needs.output
         view, before = self.view(group), len(self.excluded)
         found = self._down(group, view)
         self.way.append((view, found, self.excluded[before:]))
@@ -159,6 +159,7 @@ class Walk:
             pairs=frozenset((one.model.provider, one.model.id) for one in candidates),
             view=view,
             first=first,
+            alone=len(first.stand.keys) == 1,
             others=others,
             second=others[0][0] if others and groups[0].moves else math.inf,
             later=later,
