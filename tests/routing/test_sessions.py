@@ -88,3 +88,12 @@ def test_a_name_for_the_session_comes_first():
     cached = ask(extra={"openai_chat": {"prompt_cache_key": "k"}})
     assert session_key(cached, "mine") == "named:mine"
     assert session_key(cached, None) == "cache:k"
+
+
+def test_the_others_are_told_once_where_each_conversation_was_last():
+    met = Sessions(Clock())
+    for name, model in [("a", "one"), ("b", "one"), ("judge:c", "one"), ("a", "two")]:
+        met.remember(name, model, 9000)
+    assert [(name, one.model) for name, one in met.drain()] == [("b", "one"), ("a", "two")]
+    met.remember("b", "three", 9000)
+    assert [name for name, _ in met.drain()] == ["b"] and met.drain() == []

@@ -83,7 +83,7 @@ class Walk:
         None where the first may not be the first any more, or nobody knows where the one it met belongs.
         """
         group, session = self.sort.groups[0], self.session
-        met = front.view.by_key.get(session.model) if session is not None else None
+        met = front.view.by_key.get(session.model) if session is not None and group.moves else None
         if session is not None and met is None and len(self.sort.groups) > 1:
             return None
         self.size = self.needs.tokens * MARGIN * group.roomy + self.needs.output
@@ -129,8 +129,9 @@ class Walk:
         """Walk down a group's list; return its candidates, best first."""
         found = self.found = list[Found]()
         self.best = []
-        if group.moves and self.session is not None and (known := view.by_key.get(self.session.model)):
-            self._take(known, group, view)
+        met = view.by_key.get(self.session.model) if self.session is not None and group.moves else None
+        if met is not None and met.key not in self.seen:
+            self._take(met, group, view)
         if self.exploring or not group.moves:
             self._along(group, view)
         else:
