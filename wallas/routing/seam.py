@@ -31,6 +31,23 @@ class Mode(Enum):
 class Shown:
     """What the client has seen of one answer, and where it stands in it."""
 
+    __slots__ = (
+        "calls",
+        "created",
+        "earlier",
+        "fixed",
+        "fixed_last",
+        "forgotten",
+        "id",
+        "inside_call",
+        "model",
+        "open",
+        "parts",
+        "started",
+        "text_slot",
+        "texts",
+    )
+
     def __init__(self, *, id: str, model: str = "", created: int | None = None) -> None:
         """Start an answer that the client will know by ``id``; ``model`` is the first that answers unless given."""
         self.id = id
