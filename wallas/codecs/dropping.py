@@ -91,9 +91,10 @@ def _foreign(request: ChatRequest, wire: str) -> Iterator[str]:
             yield from _alien(message.extra, wire)
     if request.tools:
         yield from once(request.tools, _tools_alien, wire)
+    within: list[str] = []
     for message in request.messages:
-        for extra in _within(message.parts):
-            yield from _alien(extra, wire)
+        _search(message.parts, wire, within)
+    yield from within
 
 
 def _alien(extra: Extra, wire: str) -> Iterator[str]:
@@ -106,9 +107,9 @@ def _tools_alien(tools: Iterable[Tool | Opaque], wire: str) -> tuple[str, ...]:
     return tuple(key for tool in tools if tool.extra for key in _alien(tool.extra, wire))
 
 
-def _within(parts: Iterable[Part]) -> Iterator[Extra]:
+def _search(parts: Iterable[Part], wire: str, found: list[str]) -> None:
     for part in parts:
         if part.extra:
-            yield part.extra
-        if isinstance(part, ToolResult):
-            yield from _within(part.parts)
+            found += _alien(part.extra, wire)
+        if type(part) is ToolResult:
+            _search(part.parts, wire, found)
