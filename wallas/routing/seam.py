@@ -158,6 +158,22 @@ class Shown:
 class Join:
     """One attempt's events as the client gets them: its numbers, ids and seals rewritten, its beginning spliced on."""
 
+    __slots__ = (
+        "content",
+        "extra",
+        "issuer",
+        "left",
+        "mode",
+        "next",
+        "pending",
+        "places",
+        "said_model",
+        "search",
+        "shift",
+        "shown",
+        "spliced",
+    )
+
     def __init__(self, shown: Shown, *, mode: Mode, issuer: str, extra: Extra | None = None) -> None:
         """Join an attempt by ``issuer`` (``provider/model@account``) to what was shown, as ``mode`` says."""
         self.shown = shown
