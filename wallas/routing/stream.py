@@ -69,8 +69,8 @@ class Stream:
         self.half_closed = False
         self.http10 = False
         self.waited: Any = None
-        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor."""
-        self.poll = select.poll()
+        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
+        self.poll: Any = None
         self.watched: int | None = None
 
     @property
