@@ -203,25 +203,24 @@ class Exchange:
             if data:
                 data = b"%x\r\n%b\r\n" % (size, data)
         elif not self.opened and (data or stream.want is END):
-            data = self._opened(data)
+            data = self._opened(stream, data)
         if stream.want is END and self.chunked:
             data += b"0\r\n\r\n"
         if data:
             self.sent += size
             self.client.write(data)
 
-    def _opened(self, data: bytes) -> bytes:
+    def _opened(self, stream: Steppable, data: bytes) -> bytes:
         """Return the head and the first bytes."""
-        worker, asked = self.worker, self.asked
-        head = self._stream().head
+        worker, asked, head = self.worker, self.asked, stream.head
         if head is None:
             self.keep = False
             return b""
         self.opened = True
         status, headers = head
         lines = [f"{name}: {value}\r\n" for name, value in headers]
-        told = "".join(lines)
-        if told.count("\r") != len(lines) or told.count("\n") != len(lines) or "\n" in status or "\r" in status:
+        told, ends = "".join(lines), len(lines)
+        if told.count("\r") != ends or told.count("\n") != ends or "\n" in status or "\r" in status:
             raise ValueError("a header's value breaks its line")
         omits = asked.method == "HEAD" or status[:1] == "1" or status[:3] in BODILESS
         measured = omits or MEASURED in told or MEASURED_SMALL in f"\r\n{told}".lower()
@@ -247,7 +246,7 @@ class Exchange:
         stream, client = self.stream, self.client
         assert stream is not None
         if stream.want is END or client.gone:
-            if self.watched is not None:
+            if self.watched is not None and self.watched.reader is self:
                 self.worker.unwatch(self)
             self._over()
         elif stream.want is BLOCK:
