@@ -3,14 +3,14 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from wallas.models import Base
+from wallas.models import METADATA
 
 
 def migrate(connection: Connection) -> None:
     """Run what is due inside the transaction that is open on ``connection``."""
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         transactional_ddl=True,
         compare_type=True,

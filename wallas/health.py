@@ -192,16 +192,16 @@ class Health(Rests):
         return True
 
     def clear(self, place: Place, *, free: bool, now: float) -> bool:
-        """Return whether nothing is held against a call, no rest, limit or doubt: then there is nothing to claim."""
+        """Return whether nothing is held against a call, no rest, limit or doubt: then there is nothing to claim.
+
+        Whose breaker has opened is doubted until it has answered.
+        """
         provider, doubts = place.provider, self.doubts.doubts
         if self.finding or place in self.limited or (doubts and (place[:2] in doubts or provider in doubts)):
             return False
         if provider in self.houses and self.resting(place, free=free) is not None:
             return False
-        if self.speeds.places and self.speeds.late(provider, now):
-            return False
-        breaker = self.breakers.get(place[:2])
-        return breaker is None or not breaker.opened
+        return not (self.speeds.places and self.speeds.late(provider, now))
 
     def release(self, place: Place) -> None:
         """Give a claim back without an outcome: the client left, or the fault was ours."""

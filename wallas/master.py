@@ -182,7 +182,11 @@ def finish(server: Any) -> None:
 
 
 def forked(server: Any, worker: Any) -> None:
-    """Let this worker's streams go on for as long as a request may take, once it is told to end."""
+    """Let this worker's streams go on for as long as a request may take, once it is told to end.
+
+    While it starts it makes what stays: a collector that looks for garbage there takes a sixth of the start.
+    """
+    gc.disable()
     worker.cfg.set("graceful_timeout", int(current_settings().request_timeout) + 5)
 
 
@@ -199,6 +203,7 @@ def initialised(worker: Any) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*YOUNG)
+    gc.enable()
     accept = getattr(worker, "accept", None)
     if accept is not None:
         worker.accept = _accept_until_closed(accept)

@@ -4,6 +4,7 @@ The table of providers is loaded in a child process, for it would stay in the
 master's memory as long as that lives.
 """
 
+import gc
 import os
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ def _in_child(settings: Settings, meanwhile: Callable[[], None]) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        gc.disable()  # it ends before there is garbage worth looking for
         status = 1
         try:
             os.close(reading)

@@ -54,6 +54,7 @@ class Call:
             del self.environ["gunicorn.socket"]
         else:
             self.environ = environ_of(raw, raw.heading, worker.base)
+            raw.body = b""  # the environ has it, and whoever reads it there may let go of it
             self.environ["wsgi.early_hints"] = self._early_hints
             self.asked = Asked(raw.heading, self.environ)
         self.environ["wallas.wanted"] = wanted

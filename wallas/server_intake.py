@@ -6,7 +6,8 @@ it alike. Read off gunicorn 27.0.1 and gunicorn_h1c 0.6.9.
 """
 
 import re
-from typing import Any, Literal, NamedTuple
+from io import BytesIO
+from typing import Any, Literal, NamedTuple, cast
 
 from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders, ObsoleteFolding
 from gunicorn_h1c import IncompleteError, parse_request_fast, parse_to_wsgi_environ
@@ -111,12 +112,12 @@ class Intake:
         "careful",
         "chunks",
         "client",
+        "counted",
         "expects",
         "known",
         "limits",
         "looked",
         "need",
-        "parts",
         "raw",
         "server",
         "size",
@@ -134,7 +135,8 @@ class Intake:
         self.looked = 0
         self.raw: Raw | None = None
         """The request whose body is awaited."""
-        self.parts: list[bytes] = []
+        self.counted: BytesIO | None = None
+        """What has come of a body that says its length; it gives its bytes away without a copy."""
         self.size = self.need = 0
         self.chunks: Chunks | None = None
         self.expects = False
@@ -161,9 +163,10 @@ class Intake:
             return self.next()
         if self.chunks is not None:
             return self._chunked(self.raw, self.chunks, data)
-        self.parts.append(data)
+        assert self.counted is not None
+        self.counted.write(data)
         self.size += len(data)
-        return self._counted(self.raw) if self.size >= self.need else None
+        return self._counted(self.raw, self.counted) if self.size >= self.need else None
 
     def next(self) -> Raw | None:
         """Return the request that stands at the beginning of what is left, None while more must come."""
@@ -205,7 +208,7 @@ class Intake:
         raw = self.raw
         if raw is None:
             return None
-        raw.body = bytes(self.chunks.data) if self.chunks is not None else b"".join(self.parts)
+        raw.body = bytes(self.chunks.data) if self.chunks is not None else cast(BytesIO, self.counted).getvalue()
         raw.end = end
         raw.heading = None
         self._forget()
@@ -268,11 +271,12 @@ class Intake:
             return raw
         self.buffer = b""
         self.raw, self.need, self.size = raw, length, len(rest)
-        self.parts = [rest] if rest else []
+        self.counted = BytesIO()
+        self.counted.write(rest)
         return self.give_up("more") if length > BUFFER_BYTES else None
 
-    def _counted(self, raw: Raw) -> Raw:
-        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+    def _counted(self, raw: Raw, counted: BytesIO) -> Raw:
+        data = counted.getvalue()
         need = self.need
         self._forget()
         if len(data) > need:
@@ -311,7 +315,7 @@ class Intake:
         return raw
 
     def _forget(self) -> None:
-        self.raw, self.chunks, self.parts, self.size, self.need = None, None, [], 0, 0
+        self.raw, self.chunks, self.counted, self.size, self.need = None, None, None, 0, 0
         self.expects = False
 
 

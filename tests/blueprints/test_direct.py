@@ -59,6 +59,13 @@ def test_an_answer_is_the_same_with_flask_and_without(apps, provider, path, stre
     assert b"ok" in without[2] and b"ok" in through[2]
 
 
+def test_a_body_is_let_go_of_when_it_was_decoded(apps, provider):
+    data = io.BytesIO(json.dumps({"model": "acme/m", "stream": False, **BODIES["/v1/messages"]}).encode())
+    length = str(len(data.getvalue()))
+    status, _, _ = answer(apps(), "/v1/messages", stream=False, **{"wsgi.input": data, "CONTENT_LENGTH": length})
+    assert (status, data.getvalue()) == ("200 OK", b"")
+
+
 def test_every_direct_route_is_one_of_these():
     assert ROUTES.keys() == BODIES.keys()
 

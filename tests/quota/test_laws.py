@@ -94,3 +94,26 @@ def test_whatever_a_provider_says_is_over_one_day_and_nothing_is_negative(told):
     tight = min((window.most(hands.now) for window, index in seat.charges if index == 1), default=1e9)
     seat.tokens.output = 0.0
     assert book.available(seat, 0) is None or tight < 1
+
+
+OUTCOMES = some.lists(some.tuples(some.booleans(), some.booleans(), FAILURES), max_size=25)
+
+
+@given(OUTCOMES, some.floats(0, 1))
+def test_who_is_clear_neither_rests_nor_is_doubted_and_has_nothing_to_claim(outcomes, jitter):
+    hands = Hands()
+    health = Health(clock=hands, wall=hands, jitter=lambda: jitter)
+    for good, claims, (kind, scope, retry_after, seconds, key) in outcomes:
+        hands.now += seconds / 100
+        place = Place("p", "m", key)
+        if health.clear(place, free=True, now=hands.now):
+            assert health.resting(place, free=True) is None and health.doubted("p", "m") is None
+            before = [breaker.probing for breaker in health.breakers.values()]
+            assert health.claim(place) and not health.finding
+            assert before == [breaker.probing for breaker in health.breakers.values()]
+        if claims and not health.claim(place):
+            continue
+        if good:
+            health.succeeded(place, latency=1.0)
+        else:
+            health.failed(place, ProviderError(kind, scope=scope, retry_after=retry_after))

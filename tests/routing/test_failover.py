@@ -23,6 +23,7 @@ from tests.routing.scenes import (
     whole,
 )
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, anchor_in, ask, candidate
+from wallas.catalog.entries import Limits
 from wallas.errors import FailureKind, GatewayError, ProviderError
 from wallas.health import Place
 from wallas.routing.attempts import CONTINUATIONS
@@ -635,6 +636,28 @@ def test_without_a_retry_left_the_first_failure_is_told():
     scene.desk.budget.credit = 0.0
     scene.play()
     assert scene.status == 503 and asked_of(second) == [] and scene.desk.budget.refused == 1
+
+
+def test_passing_over_who_has_no_quota_costs_no_retry():
+    first, third = provider("one", refusal(500)), provider("three", streamed(text()))
+    empty = [
+        candidate(ScriptedProvider(name, "anthropic"), limits=Limits(rpm=0, scope="model", source="wallas.toml"))
+        for name in ("two", "too")
+    ]
+    scene = Scene(ask(), first, *empty, third)
+    scene.desk.budget.credit = 1.5
+    scene.play()
+    assert scene.words == TALE and scene.outcomes == ["server", "ok"] and scene.desk.budget.credit < 1
+
+
+def test_of_who_has_no_quota_nothing_is_told_but_why():
+    empty = candidate(ScriptedProvider("one", "anthropic"), limits=Limits(rpm=0, scope="model", source="wallas.toml"))
+    scene = Scene(ask(), empty, provider("two", streamed(text())))
+    scene.play()
+    assert scene.words == TALE and scene.outcomes == ["ok"] and asked_of(empty) == []
+    assert [(row.model.provider, row.reason) for row in scene.attempts.excluded] == [
+        ("one", "quota: rpm is less than this request takes")
+    ]
 
 
 def test_one_that_began_to_rest_meanwhile_is_left_out():

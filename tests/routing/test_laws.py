@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.routing.scenes import Clock
@@ -199,6 +200,36 @@ def test_whom_explain_tells_first_is_asked_first(tmp_path, seed):
     assert world.desk.ledger.open == 0
 
 
+def planned(at: Any, chat: Any, options: Options) -> list[tuple[str, str]]:
+    """Return whom the router would ask, best first."""
+    codec = codecs.codec("openai_chat")
+    plan = at.plan(chat, options, codec=codec, out=codec.Encoder(chat), request_id="r")
+    return [(one.model.key, one.key.id) for one in plan.candidates]
+
+
+def forget(at: Any) -> int:
+    """Forget whom the last requests found; return how many sorts of them had found somebody."""
+    fronts = [sort for said in at.sayings.said.values() for sort in said.sorts.values() if sort.front]
+    for sort in fronts:
+        sort.front = None
+    return len(fronts)
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_whoever_comes_next_finds_whom_a_walk_of_its_own_would_find(tmp_path, seed):
+    world = World(tmp_path, seed)
+    kept = 0
+    for _ in range(STATES // 4):
+        world.turn()
+        chat, options = request(world.dice, world.models)
+        forget(world.at)
+        planned(world.at, chat, msgspec.structs.replace(options, session=None))
+        found = planned(world.at, chat, options)
+        kept += forget(world.at)
+        assert found[:5] == planned(world.at, chat, options)[:5], (chat.model, options)
+    assert kept > STATES // 12
+
+
 def test_the_order_of_models_and_providers_decides_nothing(tmp_path):
     world = World(tmp_path, 3)
     others = []
@@ -210,12 +241,10 @@ def test_the_order_of_models_and_providers_decides_nothing(tmp_path):
     for _ in range(STATES // 4):
         world.turn()
         chat, options = request(world.dice, world.models)
-        codec = codecs.codec("openai_chat")
         plans: list[Any] = []
         if chat.model == "mine":
             continue  # whose list is its order
         for at in (world.at, *others):
             at.selector.served = world.at.selector.served
-            plan = at.plan(chat, options, codec=codec, out=codec.Encoder(chat), request_id="r")
-            plans.append([(one.model.key, one.key.id) for one in plan.candidates])
+            plans.append(planned(at, chat, options))
         assert plans[0][:8] == plans[1][:8] == plans[2][:8], (chat.model, options)

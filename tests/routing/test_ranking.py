@@ -19,6 +19,7 @@ from wallas.routing.desk import Desk
 from wallas.routing.difficulty import features
 from wallas.routing.needs import Needs, needs_of
 from wallas.routing.options import Options
+from wallas.routing.ranking import Nearest
 from wallas.routing.selector import Group, Selector, Sort
 from wallas.routing.strategies import STRATEGIES
 from wallas.types.chat import Message, Text
@@ -72,6 +73,22 @@ def test_only_what_moved_is_made_again():
     clock.now += 0.3
     after = {row.key: row for row in selector.best("standard", ABLE).rows}
     assert [key for key, row in after.items() if row is not before[key]] == ["a/m00"]
+
+
+def test_the_nearest_follow_the_list_that_they_are_taken_from():
+    clock = Clock()
+    models = [model("abc"[n], f"m{n}", quality=quality) for n, quality in enumerate((70.0, 70.0, 90.0))]
+    selector = selector_of(models, clock)
+    near = Nearest(selector.best("standard", ABLE), lambda one: abs(one.quality - 71.0), most=2)
+    assert [row.key for row in near.rows] == ["a/m0", "b/m1"]
+    second = near.view("all but a/m0", lambda stand: stand.key != "a/m0")
+    assert [row.key for row in second.rows] == ["b/m1"]
+    for _ in range(5):
+        selector.health.succeeded(Place("a", "m0", "k0"), ttft=9.0, latency=9.5, tokens=90)
+    clock.now += 0.3
+    selector.best("standard", ABLE)
+    assert [row.key for row in near.rows] == ["b/m1", "a/m0"]
+    assert [row.key for row in near.view("all but b/m1", lambda stand: stand.key != "b/m1").rows] == ["a/m0"]
 
 
 def test_after_more_outcomes_than_are_remembered_everything_is_looked_at():

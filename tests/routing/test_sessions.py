@@ -3,7 +3,7 @@ import pytest
 from tests.routing.scenes import Clock
 from tests.routing.scripted import ask
 from wallas.routing import sessions
-from wallas.routing.sessions import CACHE_SECONDS, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
+from wallas.routing.sessions import CACHE_SECONDS, LONG, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
 from wallas.types.chat import Message, Text
 
 
@@ -76,7 +76,24 @@ def test_a_conversation_keeps_its_key_as_it_grows():
     assert session_key(request, None) != session_key(ask("Tell me a tale", user="u1"), None)
 
 
+def test_a_long_opening_is_told_by_its_ends_and_its_length():
+    opening = "word " * 20_000
+    again = ask(messages=(*ask(opening).messages, *ask("go on").messages))
+    assert session_key(ask(opening), None) == session_key(again, None)
+    for other in (opening + "x", "x" + opening[1:], opening[:-1] + "x", opening[:LONG]):
+        assert session_key(ask(opening), None) != session_key(ask(other), None)
+
+
 def test_a_name_for_the_session_comes_first():
     cached = ask(extra={"openai_chat": {"prompt_cache_key": "k"}})
     assert session_key(cached, "mine") == "named:mine"
     assert session_key(cached, None) == "cache:k"
+
+
+def test_the_others_are_told_once_where_each_conversation_was_last():
+    met = Sessions(Clock())
+    for name, model in [("a", "one"), ("b", "one"), ("judge:c", "one"), ("a", "two")]:
+        met.remember(name, model, 9000)
+    assert [(name, one.model) for name, one in met.drain()] == [("b", "one"), ("a", "two")]
+    met.remember("b", "three", 9000)
+    assert [name for name, _ in met.drain()] == ["b"] and met.drain() == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import FakeProvider, call, hang_up, pause, say, sealed, status, think, usage
 from tests.state.kit import TOOL, gateway, profile, provider, sqlite_file, wait_until
-from wallas.models import Base
+from wallas.models import METADATA
 from wallas.storage.file import is_sqlite
 
 PROMPT, ANSWER, THOUGHT, ARGUMENT = (
@@ -97,7 +97,7 @@ def everything_stored(url, running):
     if is_sqlite(url):
         file = sqlite_file(url)
         return b"".join(path.read_bytes() for path in file.parent.glob(file.name + "*"))
-    tables = sorted(Base.metadata.tables)
+    tables = sorted(METADATA.tables)
     return repr([running.rows(f"SELECT t::text FROM {table} t") for table in tables]).encode()
 
 

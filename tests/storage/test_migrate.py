@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
-from wallas.models import Base
+from wallas.models import METADATA
 from wallas.settings import ROOT
 from wallas.storage import migrate
 from wallas.storage.engine import open_database, reading, writing
@@ -35,7 +35,7 @@ def test_the_revision_known_without_alembic_is_the_newest():
 def test_an_empty_database_gets_all_tables_and_a_second_time_nothing_happens(empty_database):
     assert not migrate.is_current(empty_database)
     assert migrate.upgrade(empty_database) is True
-    assert tables(empty_database) == {*Base.metadata.tables, "alembic_version"}
+    assert tables(empty_database) == {*METADATA.tables, "alembic_version"}
     assert migrate.is_current(empty_database)
     assert migrate.upgrade(empty_database) is False
 
@@ -43,7 +43,7 @@ def test_an_empty_database_gets_all_tables_and_a_second_time_nothing_happens(emp
 def test_the_migrations_make_what_the_rows_describe(database):
     engine = open_database(database)
     with writing(engine) as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
     engine.dispose()
     assert differences == []
 
@@ -90,7 +90,7 @@ def test_a_migration_that_dies_at_any_statement_leaves_the_old_schema_or_the_new
         except Killed:
             assert tables(empty_database) == set()
         else:
-            assert tables(empty_database) == {*Base.metadata.tables, "alembic_version"}
+            assert tables(empty_database) == {*METADATA.tables, "alembic_version"}
             return
     raise AssertionError("the migration never came to its end")
 

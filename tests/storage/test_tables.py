@@ -6,7 +6,7 @@ from sqlalchemy.event import listen
 
 from tests.storage.kit import attempt, request, save_attempts, save_requests
 from wallas.journal import DatabaseJournal
-from wallas.models import AttemptRow, RequestRow
+from wallas.models import ATTEMPTS, REQUESTS
 from wallas.routing.enrich import Kept
 from wallas.storage.circuits import (
     CircuitChange,
@@ -109,8 +109,8 @@ def test_requests_and_their_attempts_are_recorded(engine):
         save_requests(connection, [REQUEST, REQUEST | {"request_id": "r2"}])
         save_attempts(connection, [ATTEMPT, ATTEMPT | {"number": 2, "outcome": "ok", "status": 200}])
     with reading(engine) as connection:
-        requests = connection.execute(select(RequestRow.__table__).order_by(RequestRow.id)).all()
-        attempts = connection.execute(select(AttemptRow.__table__).order_by(AttemptRow.id)).all()
+        requests = connection.execute(select(REQUESTS).order_by(REQUESTS.c.id)).all()
+        attempts = connection.execute(select(ATTEMPTS).order_by(ATTEMPTS.c.id)).all()
     assert [(row.request_id, row.provider, row.cost, row.output_tokens) for row in requests] == [
         ("r1", "groq", 0.25, None),
         ("r2", "groq", 0.25, None),
@@ -131,9 +131,9 @@ def test_rows_of_one_batch_keep_their_own_values_whatever_the_others_lack(engine
     with writing(engine) as connection:
         save_requests(connection, rows)
     with reading(engine) as connection:
-        found = connection.execute(select(RequestRow.__table__).order_by(RequestRow.id)).mappings().all()
+        found = connection.execute(select(REQUESTS).order_by(REQUESTS.c.id)).mappings().all()
     assert [dict(row) for row in found] == [
-        dict.fromkeys(RequestRow.__table__.columns.keys()) | {"id": number} | row for number, row in enumerate(rows, 1)
+        dict.fromkeys(REQUESTS.columns.keys()) | {"id": number} | row for number, row in enumerate(rows, 1)
     ]
 
 
@@ -152,12 +152,12 @@ def test_what_a_client_chose_as_names_cannot_cost_the_row(engine):
     with writing(engine) as connection:
         save_requests(connection, [REQUEST | {"asked_model": "x\0y\ud800" + "z" * 10_000, "request_id": "i" * 500}])
     with reading(engine) as connection:
-        row = connection.execute(select(RequestRow.__table__)).one()
+        row = connection.execute(select(REQUESTS)).one()
     assert row.asked_model.startswith("xy?z") and len(row.asked_model) == 200
 
 
 def test_rows_hold_no_prompt_and_no_key():
-    columns = {*RequestRow.__table__.columns.keys(), *AttemptRow.__table__.columns.keys()}
+    columns = {*REQUESTS.columns.keys(), *ATTEMPTS.columns.keys()}
     assert not columns & {"prompt", "messages", "content", "key", "secret", "body"}
 
 

@@ -73,6 +73,7 @@ class Direct:
         if stream is None:
             body.seek(0)
             return None
+        body.truncate(0)  # what is in it was decoded
         http10 = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
         return stream.bind(start_response, environ.get("gunicorn.socket"), http10=http10)
 

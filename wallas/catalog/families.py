@@ -59,6 +59,12 @@ def _table() -> tuple[tuple[tuple[str, ...], Family], ...]:
     return tuple((tuple(family.match.split("*")), family) for family in _file().families)
 
 
+@lru_cache(maxsize=128)
+def _beginning(letter: str) -> tuple[tuple[tuple[str, ...], Family], ...]:
+    """Return those lines of the table, in its order, that a name may fit which begins with this letter."""
+    return tuple(row for row in _table() if row[0][0][:1] in ("", letter))
+
+
 @cache
 def prior_origin() -> Origin:
     """Return who says what a family lets one expect."""
@@ -88,7 +94,7 @@ def fits(name: str, pieces: tuple[str, ...]) -> bool:
 def traits(model: str) -> Traits:
     """Return what the id of a chat model lets one expect."""
     name = normal_name(model)
-    for pieces, family in _table():
+    for pieces, family in _beginning(name[:1]):
         if fits(name, pieces):
             return Traits(family.quality, family.coding, family.can, True)
     size = billions(model)

@@ -240,8 +240,10 @@ MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
 def shown(said: str, model: str) -> str:
     """Return a provider's words as one short line, without what may be a key, an account or an address."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in said[:2000]).split())
-    line = MAIL.sub("***", line)
+    line = said[:2000]
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else " " for letter in line)
+    line = MAIL.sub("***", " ".join(line.split()))
     return SECRET.sub(lambda found: found[0] if _plain(found[0], model) else "***", line)[:SAID_MOST]
 
 

@@ -63,7 +63,8 @@ class Rooms:
         if not seat.charges:
             return AMPLE
         ledger = self.ledger
-        empty = ledger.available(seat, tokens, output, _cost(seat, model, tokens, output), now=now)
+        cost = _cost(model, tokens, output) if seat.priced else 0.0
+        empty = ledger.available(seat, tokens, output, cost, now=now)
         if empty is not None:
             window, seconds = empty
             short = (window, 1.0) if window.unit == REQUESTS else None
@@ -99,7 +100,7 @@ def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation
     in a thread that must not, NotNow is raised.
     """
     seat, tokens, output = ledger.seat(model, key), needs.tokens, needs.output
-    cost = _cost(seat, model, tokens, output)
+    cost = _cost(model, tokens, output) if seat.priced else 0.0
     taken = ledger.reserve(seat, tokens=tokens, output=output, cost=cost, wait=False)
     if type(taken) is Reservation:
         return taken
@@ -113,21 +114,19 @@ def reserve(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Reservation
 def refused(ledger: Ledger, model: Model, key: Key, needs: Needs) -> Held | None:
     """Return why ``reserve`` would take nothing now, None if it would; takes nothing, and may block as it may."""
     seat, tokens, output = ledger.seat(model, key), needs.tokens, needs.output
-    found = ledger.refused(seat, tokens=tokens, output=output, cost=_cost(seat, model, tokens, output))
+    cost = _cost(model, tokens, output) if seat.priced else 0.0
+    found = ledger.refused(seat, tokens=tokens, output=output, cost=cost)
     return None if found is None else _refused(found.window, found.until - ledger.now())
 
 
-def _cost(seat: Seat, model: Model, tokens: int, output: int) -> float:
-    """Return what a call is expected to cost in USD, with the usual output where none is said.
-
-    0 if that is not known, or no window of the seat counts it.
-    """
-    return (price(model, tokens, output or USUAL_OUTPUT) or 0.0) if seat.priced else 0.0
+def _cost(model: Model, tokens: int, output: int) -> float:
+    """Return what a call is expected to cost in USD, with the usual output where none is said; 0 if not known."""
+    return price(model, tokens, output or USUAL_OUTPUT) or 0.0
 
 
 def _empty(ledger: Ledger, seat: Seat, model: Model, needs: Needs) -> Held | None:
     """Return why quota keeps a call out, as far as that is known here; None if it may be made."""
-    cost = _cost(seat, model, needs.tokens, needs.output)
+    cost = _cost(model, needs.tokens, needs.output) if seat.priced else 0.0
     empty = ledger.available(seat, needs.tokens, needs.output, cost)
     return None if empty is None else _refused(empty[0].key, empty[1])
 

@@ -217,8 +217,8 @@ class Attempts:
             return None
         health = self.desk.health
         while (candidate := self.queue.next()) is not None:
-            if health.clear(candidate.place, free=candidate.model.free, now=now):
-                return candidate  # whether there is quota, the reservation says
+            if not hops and health.clear(candidate.place, free=candidate.model.free, now=now):
+                return candidate  # whether there is quota, the reservation says: nobody has to be asked twice
             kept = self.kept_out(candidate)
             last = not self.queue.waiting
             if kept is None and not (last and not hops):

@@ -167,7 +167,7 @@ class Closing:
     def give(self, attempt: "Attempt", response: ChatResponse) -> Iterator[bytes | Want]:
         """Yield an answer that came whole, after the commit it waits for."""
         attempts = self.attempts
-        answer = shown(attempt, response, attempts.tally.usage(response.usage, attempt.candidate.model))
+        answer = shown(attempt, response, attempts.tally.usage(response.usage, attempt.candidate.model, attempt.hop))
         if self.whole is not None:
             yield BLOCK
             if not self._commit(answer):

@@ -36,6 +36,8 @@ class Front(NamedTuple):
     view: View
     """Of the first group, in which the first is."""
     first: Row
+    alone: bool
+    """Whether the first has one key."""
     others: Sequence[Found]
     """Whom the first group has beside the first."""
     second: float
@@ -51,20 +53,16 @@ class Front(NamedTuple):
         if not self.until - FRONT_SECONDS <= moment.now < self.until:
             return False
         needs, selector = moment.needs, moment.selector
-        if needs.tokens < self.tokens or not self.short_of < size_of(moment, roomy) <= self.shortest:
+        size = needs.tokens * MARGIN * roomy + needs.output
+        if needs.tokens < self.tokens or not self.short_of < size <= self.shortest:
             return False
         if not (selector.windows or selector.inabilities.found):
             return True
         return self.pairs.isdisjoint(selector.windows) and self.pairs.isdisjoint(selector.inabilities.found)
 
     def again(self, moment: Moment, group: "Group") -> Selection | None:
-        """Return what was found if the first, who has one key, still is the first."""
+        """Return what was found if the first, who is ``alone``, still is the first."""
         scarce = moment.standing(self.first.stand, 0)
         if scarce is not None and self.first.total + scarce * group.sparing <= self.second:
             return self.selection
         return None
-
-
-def size_of(moment: Moment, roomy: float) -> float:
-    """Return the tokens that a model shall hold at the most, in a window of so many times what is needed."""
-    return moment.needs.tokens * MARGIN * roomy + moment.needs.output

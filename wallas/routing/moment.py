@@ -99,7 +99,7 @@ class Moment:
 
     def _scarcity(self, stand: Stand, headroom: float) -> float:
         """Return the seconds that a quota adds; what is left of one is kept for conversations that will be back."""
-        scarce = SCARCITY_SECONDS / max(headroom, LEAST_HEADROOM)
+        scarce = SCARCITY_SECONDS / (headroom if headroom > LEAST_HEADROOM else LEAST_HEADROOM)
         if headroom < 1.0 and (expected := self.selector.expected(stand.key)) and not self.met(stand):
             scarce *= 1.0 + expected * KEPT_TIMES
         if scarce < stand.scarcity or self.now >= stand.priced_until:

@@ -1,6 +1,7 @@
 """Decides who answers: reads the model's name, finds the candidates, and makes the stream that tries them."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,11 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "Router"]
 
-ANSWER_PREFIX = {
-    codecs.OPENAI_CHAT: "chatcmpl-",
-    codecs.OPENAI_RESPONSES: "resp_",
-    codecs.ANTHROPIC: "msg_",
-}
+ANSWER_PREFIX = defaultdict(
+    str, {codecs.OPENAI_CHAT: "chatcmpl-", codecs.OPENAI_RESPONSES: "resp_", codecs.ANTHROPIC: "msg_"}
+)
+"""How answers' names begin on a wire that says so."""
 WAIT_STREAMING = 10.0
 WAIT_PLAIN = 5.0
 
@@ -194,7 +194,7 @@ class Router:
         """
         sight = sight or sight_of(request)
         needs = needs_of(request, contents, sight=sight)
-        if request.stream is isinstance(out, PlainEncoder):
+        if request.stream is (type(out) is PlainEncoder):
             request = msgspec.structs.replace(request, stream=not request.stream)
         chooser = self.chooser
         choice = chooser.choose(request, options, needs, sight=sight, wire=codec.WIRE, contents=contents)
@@ -215,7 +215,7 @@ class Router:
             unfit=choice.unfit,
             codec=codec,
             out=out,
-            answer_id=ANSWER_PREFIX.get(codec.WIRE, "") + fresh(),
+            answer_id=ANSWER_PREFIX[codec.WIRE] + fresh(),
             created=int(now),
             at=now,
             asked=request.model[:200],

@@ -223,7 +223,7 @@ class Selector:
         exploring = self.served % EXPLORE_EVERY == EXPLORE_EVERY - 1
         front = sort.front
         if front is not None and not (moment.sure or exploring) and front.lasts(moment, sort.groups[0].roomy):
-            plain = session is None and len(front.first.stand.keys) == 1
+            plain = front.alone and session is None
             kept = front.again(moment, sort.groups[0]) if plain else Walk(moment, sort).again(front)
             if kept is not None:
                 return kept

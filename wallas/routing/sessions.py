@@ -25,6 +25,8 @@ BONUS_MOST = 6.0
 LEAST_TOKENS = 512
 PASSING = ("fork:", "judge:")
 """Keys that no conversation has."""
+LONG = 32_768
+"""Characters from which on a conversation's opening is told by its ends and its length."""
 TOLD_LATER = 0.5
 """Seconds by which another worker's word has to be newer than one's own: clocks differ a little."""
 
@@ -162,7 +164,14 @@ def session_key(request: ChatRequest, named: str | None, *, sight: Sight | None 
         if isinstance(key := request.extra.get(wire, {}).get("prompt_cache_key"), str) and key:
             return f"cache:{key}"
     said = request.user or (str(request.metadata.get("user_id", "")) if request.metadata else "")
-    return print_of("\0".join([said, request.model, *(sight or sight_of(request)).opening]))
+    seen = sight or sight_of(request)
+    opening = seen.opening if seen.size < LONG else [_ends(text) for text in seen.opening]
+    return print_of("\0".join([said, request.model, *opening]))
+
+
+def _ends(text: str) -> str:
+    """Return what tells a text from others of its sort: a print of a megabyte would cost as much as to send it."""
+    return text if len(text) < LONG else f"{len(text)}\0{text[: LONG // 2]}\0{text[-LONG // 2 :]}"
 
 
 def print_of(key: str) -> str:

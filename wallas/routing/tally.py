@@ -58,14 +58,17 @@ class Tally:
         hop.output = self.spoken if usage.output is None else usage.output
         hop.cached, hop.reasoning = usage.cache_read, usage.reasoning
 
-    def usage(self, said: Usage | None, model: Model) -> Usage:
-        """Return what the client is told: ``estimated`` marks what no provider said, ``cost`` is in USD."""
+    def usage(self, said: Usage | None, model: Model, hop: Hop | None = None) -> Usage:
+        """Return what the client is told: ``estimated`` marks what no provider said, ``cost`` is in USD.
+
+        Of an answer that one attempt gave as a whole, its ``hop`` knows the cost already.
+        """
         usage = said or Usage()
         estimated = usage.input is None or usage.output is None
         prompt = self.needs.tokens if usage.input is None else usage.input
         output = self.before + (self.spoken if usage.output is None or self.before else usage.output)
         told: dict[str, object] = {"estimated": True} if estimated else {}
-        cost = price(model, prompt, output)
+        cost = price(model, prompt, output) if hop is None or self.before else hop.cost
         if cost is not None:
             told["cost"] = cost
         raw = {} if self.before else usage.raw

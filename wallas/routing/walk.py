@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from wallas.quota.windows import Window
 from wallas.routing.candidates import Candidate, Excluded, Selection
-from wallas.routing.front import FRONT_SECONDS, Found, Front, size_of
+from wallas.routing.front import FRONT_SECONDS, Found, Front
 from wallas.routing.moment import Moment, Until
-from wallas.routing.needs import Needs
+from wallas.routing.needs import MARGIN, Needs
 from wallas.routing.ranking import Out, Row, Stand, View
 from wallas.routing.strategies import Parts
 
@@ -83,10 +83,10 @@ class Walk:
         None where the first may not be the first any more, or nobody knows where the one it met belongs.
         """
         group, session = self.sort.groups[0], self.session
-        met = front.view.by_key.get(session.model) if session is not None else None
+        met = front.view.by_key.get(session.model) if session is not None and group.moves else None
         if session is not None and met is None and len(self.sort.groups) > 1:
             return None
-        self.size = size_of(self.moment, group.roomy)
+        self.size = self.needs.tokens * MARGIN * group.roomy + self.needs.output
         self._take(front.first, group, front.view)
         if not self.best or self.best[0] > front.second:
             return None
@@ -113,7 +113,7 @@ class Walk:
         Who was out a moment ago is looked at only if nobody else is there, or
         everybody is to be told of.
         """
-        self.size = size_of(self.moment, group.roomy)
+        self.size = self.needs.tokens * MARGIN * group.roomy + self.needs.output
         view, before = self.view(group), len(self.excluded)
         found = self._down(group, view)
         self.way.append((view, found, self.excluded[before:]))
@@ -129,8 +129,9 @@ class Walk:
         """Walk down a group's list; return its candidates, best first."""
         found = self.found = list[Found]()
         self.best = []
-        if group.moves and self.session is not None and (known := view.by_key.get(self.session.model)):
-            self._take(known, group, view)
+        met = view.by_key.get(self.session.model) if self.session is not None and group.moves else None
+        if met is not None and met.key not in self.seen:
+            self._take(met, group, view)
         if self.exploring or not group.moves:
             self._along(group, view)
         else:
@@ -159,6 +160,7 @@ class Walk:
             pairs=frozenset((one.model.provider, one.model.id) for one in candidates),
             view=view,
             first=first,
+            alone=len(first.stand.keys) == 1,
             others=others,
             second=others[0][0] if others and groups[0].moves else math.inf,
             later=later,

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, bindparam, select, text
 
-from wallas.models import CircuitRow
+from wallas.models import CIRCUITS
 from wallas.storage.engine import reading
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
 
 class CircuitChange(NamedTuple):
@@ -72,12 +72,9 @@ ON CONFLICT (provider, model, key_id) DO UPDATE SET
     rest_breaker = excluded.rest_breaker,
     updated_at = excluded.updated_at
 """)
-
-
-_CIRCUITS = table_of(CircuitRow)
 RESTS = (
-    select(*(_CIRCUITS.c[name] for name in RestChange._fields))
-    .where((_CIRCUITS.c.rest_until > bindparam("now")) | (_CIRCUITS.c.updated_at > bindparam("since")))
+    select(*(CIRCUITS.c[name] for name in RestChange._fields))
+    .where((CIRCUITS.c.rest_until > bindparam("now")) | (CIRCUITS.c.updated_at > bindparam("since")))
     .limit(10_000)
 )
 """Made once: to build a question costs more than to answer it."""
@@ -93,11 +90,12 @@ def save_rests(connection: Connection, rows: Sequence[RestChange]) -> None:
     connection.execute(REST, _ready(rows))
 
 
-def load_circuits(engine: Engine) -> list[Row[tuple[CircuitRow]]]:
+def load_circuits(engine: Engine) -> list[Row[Any]]:
     """Return every circuit with its counts, one row each, named as the columns; for `/v1/stats` and a start."""
-    table = table_of(CircuitRow)
     with reading(engine) as connection:
-        rows = connection.execute(select(table).order_by(table.c.provider, table.c.model, table.c.key_id).limit(10_000))
+        rows = connection.execute(
+            select(CIRCUITS).order_by(CIRCUITS.c.provider, CIRCUITS.c.model, CIRCUITS.c.key_id).limit(10_000)
+        )
         return list(rows)
 
 
@@ -116,7 +114,7 @@ def load_rests(engine: Engine, *, now: float, since: float | None = None) -> lis
 
 def _ready(rows: Sequence[CircuitChange] | Sequence[RestChange]) -> list[dict[str, object]]:
     """Return rows for the statement, in one order everywhere, so that two workers cannot wait for each other."""
-    dicts = fitted(table_of(CircuitRow), sorted(rows, key=lambda row: row[:3]))
+    dicts = fitted(CIRCUITS, sorted(rows, key=lambda row: row[:3]))
     for row in dicts:
         row["key"] = f"{row['provider']}/{row['model']}"
         row["no"] = False

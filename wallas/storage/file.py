@@ -17,7 +17,7 @@ HEAD = "0007"
 """The newest revision in `migrations/versions`; kept here so that a start need not load Alembic to know it."""
 
 BUSY_SECONDS = 5
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.2
 
 
 class StorageError(WallasError):
@@ -49,7 +49,7 @@ def make_private(path: Path) -> None:
 def check_database(url: str) -> None:
     """Raise StorageError naming the file and a way out if the SQLite file is corrupt, unreadable or unwritable.
 
-    A large file is checked for half a second: a start must not wait for it.
+    A large file is checked for a fifth of a second: a start must not wait for it.
     """
     if not is_sqlite(url):
         return

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, insert, or_, select
 
-from wallas.models import FileRow
+from wallas.models import FILES
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
-FILES = table_of(FileRow)
 CLOSE = 500
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, select, text
 
-from wallas.models import FindingRow
+from wallas.models import FINDINGS
 from wallas.storage.engine import reading
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
 
 class FindingChange(NamedTuple):
@@ -38,20 +38,17 @@ ON CONFLICT (provider, model, key_id, kind) DO UPDATE SET
     seen_at = CASE WHEN excluded.seen_at > findings.seen_at THEN excluded.seen_at ELSE findings.seen_at END,
     updated_at = excluded.updated_at
 """)
-
-
-_FINDINGS = table_of(FindingRow)
 LOAD = (
-    select(*(_FINDINGS.c[name] for name in FindingChange._fields))
-    .where(_FINDINGS.c.updated_at > bindparam("since"))
-    .order_by(_FINDINGS.c.updated_at.desc())
+    select(*(FINDINGS.c[name] for name in FindingChange._fields))
+    .where(FINDINGS.c.updated_at > bindparam("since"))
+    .order_by(FINDINGS.c.updated_at.desc())
     .limit(5000)
 )
 
 
 def save_findings(connection: Connection, rows: Sequence[FindingChange]) -> None:
     """Add what one worker saw to what all have seen; hand it to `Writer.put`."""
-    connection.execute(SAVE, fitted(table_of(FindingRow), rows))
+    connection.execute(SAVE, fitted(FINDINGS, rows))
 
 
 def load_findings(engine: Engine, *, since: float = 0) -> list[FindingChange]:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, delete, func, insert, select
 
-from wallas.models import ModelListRow
+from wallas.models import MODEL_LISTS
 from wallas.storage.engine import reading, writing
-from wallas.storage.rows import table_of, text
+from wallas.storage.rows import text
 
 
 class StoredModels(NamedTuple):
@@ -21,15 +21,14 @@ class StoredModels(NamedTuple):
 
 def save_models(engine: Engine, provider: str, models: bytes, *, fetched_at: float | None = None) -> None:
     """Commit a provider's list in place of the one before."""
-    table = table_of(ModelListRow)
     row = {
         "provider": provider,
         "models": text(models.decode()),
         "fetched_at": time.time() if fetched_at is None else fetched_at,
     }
     with writing(engine) as connection:
-        connection.execute(delete(ModelListRow).where(table.c.provider == provider))
-        connection.execute(insert(ModelListRow), row)
+        connection.execute(delete(MODEL_LISTS).where(MODEL_LISTS.c.provider == provider))
+        connection.execute(insert(MODEL_LISTS), row)
 
 
 PUBLIC = "public:"
@@ -38,42 +37,43 @@ PUBLIC = "public:"
 
 def load_models(engine: Engine, *, since: float = 0) -> list[StoredModels]:
     """Return the lists fetched after ``since``, one row a provider."""
-    table = table_of(ModelListRow)
-    query = select(table.c.provider, table.c.models, table.c.fetched_at).where(
-        table.c.fetched_at > since, ~table.c.provider.startswith(PUBLIC)
+    query = select(MODEL_LISTS.c.provider, MODEL_LISTS.c.models, MODEL_LISTS.c.fetched_at).where(
+        MODEL_LISTS.c.fetched_at > since, ~MODEL_LISTS.c.provider.startswith(PUBLIC)
     )
     return _rows(engine, query)
 
 
 def load_public(engine: Engine, providers: Iterable[str]) -> list[StoredModels]:
     """Return those pieces of the public catalogue that are about these providers."""
-    table = table_of(ModelListRow)
     names = [PUBLIC + name for name in providers]
     return _rows(
-        engine, select(table.c.provider, table.c.models, table.c.fetched_at).where(table.c.provider.in_(names))
+        engine,
+        select(MODEL_LISTS.c.provider, MODEL_LISTS.c.models, MODEL_LISTS.c.fetched_at).where(
+            MODEL_LISTS.c.provider.in_(names)
+        ),
     )
 
 
 def public_stamp(engine: Engine) -> float:
     """Return when the public catalogue was last fetched, in seconds since 1970; 0 for never."""
-    table = table_of(ModelListRow)
     with reading(engine) as connection:
         return float(
-            connection.execute(select(func.max(table.c.fetched_at)).where(table.c.provider.startswith(PUBLIC))).scalar()
+            connection.execute(
+                select(func.max(MODEL_LISTS.c.fetched_at)).where(MODEL_LISTS.c.provider.startswith(PUBLIC))
+            ).scalar()
             or 0.0
         )
 
 
 def save_public(engine: Engine, pieces: Mapping[str, bytes], *, fetched_at: float) -> None:
     """Commit a public catalogue, in pieces by provider, in place of the one before."""
-    table = table_of(ModelListRow)
     rows = [
         {"provider": (PUBLIC + name)[:64], "models": text(piece.decode()), "fetched_at": fetched_at}
         for name, piece in pieces.items()
     ]
     with writing(engine) as connection:
-        connection.execute(delete(ModelListRow).where(table.c.provider.startswith(PUBLIC)))
-        connection.execute(insert(ModelListRow), rows)
+        connection.execute(delete(MODEL_LISTS).where(MODEL_LISTS.c.provider.startswith(PUBLIC)))
+        connection.execute(insert(MODEL_LISTS), rows)
 
 
 def _rows(engine: Engine, query: Any) -> list[StoredModels]:

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, Table, delete, select
 
-from wallas.models import AttemptRow, FileRow, RequestRow, ResponseRow, SealRow, SessionRow, VideoRow
+from wallas.models import ATTEMPTS, FILES, REQUESTS, RESPONSES, SEALS, SESSIONS, VIDEOS
 from wallas.storage.engine import writing
-from wallas.storage.rows import table_of
 
 DAY = 86400.0
 BATCH = 500
@@ -23,13 +22,13 @@ class Rule(NamedTuple):
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(table_of(RequestRow), "started_at", 30 * DAY),
-    Rule(table_of(AttemptRow), "started_at", 30 * DAY),
-    Rule(table_of(ResponseRow), "expires_at", 0),
-    Rule(table_of(SealRow), "created_at", 30 * DAY),
-    Rule(table_of(SessionRow), "updated_at", 3600.0),
-    Rule(table_of(FileRow), "expires_at", 0),
-    Rule(table_of(VideoRow), "expires_at", 0),
+    Rule(REQUESTS, "started_at", 30 * DAY),
+    Rule(ATTEMPTS, "started_at", 30 * DAY),
+    Rule(RESPONSES, "expires_at", 0),
+    Rule(SEALS, "created_at", 30 * DAY),
+    Rule(SESSIONS, "updated_at", 3600.0),
+    Rule(FILES, "expires_at", 0),
+    Rule(VIDEOS, "expires_at", 0),
 )
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, or_, select, text, tuple_
 
-from wallas.models import LeaseRow, QuotaRow
+from wallas.models import LEASES, QUOTA
 from wallas.storage.engine import reading, writing
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
 WORKER = "quota/"
 """How the row of ``leases`` begins in which a worker says that it lives."""
@@ -47,9 +47,8 @@ ON CONFLICT (provider, account, key_id, model, kind) DO UPDATE SET
     state = excluded.state, updated_at = excluded.updated_at
 """)
 
-_QUOTA, _LEASES = table_of(QuotaRow), table_of(LeaseRow)
-LOAD = select(_QUOTA).where(_QUOTA.c.updated_at > bindparam("since")).limit(20_000)
-LIVE = select(_LEASES.c.holder).where(_LEASES.c.name.like(WORKER + "%"), _LEASES.c.expires_at > bindparam("now"))
+LOAD = select(QUOTA).where(QUOTA.c.updated_at > bindparam("since")).limit(20_000)
+LIVE = select(LEASES.c.holder).where(LEASES.c.name.like(WORKER + "%"), LEASES.c.expires_at > bindparam("now"))
 
 PATIENCE = 1.0
 """How long an exchange waits for the database; then the worker goes on with what it knows."""
@@ -68,7 +67,7 @@ def change_quota(
         connection.execute(ALIVE, {"name": WORKER + worker, "holder": worker, "until": alive_until})
         live = frozenset(_live(connection, now))
         found = {entry[:5]: entry for entry in _find(connection, keys)}
-        rows = fitted(table_of(QuotaRow), list(change(found, live)))
+        rows = fitted(QUOTA, list(change(found, live)))
         if rows:
             connection.execute(SAVE, rows)
 
@@ -87,10 +86,9 @@ def live_workers(engine: Engine, *, now: float) -> frozenset[str]:
 
 def leave_quota(engine: Engine, worker: str, *, now: float) -> None:
     """Note that a worker is gone, and forget those that have been for an hour."""
-    table = table_of(LeaseRow)
-    gone = table.c.name.like(WORKER + "%") & (table.c.expires_at < now - 3600)
+    gone = LEASES.c.name.like(WORKER + "%") & (LEASES.c.expires_at < now - 3600)
     with writing(engine) as connection:
-        connection.execute(delete(table).where(or_(table.c.name == WORKER + worker, gone)))
+        connection.execute(delete(LEASES).where(or_(LEASES.c.name == WORKER + worker, gone)))
 
 
 def _live(connection: Connection, now: float) -> list[str]:
@@ -98,11 +96,10 @@ def _live(connection: Connection, now: float) -> list[str]:
 
 
 def _find(connection: Connection, keys: Sequence[QuotaKey]) -> list[QuotaEntry]:
-    table = table_of(QuotaRow)
-    columns = tuple_(table.c.provider, table.c.account, table.c.key_id, table.c.model, table.c.kind)
+    columns = tuple_(QUOTA.c.provider, QUOTA.c.account, QUOTA.c.key_id, QUOTA.c.model, QUOTA.c.kind)
     found: list[QuotaEntry] = []
     for start in range(0, len(keys), 100):
-        some = select(table).where(columns.in_(keys[start : start + 100]))
+        some = select(QUOTA).where(columns.in_(keys[start : start + 100]))
         found += [_entry(row) for row in connection.execute(some)]
     return found
 

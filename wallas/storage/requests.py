@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
-from wallas.models import AttemptRow, RequestRow
+from wallas.models import ATTEMPTS, REQUESTS
 from wallas.storage.engine import reading
-from wallas.storage.rows import add_columns, table_of
+from wallas.storage.rows import add_columns
 
 
 class Requests(NamedTuple):
@@ -64,17 +64,18 @@ class Attempts(NamedTuple):
 
 def add_requests(connection: Connection, columns: Requests) -> None:
     """Store requests that have ended."""
-    add_columns(connection, table_of(RequestRow), columns)
+    add_columns(connection, REQUESTS, columns)
 
 
 def add_attempts(connection: Connection, columns: Attempts) -> None:
     """Store attempts that have ended."""
-    add_columns(connection, table_of(AttemptRow), columns)
+    add_columns(connection, ATTEMPTS, columns)
 
 
 def answered_since(engine: Engine, since: float) -> set[tuple[str, str]]:
     """Return the (provider, key id) pairs with which somebody was answered since an instant."""
-    table = table_of(AttemptRow)
-    query = select(table.c.provider, table.c.key_id).where(table.c.started_at > since, table.c.outcome == "ok")
+    query = select(ATTEMPTS.c.provider, ATTEMPTS.c.key_id).where(
+        ATTEMPTS.c.started_at > since, ATTEMPTS.c.outcome == "ok"
+    )
     with reading(engine) as connection:
         return {(row[0], row[1]) for row in connection.execute(query.distinct().limit(10_000))}

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, delete, insert, select
 
-from wallas.models import ResponseRow
+from wallas.models import RESPONSES
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import table_of
 
 
 class StoredResponse(NamedTuple):
@@ -44,15 +43,14 @@ def save_response(
         "response": response.decode(),
     }
     with writing(engine, patience=ANSWER_SECONDS) as connection:
-        connection.execute(insert(table_of(ResponseRow)), row)
+        connection.execute(insert(RESPONSES), row)
 
 
 def load_response(engine: Engine, id: str, *, owner: str = "", now: float | None = None) -> StoredResponse | None:
     """Return the response with this id if it is its owner's and has not expired, else None."""
-    table = table_of(ResponseRow)
-    columns = [table.c[name] for name in StoredResponse._fields]
+    columns = [RESPONSES.c[name] for name in StoredResponse._fields]
     query = select(*columns).where(
-        table.c.id == id, table.c.owner == owner, table.c.expires_at > (time.time() if now is None else now)
+        RESPONSES.c.id == id, RESPONSES.c.owner == owner, RESPONSES.c.expires_at > (time.time() if now is None else now)
     )
     with reading(engine) as connection:
         row = connection.execute(query).first()
@@ -63,7 +61,6 @@ def load_response(engine: Engine, id: str, *, owner: str = "", now: float | None
 
 def delete_response(engine: Engine, id: str, *, owner: str = "") -> bool:
     """Delete the response; return whether its owner had one with this id."""
-    table = table_of(ResponseRow)
     with writing(engine, patience=ANSWER_SECONDS) as connection:
-        done = connection.execute(delete(ResponseRow).where(table.c.id == id, table.c.owner == owner))
+        done = connection.execute(delete(RESPONSES).where(RESPONSES.c.id == id, RESPONSES.c.owner == owner))
     return bool(done.rowcount)

@@ -3,20 +3,13 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Boolean, Connection, String, Table, insert
 from sqlalchemy.types import TypeEngine
 
-from wallas.models import Base
-
 SIZES = (32, 16, 8, 4, 2, 1)
 """How many rows one statement inserts: few enough sizes for the driver to keep each as SQLite has compiled it."""
-
-
-def table_of(row: type[Base]) -> Table:
-    """Return the table of a row class."""
-    return cast(Table, row.__table__)
 
 
 def fitted(table: Table, rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, TextClause, insert, text
 
-from wallas.models import SealRow
+from wallas.models import SEALS
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
 MOST = 500
 """How many calls one query asks for; SQLite takes a limited number of parameters."""
@@ -36,7 +36,7 @@ def save_seals(engine: Engine, seals: Iterable[StoredSeal]) -> None:
 
 def add_seals(connection: Connection, rows: Sequence[StoredSeal]) -> None:
     """Store seals inside a transaction of the caller's."""
-    connection.execute(insert(table_of(SealRow)), fitted(table_of(SealRow), rows))
+    connection.execute(insert(SEALS), fitted(SEALS, rows))
 
 
 def find_seals(
@@ -56,11 +56,10 @@ def find_seals(
 @lru_cache(maxsize=256)
 def _query(ids: int, pairs: int) -> TextClause:
     """Return the question for so many calls as text: every turn of an agent asks it, and to build it costs as much."""
-    table = table_of(SealRow)
     wanted = [f"call_id IN ({', '.join(f':id{n}' for n in range(ids))})"] if ids else []
     wanted += [f"(name = :name{n} AND arguments_hash = :hash{n})" for n in range(pairs)]
     columns = ", ".join(StoredSeal._fields)
-    return text(f"SELECT {columns} FROM {table.name} WHERE {' OR '.join(wanted)} ORDER BY id DESC LIMIT {4 * MOST}")
+    return text(f"SELECT {columns} FROM {SEALS.name} WHERE {' OR '.join(wanted)} ORDER BY id DESC LIMIT {4 * MOST}")
 
 
 def make_seal(call_id: str, *, name: str, arguments_hash: str, issuer: str, value: str) -> StoredSeal:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, select, text
 
-from wallas.models import SessionRow
+from wallas.models import SESSIONS
 from wallas.storage.engine import reading
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
 MOST = 5000
 
@@ -28,13 +28,10 @@ ON CONFLICT (id) DO UPDATE SET
     model = excluded.model, tokens = excluded.tokens, key_id = excluded.key_id, updated_at = excluded.updated_at
 WHERE excluded.updated_at >= sessions.updated_at
 """)
-
-
-_SESSIONS = table_of(SessionRow)
 LOAD = (
-    select(*(_SESSIONS.c[name] for name in SessionChange._fields))
-    .where(_SESSIONS.c.updated_at > bindparam("since"))
-    .order_by(_SESSIONS.c.updated_at.desc())
+    select(*(SESSIONS.c[name] for name in SessionChange._fields))
+    .where(SESSIONS.c.updated_at > bindparam("since"))
+    .order_by(SESSIONS.c.updated_at.desc())
     .limit(MOST)
 )
 
@@ -42,7 +39,7 @@ LOAD = (
 def save_sessions(connection: Connection, rows: Sequence[SessionChange]) -> None:
     """Store what one worker saw, the latest word of each conversation; hand it to `Writer.put`."""
     latest = {row.id: row for row in sorted(rows, key=lambda row: row.updated_at)}
-    connection.execute(SAVE, fitted(table_of(SessionRow), [latest[id] for id in sorted(latest)]))
+    connection.execute(SAVE, fitted(SESSIONS, [latest[id] for id in sorted(latest)]))
 
 
 def load_sessions(engine: Engine, *, since: float) -> list[SessionChange]:

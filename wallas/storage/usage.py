@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Engine, Select, Table, case, cast, func, select
 
-from wallas.models import AttemptRow, RequestRow
+from wallas.models import ATTEMPTS, REQUESTS
 from wallas.storage.engine import reading
-from wallas.storage.rows import table_of
 
 DAY = 86400.0
 
@@ -45,12 +44,11 @@ def load_usage(engine: Engine, *, since: float) -> list[Used]:
     found: dict[_Place, Used] = {}
     with reading(engine) as connection:
         sqlite = connection.dialect.name == "sqlite"
-        requests, attempts = table_of(RequestRow), table_of(AttemptRow)
-        asked = _query(requests, [func.count(), _count(requests.c.outcome != "ok")], since=since, sqlite=sqlite)
+        asked = _query(REQUESTS, [func.count(), _count(REQUESTS.c.outcome != "ok")], since=since, sqlite=sqlite)
         for day, *place, count, failed in connection.execute(asked):
             key = _Place(int(day), *place)
             found[key] = Used(*key[:3], requests=int(count), failed=int(failed), client=key.client)
-        tried = _query(attempts, _sums(attempts), since=since, sqlite=sqlite)
+        tried = _query(ATTEMPTS, _sums(ATTEMPTS), since=since, sqlite=sqlite)
         for day, provider, model, client, count, *tokens, cost, unpriced in connection.execute(tried):
             key = _Place(int(day), provider, model, client)
             read, written, cached, reasoning = (int(number or 0) for number in tokens)

@@ -4,11 +4,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from wallas.models import VideoRow
+from wallas.models import VIDEOS
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted, table_of
+from wallas.storage.rows import fitted
 
-VIDEOS = table_of(VideoRow)
 OPEN = ("queued", "in_progress")
 
 
