@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -125,31 +124,23 @@ def add_records(connection: Connection, records: Sequence[Record]) -> None:
     """
     hops = [record.hops[:] for record in records]
     add_requests(connection, _requests(records, hops))
-    tries = [
-        Try(record, number, hop) for record, own in zip(records, hops, strict=True) for number, hop in enumerate(own, 1)
-    ]
-    if tries:
-        add_attempts(connection, _attempts(tries))
-    if changes := counted(tries):
+    whose = [record for record, own in zip(records, hops, strict=True) for _ in own]
+    if not whose:
+        return
+    tried = [hop for own in hops for hop in own]
+    add_attempts(connection, _attempts(whose, tried, [number for own in hops for number in range(1, len(own) + 1)]))
+    if changes := counted(zip(whose, tried, strict=True)):
         save_circuits(connection, changes)
-
-
-class Try(NamedTuple):
-    """One attempt of one request; ``number`` counts from 1."""
-
-    record: Record
-    number: int
-    hop: Hop
 
 
 UNCOUNTED = frozenset({"answering", "cancelled", OUT_OF_TIME} | {kind.name.lower() for kind in BLAMELESS})
 """How an attempt may end that is to nobody's credit and nobody's blame."""
 
 
-def counted(tries: Iterable[Try]) -> list[CircuitChange]:
+def counted(tries: Iterable[tuple[Record, Hop]]) -> list[CircuitChange]:
     """Return what attempts add to the counts of each (provider, model, key)."""
     found: dict[tuple[str, str, str], _Count] = {}
-    for record, _, hop in tries:
+    for record, hop in tries:
         if hop.outcome in UNCOUNTED:
             continue
         place = (hop.provider, hop.model, hop.key)
@@ -221,12 +212,11 @@ def _requests(records: Sequence[Record], hops: Sequence[Sequence[Hop]]) -> Reque
     )
 
 
-def _attempts(tries: Sequence[Try]) -> Attempts:
-    hops = [one.hop for one in tries]
+def _attempts(whose: Sequence[Record], hops: Sequence[Hop], numbers: Sequence[int]) -> Attempts:
     return Attempts(
-        request_id=[one.record.id for one in tries],
-        number=[one.number for one in tries],
-        started_at=[one.record.at + one.hop.after / 1000 for one in tries],
+        request_id=[record.id for record in whose],
+        number=numbers,
+        started_at=[record.at + hop.after / 1000 for record, hop in zip(whose, hops, strict=True)],
         ms=[hop.ms for hop in hops],
         provider=[hop.provider for hop in hops],
         model=[hop.model for hop in hops],
@@ -242,5 +232,5 @@ def _attempts(tries: Sequence[Try]) -> Attempts:
         estimated=[hop.estimated for hop in hops],
         cost=[hop.cost for hop in hops],
         said_model=[hop.said_model or None for hop in hops],
-        client_id=[one.record.client or None for one in tries],
+        client_id=[record.client or None for record in whose],
     )

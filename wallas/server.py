@@ -145,7 +145,7 @@ class Worker(Base):  # type: ignore[misc]
                     inlet.stirred()
                     continue
                 try:
-                    exchange.advance()
+                    exchange.advance(now)
                 except Exception:
                     self._broke(exchange.client)
             elif (client := clients.get(descriptor)) is not None:
@@ -184,7 +184,7 @@ class Worker(Base):  # type: ignore[misc]
             if isinstance(one, Client):
                 self.safely(one, self.reception.look, one)
             elif one.client.exchange is one and one.client.state == PARKED:
-                self.safely(one.client, one.advance)
+                self.safely(one.client, one.advance, self.now)
 
     def safely(self, client: Client, call: Callable[..., object], *given: Any) -> None:
         """Make a call that concerns one connection; what breaks, breaks that one only."""

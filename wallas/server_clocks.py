@@ -46,7 +46,8 @@ class Clocks:
 
         From any thread that owns the exchange.
         """
-        exchange.hasty = due < self.swept + 2 * SWEEP_SECONDS
+        if due < self.swept + 2 * SWEEP_SECONDS:
+            exchange.shortcut = None  # its clocks are looked at behind every step
         if due < self.swept + SWEEP_SECONDS and (due < exchange.due or not exchange.due):
             exchange.due = due
             heapq.heappush(self.alarms, (due, next(self.count), exchange))

@@ -14,7 +14,7 @@ from gunicorn.http.errors import NoMoreData
 from wallas.server_call import Call
 from wallas.server_client import CONTINUE, Client
 from wallas.server_intake import Raw
-from wallas.types.flow import BLOCK, END, READ, AtOnce, Inlet, Steppable
+from wallas.types.flow import BLOCK, END, AtOnce, Inlet, Short, Steppable
 
 if TYPE_CHECKING:
     from wallas.server import Worker
@@ -34,14 +34,15 @@ class Exchange:
         "chunked",
         "client",
         "due",
-        "hasty",
         "keep",
         "moved",
         "opened",
         "paused",
         "raw",
         "sent",
+        "shortcut",
         "silent",
+        "sock",
         "stream",
         "watched",
         "worker",
@@ -57,12 +58,13 @@ class Exchange:
         self.call: Call | None = None
         """The app's WSGI call; None where it answers at once."""
         self.stream: Steppable | None = None
+        self.sock = client.sock
+        self.shortcut: Short | None = None
+        """The stream's, while pieces may be sent behind each other and no clock is to be looked at in between."""
         self.opened = self.chunked = self.silent = self.keep = self.paused = False
         self.sent = 0
         self.watched: Inlet | None = None
         """What the loop waits for; None while it does not."""
-        self.hasty = True
-        """Whether its clocks are looked at behind every step, for something is due soon."""
         self.moved = False
         """Whether the provider has said something since its clocks were looked at."""
         self.due = 0.0
@@ -127,20 +129,34 @@ class Exchange:
             self.keep, self.client.gone = False, True
         self._settle()
 
-    def advance(self) -> None:
+    def advance(self, now: float) -> None:
         """Make a step that does not block: the provider has something."""
-        stream, client = self.stream, self.client
-        assert stream is not None
-        self.moved = True
-        data = stream.step()
-        if stream.want is READ and self.chunked and self.watched is not None and not self.hasty and not client.out:
-            if data:  # the usual piece of a stream, on the shortest way
-                self.sent += len(data)
-                client.write(b"%x\r\n%b\r\n" % (len(data), data))
-            if not (client.out or client.gone):
-                return
+        shortcut = self.shortcut
+        if shortcut is None:
+            self._advance()
+            return
+        data = shortcut.step(now)
+        if data:  # the usual piece of a stream
+            size = len(data)
+            piece = b"%x\r\n%b\r\n" % (size, data)
+            self.sent += size
+            try:
+                sent = self.sock.send(piece)
+            except OSError:
+                sent = 0
+            if sent != len(piece):
+                self.client.write(piece[sent:])
+                if not shortcut.over:
+                    self._settle()
         else:
-            self._deliver(data)
+            self.moved = True
+        if shortcut.over:
+            self._advance()
+
+    def _advance(self) -> None:
+        """Make any step."""
+        self.moved = True
+        self._deliver(self._stream().step())
         self._settle()
 
     def tick(self, now: float) -> None:
@@ -197,6 +213,7 @@ class Exchange:
         """Send what a step gave, framed, and the end behind it."""
         stream, size = self.stream, len(data)
         assert stream is not None
+        self.shortcut = None
         if self.silent:
             data = b""
         elif self.chunked:
@@ -255,6 +272,7 @@ class Exchange:
                 stream.body.inlet.leave()  # also where the loop has not waited for it yet
             self.worker.lend(self)
         else:
+            self.shortcut = stream.shortcut if self.chunked and not client.out else None
             self.worker.watch(self)
 
     def _over(self) -> None:

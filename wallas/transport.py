@@ -127,10 +127,17 @@ class Body:
             return 1
         return self.link.pending() if self.link.tls and self.inlet is not None else 0
 
-    def read(self) -> bytes:
+    def tap(self) -> socket.socket | None:
+        """Return the socket while its next byte begins a chunk, for the one who reads this body; None elsewhere.
+
+        A whole chunk may be taken from it; anything else that a ``recv`` gives is for ``read``.
+        """
+        return self.link.sock if self._answer.between and self.inlet is not None and self.failed is None else None
+
+    def read(self, received: bytes | OSError | None = None) -> bytes:
         """Return the next body bytes; b"" when nothing is here now, or nothing more will come (``ended``).
 
-        At most one ``recv``. Raises what a deadline's keeper left in ``failed``;
+        At most one ``recv``, none where its outcome is given. Raises what a deadline's keeper left in ``failed``;
         CONNECT when the connection broke before the head was whole (code
         ``stale`` when an idle one had been closed), CUT when it broke after,
         MALFORMED for what is not HTTP.
@@ -147,8 +154,10 @@ class Body:
             self.abort()
             raise answer.fault
         else:
-            received = self._receive()
-            if received is None:
+            received = self._receive() if received is None else received
+            if isinstance(received, OSError):
+                if not isinstance(received, _NOTHING_NOW):
+                    self._lost(received)
                 return b""
             if answer.between and (chunk := answer.one_chunk(received)):
                 return chunk
@@ -162,18 +171,16 @@ class Body:
             raise answer.fault
         return data
 
-    def _receive(self) -> bytes | None:
-        """Return what one ``recv`` gives (b"": the connection's end), None when nothing is here."""
+    def _receive(self) -> bytes | OSError:
+        """Return what one ``recv`` gives (b"": the connection's end), or its error."""
         with self.link.lock:
             if self.inlet is None:
                 kind = FailureKind.CONNECT if self.status is None else FailureKind.CUT
                 raise ProviderError(kind, "the connection was given up", code="aborted")
             try:
                 return self.link.sock.recv(READ_BYTES)
-            except _NOTHING_NOW:
-                return None
             except OSError as error:
-                return self._lost(error)
+                return error
 
     def _cut(self) -> bytes:
         """Take the connection's end: fine for a body that ends so, else a fault."""

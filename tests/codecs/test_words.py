@@ -1,5 +1,6 @@
 """Words that are read and written on the short way are the same as on the long one, on every wire; nothing else is."""
 
+import json
 import re
 
 import msgspec
@@ -11,7 +12,7 @@ from tests.codecs import laws
 from tests.codecs.goldens import FOLDER
 from tests.routing.scenes import answer, frames, pieces, text, thought
 from wallas import codecs
-from wallas.codecs.words import Reader, Writer
+from wallas.codecs.words import Reader, Writer, words_in
 from wallas.errors import ProviderError
 from wallas.types.chat import Refusal, Text
 from wallas.types.events import Event, PartDelta, PartStarted
@@ -30,6 +31,7 @@ def told(wire: str, reads: list[bytes], *, short: bool) -> tuple[list[Event], in
             reader = decoder.words(*place) if short and place is not None else None
             said = reader.read(read) if reader is not None and place is not None else None
             if said is not None and place is not None:
+                reader.keep(said)
                 events += [PartDelta(place[0], words, place[1]) for words in said]
                 shorts += 1
                 continue
@@ -159,6 +161,57 @@ def test_words_are_written_the_same_on_both_ways(wire, part):
     for event in events:
         writer = short.words(event.index, event.choice) if isinstance(event, PartDelta) else None
         assert long.encode(event) == (short.encode(event) if writer is None else writer.write(event.text)), event
+
+
+def reader_of(wire: str) -> tuple[Reader, bytes]:
+    """Return what reads more words of a wire's first text, and an event that it reads."""
+    decoder = codecs.codec(wire).Decoder()
+    read = next(read for read in frames(text("So it is. " * 9), wire=wire, size=5) if b"So it" in read)
+    for frame in frames(text("So it is. " * 9), wire=wire, size=5):
+        list(decoder.feed(frame))
+        reader = decoder.words(0, 0)
+        if reader is not None and reader.read(read) == ["So it"]:
+            return reader, read
+    raise AssertionError(wire)
+
+
+@pytest.mark.parametrize("wire", ["openai_chat", "anthropic", "cohere"])
+@given(words=ODD, ascii=st.booleans())
+def test_whatever_stands_in_a_mould_is_read_as_those_words(wire, words, ascii):
+    reader, read = reader_of(wire)
+    mould = reader.mould(read, "So it")
+    assert mould is not None and mould[0] + b"So it" + mould[1] == read
+    string = json.dumps(words, ensure_ascii=ascii).encode()
+    assert words_in(string) == words
+    assert reader.read(mould[0] + string[1:-1] + mould[1]) == [words]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        b'"content":"a","content":"b"',
+        b'"content":"a","obfuscation":"\\"content":"x","content":"b"',
+        b'"obfuscation":"\\"content\\":\\"x","content":"\xee\x80\x80"',
+        b'"content" :"b"',
+        b'"content":5',
+    ],
+)
+def test_a_mould_is_never_made_where_other_words_might_be_meant(delta):
+    decoder = codecs.codec("openai_chat").Decoder()
+    list(decoder.feed(BEGUN))
+    reader = decoder.words(0, 0)
+    read = b'data: {"choices":[{"delta":{%b}}]}\n\n' % delta
+    said = reader.read(read) or ["?"]
+    assert reader.mould(read, said[0]) is None
+
+
+def test_a_mould_is_made_behind_what_only_looks_like_words():
+    decoder = codecs.codec("openai_chat").Decoder()
+    list(decoder.feed(BEGUN))
+    reader = decoder.words(0, 0)
+    read = b'data: {"choices":[{"delta":{"obfuscation":"\\"content\\":","content": "a\\"b"}}]}\n\n'
+    assert reader.read(read) == ['a"b']
+    assert reader.mould(read, 'a"b') == (read[: read.index(b"a\\")], read[read.index(b'"}}]') :])
 
 
 @given(ODD)

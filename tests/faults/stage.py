@@ -81,6 +81,9 @@ class PlayedBody:
         """Return whether a read would say something."""
         return int(bool(self.pieces) or self.then != "stall" or self.failed is not None)
 
+    def tap(self) -> None:
+        """Return None: every piece is looked at."""
+
     def read(self) -> bytes:
         """Return the next piece, or raise what comes behind the last."""
         if self.failed is not None:

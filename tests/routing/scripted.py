@@ -41,6 +41,9 @@ class ScriptedBody:
     def pending(self) -> int:
         return 1
 
+    def tap(self) -> None:
+        return None
+
     def read(self) -> bytes:
         if self.failed:
             raise self.failed

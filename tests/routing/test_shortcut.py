@@ -1,6 +1,10 @@
 """Words on the short way reach the client as they would on the whole one, and what is not words takes that."""
 
+import random
 import re
+import select
+import socket
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -11,8 +15,9 @@ from tests.routing.scripted import ScriptedBody, ScriptedProvider, ask, candidat
 from wallas import codecs
 from wallas.codecs import pulled
 from wallas.errors import FailureKind, ProviderError
-from wallas.routing.shortcut import Shortcut
+from wallas.routing.shortcut import NOWHERE, Shortcut
 from wallas.routing.waiting import Pause
+from wallas.transport import Body, Link, Transport
 from wallas.types.chat import ChatResponse, Reasoning, Text
 from wallas.types.events import fold
 from wallas.types.flow import END
@@ -52,8 +57,8 @@ def heard(data: bytes, wire: str = "openai_chat") -> ChatResponse:
     return fold(pulled(codecs.codec(wire).Decoder(), [data]))
 
 
-def words_of(data: bytes) -> str:
-    return "".join(part.text for part in heard(data).message.parts if isinstance(part, Text))
+def words_of(data: bytes, wire: str = "openai_chat") -> str:
+    return "".join(part.text for part in heard(data, wire).message.parts if isinstance(part, Text))
 
 
 def joined(each: list[bytes], size: int) -> list[bytes]:
@@ -122,3 +127,147 @@ def test_words_that_come_with_the_end_of_their_body_are_not_lost():
     *most, last = [frame for frame in frames(text(), wire="ollama") if frame]
     reads = [*most[:-2], most[-2] + most[-1] + last]
     assert words_of(played(Read(reads), wire="ollama")[0]) == TALE
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def whole(wire: str, client: str, told: list[bytes]) -> bytes:
+    """Return what the client gets of these frames where none takes the short way."""
+    body = ScriptedBody(b"")
+    body.chunks = list(told)
+    return played(body, wire=wire, client=client)[0]
+
+
+def over_socket(wire: str, client: str, pieces: list[bytes]) -> tuple[bytes, int]:
+    """Return what the client gets of bytes that come one piece after the other, and how often by their mould."""
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    body = Body(Link(Transport(), here, ("http", "p", 80)), "POST", reused=False, whole=True)
+    lost = [ProviderError(FailureKind.CONNECT, "nobody there")] * 4
+    stream = stream_of(ask(), [candidate(ScriptedProvider("p", wire, body, *lost))], wire=client)
+    data, moulded = stream.step() + stream.step(), 0
+    for piece in pieces:
+        if stream.body is body:
+            there.sendall(piece)
+        while stream.want is not END and stream.body is body and select.select([here], [], [], 0)[0]:
+            before = stream.shortcut
+            fitted = before is not None and before.tail is not NOWHERE and before.sock is not None
+            data += stream.step()
+            moulded += fitted and before is stream.shortcut and stream.shortcut.misses == 0
+    there.close()
+    while stream.want is not END:
+        if isinstance(stream.body, Pause):
+            stream.body.failed = ProviderError(FailureKind.TIMEOUT, "the wait is over")
+        data += stream.step()
+    stream.close()
+    here.close()
+    return re.sub(rb": wallas .*\n\n", b"", data), moulded
+
+
+def chunk(data: bytes, form: bytes = b"%x\r\n%b\r\n") -> bytes:
+    return form % (len(data), data)
+
+
+def told(wire: str, words: str = TALE * 3) -> list[bytes]:
+    return [frame for frame in frames(text(words), wire=wire, size=5) if frame]
+
+
+@pytest.mark.parametrize(("wire", "client"), list(product(codecs.WIRES, codecs.WIRES)))
+@pytest.mark.parametrize("form", [b"%x\r\n%b\r\n", b"%X\r\n%b\r\n", b"%04x\r\n%b\r\n"])
+def test_chunks_that_are_alike_reach_every_client_as_they_are(wire, client, form):
+    data, moulded = over_socket(wire, client, [CHUNKED, *(chunk(one, form) for one in told(wire)), b"0\r\n\r\n"])
+    assert data == whole(wire, client, told(wire))
+    assert bool(moulded) is (wire in ("openai_chat", "anthropic", "cohere") and b"04" not in form)
+
+
+CUTS: dict[str, Callable[[bytes, int], list[bytes]]] = {
+    "all at once": lambda data, seed: [data],
+    "byte by byte": lambda data, seed: [data[at : at + 1] for at in range(len(data))],
+    "anywhere": lambda data, seed: anywhere(data, seed, most=400),
+    "in small pieces": lambda data, seed: anywhere(data, seed, most=60),
+}
+
+
+def anywhere(data: bytes, seed: int, *, most: int) -> list[bytes]:
+    places = random.Random(seed)
+    pieces = []
+    while data:
+        size = places.randint(1, most)
+        pieces.append(data[:size])
+        data = data[size:]
+    return pieces
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("wire", ["openai_chat", "anthropic", "ollama"])
+@pytest.mark.parametrize("framing", ["chunked", "counted", "until it is closed"])
+def test_words_are_the_same_however_their_bytes_are_cut_and_framed(wire, cut, framing):
+    each = told(wire, TALE)
+    bodies = {
+        "chunked": CHUNKED + b"".join(map(chunk, each)) + b"0\r\n\r\n",
+        "counted": HEAD + b"Content-Length: %d\r\n\r\n" % sum(map(len, each)) + b"".join(each),
+        "until it is closed": HEAD + b"\r\n" + b"".join(each),
+    }
+    for seed in range(3 if cut in ("anywhere", "in small pieces") else 1):
+        data, _ = over_socket(wire, "openai_chat", CUTS[cut](bodies[framing], seed))
+        assert data == whole(wire, "openai_chat", each), seed
+
+
+@pytest.mark.parametrize("size", range(225, 290, 3))
+def test_chunks_around_the_size_that_takes_a_third_digit_are_read_alike(size):
+    each = told("openai_chat")
+    grown = [one.replace(b'"model":"', b'"model":"' + b"m" * (size - len(each[9]))) for one in each]
+    data, moulded = over_socket("openai_chat", "anthropic", [CHUNKED, *map(chunk, grown), b"0\r\n\r\n"])
+    assert words_of(data, "anthropic") == TALE * 3
+    assert moulded > len(each) / 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"zz\r\n%b\r\n" % told("openai_chat")[20],
+        b"%x\r\n%b\r\n" % (len(told("openai_chat")[20]) + 1, told("openai_chat")[20]),
+        b"%x\r\n%bXX" % (len(told("openai_chat")[20]), told("openai_chat")[20]),
+        chunk(told("openai_chat")[20].replace(b'"content":"', b'"content":"\xff')),
+        chunk(told("openai_chat")[20].replace(b'"content":"', b'"content":"\n')),
+        chunk(told("openai_chat")[20].replace(b'"content":"', b'"content":"\\ud83d')),
+    ],
+)
+def test_what_is_broken_between_chunks_that_are_alike_is_as_broken_as_ever(odd):
+    pieces = [CHUNKED, *(chunk(one) for one in told("openai_chat")[:20]), odd]
+    short, moulded = over_socket("openai_chat", "anthropic", pieces)
+    assert moulded
+    halves = [CHUNKED, *(half for piece in pieces[1:] for half in (piece[:9], piece[9:]))]
+    long, none = over_socket("openai_chat", "anthropic", halves)
+    assert none == 0 and re.sub(rb"[0-9.]+", b"0", short) == re.sub(rb"[0-9.]+", b"0", long)  # the trail tells how long
+
+
+def test_escapes_stand_for_what_they_say():
+    def escaped(found: re.Match[bytes]) -> bytes:
+        return found[1] + found[2].replace(b"i", b"\\u0069").replace(b"s", b"\\/")
+
+    each = [re.sub(rb'("content":")([^"]*)', escaped, one) for one in told("openai_chat")]
+    data, moulded = over_socket("openai_chat", "anthropic", [CHUNKED, *map(chunk, each), b"0\r\n\r\n"])
+    assert moulded and words_of(data, "anthropic") == (TALE * 3).replace("s", "/")
+
+
+def test_words_on_the_shortest_way_put_off_the_deadlines():
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    body = Body(Link(Transport(), here, ("http", "p", 80)), "POST", reused=False, whole=True)
+    stream = stream_of(ask(), [candidate(ScriptedProvider("p", "openai_chat", body))], wire="openai_chat")
+    stream.step()
+    there.sendall(CHUNKED)
+    stream.step()
+    for one in told("openai_chat")[:12]:
+        there.sendall(chunk(one))
+        stream.step()
+    assert stream.shortcut is not None and stream.shortcut.tail is not NOWHERE
+    now = stream.attempts.deadlines.clock() + 5
+    there.sendall(chunk(told("openai_chat")[12]))
+    before = stream.alarm()
+    assert stream.shortcut.step(now) and stream.alarm() > before + 4
+    there.close()
+    stream.close()

@@ -308,6 +308,9 @@ class SocketBody:
     def pending(self):
         return 0
 
+    def tap(self):
+        return None
+
     def read(self):
         if self.failed:
             raise self.failed

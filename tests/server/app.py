@@ -65,6 +65,7 @@ class Parked:
     def __init__(self, *, count: int, size: int, gap: float, dial: float, length: bool) -> None:
         """Plan."""
         self.want = "block"
+        self.shortcut = None
         self.body: Line | None = None
         self.head: tuple[str, list[tuple[str, str]]] | None = None
         self.nonblock = self.cancelled = self.closed = False

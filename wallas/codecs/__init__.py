@@ -28,14 +28,30 @@ class WordsReader(Protocol):
     """Reads more words of one open part, until its decoder is fed again."""
 
     def read(self, data: bytes) -> Sequence[str] | None:
-        """Return the words of each event in these bytes; None, and nothing is read, if they say anything else."""
+        """Return the words of each event in these bytes; None if they say anything else. They count once kept."""
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Tell the decoder that these words were read, here or by their ``mould``."""
+
+    def mould(self, event: bytes, words: str) -> tuple[bytes, bytes] | None:
+        """Return what stands around the words of an event that was read, quotes included; None where it may change.
+
+        Whatever JSON string stands between them, such an event says its words and nothing else.
+        """
 
 
 class WordsWriter(Protocol):
     """Writes more words of one open part, until its encoder is given something else."""
 
+    @property
+    def around(self) -> tuple[bytes, bytes] | None:
+        """Return what the client gets around words as a JSON string, None where that is never the same."""
+
     def write(self, text: str) -> bytes:
         """Return what the client gets for these words."""
+
+    def note(self, text: str) -> None:
+        """Note words that were not written here but put between what is ``around``."""
 
 
 class StreamDecoder(Protocol):

@@ -6,6 +6,7 @@ from typing import Any
 from wallas.codecs.anthropic_blocks import WIRE
 from wallas.codecs.anthropic_thinking import FORCED, ThinkingStyle, allowed_sampling, settle_thinking
 from wallas.codecs.anthropic_turns import write_turns
+from wallas.codecs.dropping import silence
 from wallas.types.chat import ChatRequest, Opaque, Tool, ToolChoice
 from wallas.types.lasting import LastingList, once
 
@@ -22,6 +23,8 @@ HOMELESS: dict[str, Any] = {
     "metadata": {},
 }
 """Fields that the wire has no place for, each with the value that asks for nothing (beside None)."""
+
+_homeless, NO_HOMELESS = silence(tuple(HOMELESS))
 
 TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 
@@ -43,23 +46,29 @@ def encode_request(
     ``thinking_style`` and ``system_turns`` say what the model understands
     (see ``anthropic_thinking`` and ``anthropic_turns.write_turns``).
     """
-    lost = [name for name, nothing in HOMELESS.items() if _says(getattr(request, name), nothing)]
+    lost: list[str] = []
+    if _homeless(request) != NO_HOMELESS:
+        lost += [name for name, nothing in HOMELESS.items() if _says(getattr(request, name), nothing)]
     system, turns = write_turns(request.messages, lost, system_turns=system_turns)
     body: dict[str, Any] = {"model": request.model}
     body |= settle_thinking(request, turns, lost, style=thinking_style)
     if system:
         body["system"] = system
     body["messages"] = turns
-    body |= _tools(request, lost)
+    if request.tools or request.tool_choice is not None or request.parallel_tools is not None:
+        body |= _tools(request, lost)
     thinks = body.get("thinking", {}).get("type") in ("enabled", "adaptive")
     body |= allowed_sampling(request, lost, thinking=thinks)
     body |= _rest(request, lost)
     body["stream"] = request.stream
-    _add_own(body, request, lost)
-    if dropped is not None:
+    if request.extra or request.output is not None:
+        _add_own(body, request, lost)
+    if dropped is not None and lost:
         known = set(dropped)
         dropped.extend(name for name in dict.fromkeys(lost) if name not in known)
-    return {name: value for name, value in body.items() if name != "model" or value}
+    if not request.model:
+        del body["model"]
+    return body
 
 
 def _says(value: Any, nothing: Any) -> bool:

@@ -9,7 +9,7 @@ from wallas.codecs.anthropic_answers import malformed, read_answer_block, read_s
 from wallas.codecs.anthropic_blocks import INVALID, read_citation
 from wallas.codecs.anthropic_errors import failure
 from wallas.codecs.framing import JsonEvents, Sse
-from wallas.codecs.words import Reader
+from wallas.codecs.words import Reader, string_of
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import Citation, Extra, Opaque, Part, Reasoning, Seal, Text, ToolCall
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Ping, Started
@@ -241,6 +241,7 @@ class Words(Reader):
     __slots__ = ("key", "kind", "number")
     head = b"event: content_block_delta\ndata: "
     decode = staticmethod(msgspec.json.Decoder(BlockDelta).decode)
+    string = string_of("text", "thinking")
 
     def __init__(self, number: Any, kind: tuple[str, str]) -> None:
         """Read for the block of this number, deltas of this ``kind``: their type and its key."""

@@ -116,6 +116,14 @@ class Block:
         assert isinstance(self.part, Text | Refusal)
         return PartDelta(0, self.part.text, citations=self.part.citations if isinstance(self.part, Text) else ())
 
+    @property
+    def around(self) -> tuple[bytes, bytes]:
+        """Return the frame around more words."""
+        return self.grow, b"}}\n\n"
+
+    def note(self, text: str) -> None:
+        """Note nothing."""
+
     def write(self, text: str) -> bytes:
         """Return the frame of more words."""
         return self.grow + encode(text) + b"}}\n\n"

@@ -21,7 +21,7 @@ from wallas.codecs.fields import leftover
 from wallas.codecs.framing import JsonEvents, Sse
 from wallas.codecs.reading import read
 from wallas.codecs.refusals import refusal
-from wallas.codecs.words import Reader
+from wallas.codecs.words import Reader, string_of
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import ChatResponse, Choice, Message, Part, Reasoning, Text
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started
@@ -144,6 +144,7 @@ class Words(Reader):
     __slots__ = ("number",)
     head = b"event: content-delta\ndata: "
     decode = staticmethod(msgspec.json.Decoder(Usual).decode)
+    string = string_of("text")
 
     def __init__(self, number: int) -> None:
         """Read for the content of this number."""

@@ -1,8 +1,10 @@
 """Finds what a request holds that has no place on a wire, so that it can be dropped by name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from operator import attrgetter
 
-from wallas.types.chat import ChatRequest, Extra, Opaque, Part, Tool, ToolResult
+from wallas.types.chat import ChatRequest, Extra, Opaque, Part, Tool, ToolResult, only_words
 from wallas.types.lasting import once
 
 HARMLESS: dict[str, tuple[object, ...]] = {
@@ -55,16 +57,33 @@ class Dropped:
                 self.names.append(name)
 
 
-def unplaced(request: ChatRequest, fields: Iterable[str]) -> Iterator[str]:
-    """Yield those of ``fields`` in which the request asks for something."""
-    for field in fields:
-        value = getattr(request, field)
-        if value is not None and value not in HARMLESS.get(field, ()):
-            yield field
+@cache
+def silence(fields: tuple[str, ...]) -> tuple[Callable[[ChatRequest], object], object]:
+    """Return what gets these fields of a request, and what it gets where none of them says anything.
+
+    Most requests leave most fields alone, and one comparison tells.
+    """
+    said = attrgetter(*fields)
+    return said, said(ChatRequest(model=""))
 
 
-def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
-    """Yield the names of all extras in a request that belong to other wires than ``wire``."""
+def unplaced(request: ChatRequest, fields: tuple[str, ...]) -> Iterable[str]:
+    """Return those of ``fields`` in which the request asks for something."""
+    said, nothing = silence(fields)
+    if said(request) == nothing:
+        return ()
+    values = ((field, getattr(request, field)) for field in fields)
+    return [field for field, value in values if value is not None and value not in HARMLESS.get(field, ())]
+
+
+def foreign(request: ChatRequest, wire: str) -> Iterable[str]:
+    """Return the names of all extras in a request that belong to other wires than ``wire``."""
+    if not (request.extra or request.tools) and only_words(request.messages):
+        return ()
+    return _foreign(request, wire)
+
+
+def _foreign(request: ChatRequest, wire: str) -> Iterator[str]:
     if request.extra:
         yield from _alien(request.extra, wire)
     for message in request.messages:
@@ -72,9 +91,10 @@ def foreign(request: ChatRequest, wire: str) -> Iterator[str]:
             yield from _alien(message.extra, wire)
     if request.tools:
         yield from once(request.tools, _tools_alien, wire)
+    within: list[str] = []
     for message in request.messages:
-        for extra in _within(message.parts):
-            yield from _alien(extra, wire)
+        _search(message.parts, wire, within)
+    yield from within
 
 
 def _alien(extra: Extra, wire: str) -> Iterator[str]:
@@ -87,9 +107,9 @@ def _tools_alien(tools: Iterable[Tool | Opaque], wire: str) -> tuple[str, ...]:
     return tuple(key for tool in tools if tool.extra for key in _alien(tool.extra, wire))
 
 
-def _within(parts: Iterable[Part]) -> Iterator[Extra]:
+def _search(parts: Iterable[Part], wire: str, found: list[str]) -> None:
     for part in parts:
         if part.extra:
-            yield part.extra
-        if isinstance(part, ToolResult):
-            yield from _within(part.parts)
+            found += _alien(part.extra, wire)
+        if type(part) is ToolResult:
+            _search(part.parts, wire, found)

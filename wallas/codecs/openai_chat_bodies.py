@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from wallas.codecs.dropping import Dropped, foreign
+from wallas.codecs.dropping import Dropped, foreign, silence
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_messages import Outlet, encode_messages, encode_words
 from wallas.codecs.openai_chat_parts import overlaid, own
-from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool, only_words
+from wallas.types.chat import ChatRequest, Opaque, Output, Thinking, Tool
 from wallas.types.lasting import LastingList, once
 
 PLAIN = {
@@ -29,24 +29,23 @@ PLAIN = {
 
 _plain = attrgetter(*PLAIN.values())
 
-MORE: dict[str, object] = {
-    "extra": {},
-    "tools": (),
-    "tool_choice": None,
-    "allowed_tools": None,
-    "output": None,
-    "stop": (),
-    "logprobs": None,
-    "modalities": (),
-    "top_k": None,
-    "thinking": None,
-    "voice": None,
-    "previous_id": None,
-}
-"""What takes more than a number or a word to write, and what each says where it says nothing."""
-
-_more = attrgetter(*MORE)
-NO_MORE = tuple(MORE.values())
+_more, NO_MORE = silence(
+    (
+        "extra",
+        "tools",
+        "tool_choice",
+        "allowed_tools",
+        "output",
+        "stop",
+        "logprobs",
+        "modalities",
+        "top_k",
+        "thinking",
+        "voice",
+        "previous_id",
+    )
+)
+"""What takes more than a number or a word to write."""
 
 BUDGETS = ((1024, "low"), (8192, "medium"))
 """Up to how many tokens of thinking an effort stands for (Gemini's own table); beyond is ``high``."""
@@ -91,8 +90,7 @@ def encode_request(
         body["audio"] = {key: value for key, value in voice.items() if value is not None}
     if request.previous_id is not None:
         out.dropped.add("previous_id")
-    if request.extra or request.tools or not only_words(request.messages):
-        out.dropped.add(*foreign(request, WIRE))
+    out.dropped.add(*foreign(request, WIRE))
     return overlaid(more, body)
 
 

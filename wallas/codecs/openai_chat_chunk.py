@@ -68,6 +68,7 @@ class Words(words.Reader):
     __slots__ = ("answer", "kept")
     head = b"data: "
     decode = staticmethod(msgspec.json.Decoder(Chunk).decode)
+    string = words.string_of("content")
 
     def __init__(self, answer: Answer, extra: Mapping[str, Any]) -> None:
         """Read for this choice; ``extra`` is what the chunks before said beside it."""
@@ -100,6 +101,7 @@ class Thoughts(Words):
     """Reads more words of one choice's open thought."""
 
     __slots__ = ()
+    string = words.string_of("reasoning", "reasoning_content")
 
     def words(self, delta: Delta) -> str | None:
         """Return what a delta adds to the thought, None if there is text beside."""

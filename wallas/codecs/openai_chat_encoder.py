@@ -39,6 +39,15 @@ class Slot:
         self.length = 0
         """How many characters it has."""
 
+    @property
+    def around(self) -> tuple[bytes, bytes] | None:
+        """Return the bytes around a text that one field tells."""
+        return None if self.between else (self.before, self.after)
+
+    def note(self, text: str) -> None:
+        """Count the characters of a text that was put between what is ``around``."""
+        self.length += len(text)
+
     def write(self, text: str) -> bytes:
         """Return the chunk for more text."""
         self.length += len(text)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from wallas.codecs.dropping import Dropped
 from wallas.codecs.openai_chat_fields import WIRE
 from wallas.codecs.openai_chat_parts import encode_part, overlaid, own
+from wallas.codecs.openai_chat_turns import usual_row
 from wallas.types.chat import Extra, Media, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 SHOWN = "The result of tool call {id} holds this:"
@@ -50,8 +51,8 @@ def encode_messages(messages: Iterable[Message], out: Outlet) -> list[dict[str, 
     rows: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     for number, message in enumerate(messages):
-        if (words := _bare_words(message)) is not None and not shown:
-            rows.append({"role": message.role, "content": words})
+        if not shown and (usual := usual_row(message)) is not None:
+            rows.append(usual)
             continue
         at = f"messages[{number}]"
         results = [part for part in message.parts if isinstance(part, ToolResult)]
@@ -65,14 +66,6 @@ def encode_messages(messages: Iterable[Message], out: Outlet) -> list[dict[str, 
             shown = []
             rows.append(_assistant(message, at, out) if message.role == "assistant" else _said(message, parts, at, out))
     return rows + _user(shown)
-
-
-def _bare_words(message: Message) -> str | None:
-    """Return the words of a turn that is nothing else, as most are."""
-    parts = message.parts
-    if len(parts) != 1 or type(parts[0]) is not Text or parts[0].extra or message.extra or message.name is not None:
-        return None
-    return None if message.role == "tool" else parts[0].text
 
 
 def _user(content: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from wallas.codecs.openai_chat_fields import (
     ToolMessage,
 )
 from wallas.codecs.openai_chat_parts import decode_content, kept, rest
+from wallas.codecs.openai_chat_turns import usual_turn
 from wallas.errors import BadRequest
 from wallas.types.chat import (
     ChatRequest,
@@ -302,7 +303,12 @@ def _function_tool(function: FunctionTool, raw: dict[str, Any], more: dict[str, 
 
 def _messages(messages: list[AnyMessage], raws: list[dict[str, Any]]) -> tuple[Message, ...]:
     called: dict[str, str] = {}
-    return tuple(_message(message, raws[number], number, called) for number, message in enumerate(messages))
+    return tuple(
+        [
+            usual_turn(raws[number]) or _message(message, raws[number], number, called)
+            for number, message in enumerate(messages)
+        ]
+    )
 
 
 def _message(message: AnyMessage, raw: dict[str, Any], number: int, called: dict[str, str]) -> Message:

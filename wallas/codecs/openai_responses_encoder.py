@@ -17,6 +17,7 @@ class Words:
     """Writes more words of one text as numbered events."""
 
     __slots__ = ("after", "before", "between", "encoder", "index")
+    around = None
 
     def __init__(self, encoder: "Encoder", slot: Slot, index: int) -> None:
         """Write for the part of this index."""
@@ -25,6 +26,9 @@ class Words:
         event = next(text_events(slot, PartDelta(index, MARK))) | {"sequence_number": 0}
         self.before, rest = sse(encode(event), event["type"]).split(encode(MARK))
         self.between, _, self.after = rest.rpartition(b"0")
+
+    def note(self, text: str) -> None:
+        """Note nothing: all words are written here."""
 
     def write(self, text: str) -> bytes:
         """Return the event for these words."""

@@ -24,7 +24,7 @@ from wallas.content.opening import opened, plain
 from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
 from wallas.errors import WallasError
-from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolResult
+from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolCall, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +167,8 @@ def files_of(messages: Iterable[Message], wire: str = "") -> Iterator[tuple[Medi
     for message in messages:
         number += message.role != "system" or wire not in HOISTED
         for index, part in enumerate(message.parts):
+            if type(part) is Text or type(part) is ToolCall:
+                continue
             where = f"{outer}[{number}].{field}[{index}]"
             match part:
                 case Media(data=None, url=None) if message.role == "assistant":
@@ -174,9 +176,9 @@ def files_of(messages: Iterable[Message], wire: str = "") -> Iterator[tuple[Medi
                 case Media():
                     yield part, where
                 case ToolResult(parts=inner):
-                    yield from (
-                        (one, f"{where}.{field}[{at}]") for at, one in enumerate(inner) if isinstance(one, Media)
-                    )
+                    for at, one in enumerate(inner):
+                        if isinstance(one, Media):
+                            yield one, f"{where}.{field}[{at}]"
                 case _:
                     pass
 

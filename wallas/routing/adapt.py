@@ -206,6 +206,8 @@ class _Parts:
         return tuple(fitted for message in messages if (fitted := self.message(message)) is not None)
 
     def message(self, message: Message) -> Message | None:
+        if _fits_everywhere(message.parts):
+            return message
         parts = tuple(fitted for part in message.parts for fitted in self.spread(part))
         if all(new is old for new, old in zip(parts, message.parts, strict=False)) and len(parts) == len(message.parts):
             return message
@@ -247,6 +249,24 @@ class _Parts:
         if self.no_seals:
             return False
         return part.seal.issuer == self.issuer if part.seal.issuer else self.unsigned
+
+
+def _fits_everywhere(parts: Iterable[Part]) -> bool:
+    """Return whether parts are nothing but words, calls of functions and results in words, without seals."""
+    for part in parts:
+        if part.seal is not None:
+            return False
+        match part:
+            case Text():
+                pass
+            case ToolCall(kind="function", extra=extra) if not extra:
+                pass
+            case ToolResult(kind="function", parts=inner) if not inner or (len(inner) == 1 and type(inner[0]) is Text):
+                if inner and inner[0].seal is not None:
+                    return False
+            case _:
+                return False
+    return True
 
 
 def _plain_tools(tools: tuple[Tool | Opaque, ...]) -> tuple[tuple[Tool | Opaque, ...], list[str]]:

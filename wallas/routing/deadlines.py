@@ -117,10 +117,9 @@ class Deadlines:
         if self.stream:
             self.ping_at = self.clock() + PING_SECONDS
 
-    def passed(self) -> None:
-        """Note that words came and went on to the client."""
-        now = self.clock()
-        self.late_at, self.late, self.ping_at = now + self.gap, self.stalled, now + PING_SECONDS
+    def passed(self, at: float) -> None:
+        """Note that words came and went on to the client at this instant."""
+        self.late_at, self.late, self.ping_at = at + self.gap, self.stalled, at + PING_SECONDS
 
     @property
     def overdue(self) -> bool:

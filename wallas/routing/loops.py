@@ -91,34 +91,35 @@ class Watch:
 
     def shows(self, text: str) -> bool:
         """Take words in; return whether they need not wait for what follows. Raise UNUSABLE for an endless loop."""
-        if not self.period and len(self.fresh) + len(text) < LEAST:
+        size = len(text)
+        if not self.period and len(self.fresh) + size < LEAST:
             self.fresh += text
             return True
-        if self.looped_by(text) if len(text) <= STEP else self.loops_in(text):
+        if self.looped_by(text) if size <= STEP else self.loops_in(text):
             raise ProviderError(FailureKind.UNUSABLE, "an endless loop: the same words again and again", code=LOOP)
         return self.period < LEAST and not self.held
 
     def looped_by(self, text: str) -> bool:
         """Take more words in; return whether they are a loop by now. ``period`` is 0 while nothing repeats itself."""
         self.fresh = new = self.fresh + text
-        if len(new) < LEAST and self.period < LEAST:
+        size, period = len(new), self.period
+        if size < LEAST and period < LEAST:
             return False
         self.fresh = ""
-        period = self.period
-        goes_on = period and new == (self._end(period) * (len(new) // period + 1))[: len(new)]
-        further = self._add(new)
+        goes_on = period and new == (self._end(period) * (size // period + 1))[:size]
+        before = self.length // LEAST
+        self.length += size
+        self._add(new)
         if goes_on:
-            self.run += len(new)
-        else:
-            self._search(LOOKED_AT if period else min(WINDOW << further, LOOKED_AT))
+            self.run += size
+        elif period:
+            self._search(LOOKED_AT)
+        else:  # every other time twice as far, every fourth time four times: soon found for its length, at little cost
+            further = (before ^ self.length // LEAST).bit_length() - 1
+            self._search(WINDOW << further if further > 0 else WINDOW)
         return self.run >= self.times * LEAST and self.run >= self._most()
 
-    def _add(self, new: str) -> int:
-        """Append words; return how many times to double the window in which they are looked for.
-
-        Every other time once, every fourth time twice, and so on: a repetition
-        is found soon for its length, and looking costs little.
-        """
+    def _add(self, new: str) -> None:
         said = self.said
         if said and len(said[-1]) < BLOCK:
             said[-1] += new
@@ -126,18 +127,18 @@ class Watch:
             said.append(new)
             if len(said) > 2 * BLOCKS:
                 del said[:-BLOCKS]
-        before = self.length // LEAST
-        self.length += len(new)
-        return max((before ^ self.length // LEAST).bit_length() - 1, 0)
 
     def _end(self, size: int) -> str:
         """Return so many of the last characters, as far as they are known."""
         return "".join(self.said[-(size // BLOCK) - 2 :])[-size:]
 
     def _search(self, size: int) -> None:
-        """Look whether the last words repeat themselves within so many characters."""
-        self.period = period_of(self._end(size)) or 0
-        self.run = run_of(self._end(LOOKED_AT), self.period) if self.period else 0
+        """Look whether the last words repeat themselves within so many characters, LOOKED_AT at most."""
+        self.period = period_of(self._end(size if size < LOOKED_AT else LOOKED_AT)) or 0
+        if not self.period:
+            self.run = 0
+            return
+        self.run = run_of(self._end(LOOKED_AT), self.period)
         if self.run < HELD_FROM * self.period:
             self.period = self.run = 0
 

@@ -93,10 +93,10 @@ class Stream:
         data = b""
         shortcut = self.shortcut
         if shortcut is not None:
-            data = shortcut.step()
+            data = b"" if shortcut.over else shortcut.step(self.attempts.deadlines.clock())
             if not shortcut.over:
                 return data
-            self.shortcut = None
+            self._leave_shortcut()
         for move in self.moves:
             if isinstance(move, bytes):
                 data = data + move if data else move
@@ -112,20 +112,36 @@ class Stream:
 
     def alarm(self) -> float:
         """Return the monotonic time by which ``tick`` wants to be called."""
-        return self.attempts.deadlines.alarm()
+        return self._deadlines().alarm()
 
     def tick(self, now: float) -> bytes:
         """Keep the deadlines: fail the body that is late, or return the keep-alive that is due."""
-        deadlines = self.attempts.deadlines
+        deadlines = self._deadlines()
         late = deadlines.lateness(now)
         if late is not None:
             if self.body is not None:
                 self.body.failed = late
+            self._leave_shortcut()
             return self.step()
         if deadlines.ping_due(now):
             deadlines.sent()
             return self.attempts.ping()
         return b""
+
+    def _deadlines(self) -> Deadlines:
+        """Return the deadlines, told of the words that went the shortest way since they were looked at."""
+        deadlines, shortcut = self.attempts.deadlines, self.shortcut
+        if shortcut is not None and shortcut.heard:
+            deadlines.passed(shortcut.heard)
+            shortcut.heard = 0.0
+        return deadlines
+
+    def _leave_shortcut(self) -> None:
+        """Take the whole way from here on, where everybody knows what went the shortest one."""
+        self._deadlines()
+        shortcut, self.shortcut = self.shortcut, None
+        if shortcut is not None:
+            shortcut.note()
 
     def quiet(self) -> bytes:
         """Return a keep-alive of a stream whose head is out, b"" where the wire has none."""
@@ -164,7 +180,7 @@ class Stream:
         poll, watched, deadlines = self.poll, self.watched, self.attempts.deadlines
         while not self.cancelled:
             now = deadlines.clock()
-            due = min(deadlines.alarm(), now + LOOK_SECONDS)
+            due = min(self.alarm(), now + LOOK_SECONDS)
             if self.probed_at is not None:
                 due = min(due, self.probed_at + PROBE_SECONDS)
             ready = dict(poll.poll(max(due - now, 0.0) * 1000 + 1))
@@ -231,6 +247,7 @@ class Stream:
         if self.closed:
             return
         self.closed = True
+        self._leave_shortcut()
         self.start_response = None  # it may know the server's own part of this answer, which knows this
         try:
             self.moves.close()  # type: ignore[attr-defined]

@@ -89,6 +89,16 @@ class Readable(Protocol):
         """Return how many bytes are already here that no poll would tell of."""
 
 
+class Short(Protocol):
+    """The shorter way of steps that read, where most of them are alike; ``Steppable.step`` takes it too."""
+
+    over: bool
+    """Whether the next step is the whole way again."""
+
+    def step(self, now: float) -> bytes:
+        """Advance at this monotonic time; return what the client gets now. Never blocks."""
+
+
 class AtOnce(Protocol):
     """An app's own way to answer a request that is whole, in a thread that must not wait (``waits.py``)."""
 
@@ -100,6 +110,8 @@ class Steppable(Protocol):
     """A WSGI iterable that can be parked between steps; one thread at a time advances it."""
 
     want: Want
+    shortcut: Short | None
+    """What may be called in place of ``step`` until it is over; good until ``step`` or ``tick`` is called."""
     brief: bool
     """Whether a step may be made where ``want`` is BLOCK in a thread that must not wait (``waits.py``): it stops."""
     body: Readable | None
