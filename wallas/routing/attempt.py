@@ -130,9 +130,9 @@ class Attempt:
         if attempts.desk.local.failed:
             attempts.desk.local.answered()
         if attempts.plan.dropped or fitted.dropped:
-            attempts.dropped = list(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
+            attempts.dropped = tuple(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         else:
-            attempts.dropped = []
+            attempts.dropped = ()
         attempts.first_head.note_send()
         assert self.reservation is not None
         heard = partial(listen, attempts.desk.ledger, self.reservation.seat)

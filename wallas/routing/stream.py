@@ -72,9 +72,8 @@ class Stream:
         self.half_closed = False
         self.http10 = False
         self.waited: Any = None
-        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor."""
+        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
         self.poll: Any = None
-        """Made with the first wait in a thread of its own."""
         self.watched: int | None = None
 
     @property
