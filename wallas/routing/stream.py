@@ -131,7 +131,7 @@ class Stream:
         """Return the deadlines, told of the words that went the shortest way since they were looked at."""
         deadlines, shortcut = self.attempts.deadlines, self.shortcut
         if shortcut is not None and shortcut.heard:
-            deadlines.passed(shortcut.heard)
+            deadlines.passed(shortcut.heard, shown=shortcut.shows)
             shortcut.heard = 0.0
         return deadlines
 
