@@ -290,3 +290,9 @@ def test_headers_that_would_break_out_are_refused_without_showing_them(method, h
     assert caught.value.code == "unsendable"
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(caught.value.__cause__)
+
+
+def test_an_address_that_is_shown_tells_no_key():
+    address = Address.of("POST", "https://h.example/v1/chat", {"Authorization": "Bearer sk-secret"})
+    assert repr(address) == "<Address POST h.example/v1/chat>"
+    assert "sk-secret" not in f"{address} {[address]}"

@@ -94,6 +94,10 @@ class Address(NamedTuple):
         target = split_url(url)
         return cls(method, target, _lines(method, target, tuple(headers.items())))
 
+    def __repr__(self) -> str:
+        """Return where it leads; never a header, which may be a key."""
+        return f"<Address {self.method} {self.target.netloc}{self.target.path}>"
+
     def head(self, length: int) -> bytes:
         """Return the head of a request with a body of so many bytes."""
         if length or self.method in ("POST", "PUT", "PATCH"):

@@ -1,4 +1,4 @@
-"""One codec per wire: the same eight names in every module, used from both sides of the gateway.
+"""One codec per wire: the same eight names in every module, and a ninth in some, used from both sides of the gateway.
 
 Codecs are sans-IO. JSON values and bytes go in, canonical values come out, and
 the other way round; no sockets, clock, Flask or SQL.

@@ -52,7 +52,7 @@ def write_turns(
     for message in messages[start:]:
         _add(turns, _turn(message, lost, system_turns=system_turns))
     for turn in turns:
-        if turn["role"] == "user":
+        if turn["role"] == "user" and len(turn["content"]) > 1:
             turn["content"].sort(key=lambda block: block["type"] != "tool_result")
     _trim_end(turns)
     if turns and turns[0]["role"] == "assistant" and not _has_own(messages[start].parts):
@@ -110,14 +110,16 @@ def _trim_end(turns: list[dict[str, Any]]) -> None:
 
 def write_parts(message: Message, lost: list[str]) -> Blocks:
     """Return a message's parts as blocks, without those that have no place."""
-    assistant = message.role == "assistant"
-    blocks = (write_part(part, lost, assistant=assistant) for part in message.parts)
-    return [block for block in blocks if block is not None]
+    assistant, blocks = message.role == "assistant", []
+    for part in message.parts:
+        block = write_part(part, lost, assistant=assistant)
+        if block is not None:
+            blocks.append(block)
+    return blocks
 
 
 def write_part(part: Part, lost: list[str], *, assistant: bool = False) -> dict[str, Any] | None:
     """Return a part as a block of a request, or None when it is empty or has no place."""
-    mine = part.extra.get(WIRE, {})
     match part:
         case Text() | Refusal():
             return _text(part, lost)
@@ -128,7 +130,7 @@ def write_part(part: Part, lost: list[str], *, assistant: bool = False) -> dict[
         case ToolCall():
             _name_seal(part, lost)
             call = {"id": fitting_id(part.id), "name": part.name, "input": arguments_object(part)}
-            return {"type": "tool_use", **call, **mine}
+            return {"type": "tool_use", **call, **part.extra.get(WIRE, {})}
         case ToolResult():
             return _result(part, lost)
         case Opaque():
@@ -154,10 +156,13 @@ def _name_seal(part: Part, lost: list[str]) -> None:
 
 
 def _text(part: Text | Refusal, lost: list[str]) -> dict[str, Any] | None:
-    _name_seal(part, lost)
-    if not part.text.strip():  # the wire refuses texts of white space alone
+    if part.seal is not None:
+        lost.append("seal")
+    if not part.text or part.text.isspace():  # the wire refuses texts of white space alone
         return None
-    block: dict[str, Any] = {"type": "text", "text": part.text, **part.extra.get(WIRE, {})}
+    block: dict[str, Any] = {"type": "text", "text": part.text}
+    if part.extra:
+        block |= part.extra.get(WIRE, {})
     if isinstance(part, Text) and part.citations:
         citations = [write_citation(citation) for citation in part.citations if WIRE in citation.extra]
         if len(citations) < len(part.citations):

@@ -7,7 +7,7 @@ step that may block. Nothing bound to a thread lives across a yield.
 
 import json
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,7 +73,13 @@ class Attempts:
     lessons: Lessons | None = None
     unreadable: BadRequest | None = None
     continuations = stale = 0
+    empty: Sequence[Event] = ()
+    """An answer without content: the client gets it if another that was asked has none either."""
     empty_from: Model | None = None
+    tried: frozenset[Place] = frozenset()
+    """Who was asked, could be reached and has not answered."""
+    dropped: Sequence[str] = ()
+    converted: Sequence[str] = ()
     last_name = ""
     repeating = abandoned = False
     waited = pause = asked_at = 0.0
@@ -94,13 +100,7 @@ class Attempts:
         self.queue = Queue(plan.candidates)
         self.shown = Shown(id=plan.answer_id, created=plan.created)
         self.failures: list[ProviderError] = []
-        self.dropped: list[str] = []
-        self.converted: list[str] = []
-        self.empty: list[Event] = []
-        """An answer without content: the client gets it if another that was asked has none either."""
         self.excluded = list(plan.excluded)
-        self.tried: set[Place] = set()
-        """Who was asked, could be reached and has not answered."""
         self.others = others_of(self) if (plan.request.n or 1) > 1 else None
         self.tally = Tally(plan.needs)
         self.record = Record(
@@ -330,7 +330,7 @@ class Attempts:
             return
         if attempt.reading is not None:
             self.last_name = candidate.model.name
-            self.tried.add(attempt.place)
+            self.tried |= {attempt.place}
         error.hide(candidate.key.secret.reveal())
         if attempt.mode is Mode.ANCHORED and error.kind is FailureKind.CALLER_FAULT:
             error = ProviderError(FailureKind.PREFILL, error.message, status=error.status, code=error.code)

@@ -55,7 +55,7 @@ def readied(attempts: "Attempts", candidate: Candidate) -> Generator[bytes | Wan
         attempts.unreadable = BadRequest(told, param=item.where, code="unreadable_file")
         reason = f"cannot take {item.title}, which cannot be converted: {error.message}"
         attempts.excluded.append(Excluded(candidate.model, candidate.key, reason))
-        attempts.tried.add(candidate.place)
+        attempts.tried |= {candidate.place}
         attempts.desk.health.release(candidate.place)
         return False
     return True

@@ -60,7 +60,7 @@ def paused(attempts: "Attempts", seconds: float) -> Iterator[bytes | Want]:
         attempts.body = None
 
 
-def _over(attempts: "Attempts") -> set[Place]:
+def _over(attempts: "Attempts") -> frozenset[Place]:
     """Return who had a chance: whoever was tried, and where it was the request's fault, whoever it was as well for.
 
     What one of them cannot take, those that the queue has left out since cannot either, however long it waits.

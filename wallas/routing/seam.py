@@ -31,6 +31,23 @@ class Mode(Enum):
 class Shown:
     """What the client has seen of one answer, and where it stands in it."""
 
+    __slots__ = (
+        "calls",
+        "created",
+        "earlier",
+        "fixed",
+        "fixed_last",
+        "forgotten",
+        "id",
+        "inside_call",
+        "model",
+        "open",
+        "parts",
+        "started",
+        "text_slot",
+        "texts",
+    )
+
     def __init__(self, *, id: str, model: str = "", created: int | None = None) -> None:
         """Start an answer that the client will know by ``id``; ``model`` is the first that answers unless given."""
         self.id = id
@@ -140,6 +157,22 @@ class Shown:
 
 class Join:
     """One attempt's events as the client gets them: its numbers, ids and seals rewritten, its beginning spliced on."""
+
+    __slots__ = (
+        "content",
+        "extra",
+        "issuer",
+        "left",
+        "mode",
+        "next",
+        "pending",
+        "places",
+        "said_model",
+        "search",
+        "shift",
+        "shown",
+        "spliced",
+    )
 
     def __init__(self, shown: Shown, *, mode: Mode, issuer: str, extra: Extra | None = None) -> None:
         """Join an attempt by ``issuer`` (``provider/model@account``) to what was shown, as ``mode`` says."""

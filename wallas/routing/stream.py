@@ -69,8 +69,8 @@ class Stream:
         self.half_closed = False
         self.http10 = False
         self.waited: Any = None
-        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor."""
-        self.poll = select.poll()
+        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
+        self.poll: Any = None
         self.watched: int | None = None
 
     @property
@@ -133,7 +133,7 @@ class Stream:
         """Return the deadlines, told of the words that went the shortest way since they were looked at."""
         deadlines, shortcut = self.attempts.deadlines, self.shortcut
         if shortcut is not None and shortcut.heard:
-            deadlines.passed(shortcut.heard)
+            deadlines.passed(shortcut.heard, shown=shortcut.shows)
             shortcut.heard = 0.0
         return deadlines
 
