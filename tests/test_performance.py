@@ -29,7 +29,8 @@ from tests.routing.scripted import ScriptedProvider, ask, candidate, stream_of
 from wallas import create_app
 from wallas.server import Worker
 from wallas.settings import load_settings
-from wallas.transport import Body, Link, Transport
+from wallas.transport import Transport
+from wallas.transport_body import Body, Link
 from wallas.waits import anywhere
 
 CHUNK_CALLS = {

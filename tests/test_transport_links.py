@@ -8,7 +8,8 @@ import pytest
 from tests.fakes import FakeProvider, hang_up, say
 from tests.transport_kit import failure, read_all
 from wallas import waits
-from wallas.transport import Link, Transport
+from wallas.transport import Transport
+from wallas.transport_body import Link
 
 ORIGIN = ("http", "127.0.0.1", 80)
 

@@ -3,7 +3,7 @@
 import time
 
 from wallas.errors import ProviderError
-from wallas.transport import Body
+from wallas.transport_body import Body
 
 
 def read_some(body: Body, *, limit: float = 2.0) -> bytes:

@@ -17,7 +17,8 @@ from wallas.codecs import pulled
 from wallas.errors import FailureKind, ProviderError
 from wallas.routing.shortcut import NOWHERE, Shortcut
 from wallas.routing.waiting import Pause
-from wallas.transport import Body, Link, Transport
+from wallas.transport import Transport
+from wallas.transport_body import Body, Link
 from wallas.types.chat import ChatResponse, Reasoning, StopReason, Text
 from wallas.types.events import fold
 from wallas.types.flow import END

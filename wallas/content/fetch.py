@@ -20,7 +20,8 @@ from urllib3.util import parse_url
 
 from wallas.content.addresses import is_own, is_public
 from wallas.errors import FailureKind, ProviderError, WallasError
-from wallas.transport import Body, Transport
+from wallas.transport import Transport
+from wallas.transport_body import Body
 from wallas.transport_dial import Address, Resolver
 from wallas.version import VERSION
 

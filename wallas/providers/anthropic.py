@@ -7,7 +7,7 @@ from wallas.codecs import anthropic
 from wallas.codecs.anthropic_thinking import ThinkingStyle
 from wallas.providers.http import HttpProvider, accepted
 from wallas.settings import Key
-from wallas.transport import Body
+from wallas.transport_body import Body
 from wallas.types.chat import ChatRequest
 
 BETA = re.compile(r"[a-z0-9][a-z0-9.-]{1,79}")

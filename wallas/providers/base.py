@@ -11,7 +11,8 @@ from wallas.settings import Key, Timeouts
 if TYPE_CHECKING:
     from wallas.catalog.entries import Model
     from wallas.codecs import StreamDecoder
-    from wallas.transport import Body, Transport
+    from wallas.transport import Transport
+    from wallas.transport_body import Body
     from wallas.types.chat import ChatRequest
     from wallas.types.media import EmbedRequest, EmbedResponse
 

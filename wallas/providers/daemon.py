@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from wallas.errors import ProviderError
-from wallas.transport import Body, Transport
+from wallas.transport import Transport
+from wallas.transport_body import Body
 
 KNOWN_SECONDS = 5.0
 MISSING_SECONDS = 5.0

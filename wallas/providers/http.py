@@ -16,7 +16,7 @@ from wallas.providers.base import Line, Setup
 from wallas.providers.errors import refined
 from wallas.providers.row import Row
 from wallas.settings import Key, Timeouts
-from wallas.transport import Body
+from wallas.transport_body import Body
 from wallas.transport_http import Address
 from wallas.types.chat import ChatRequest
 from wallas.types.lasting import LastingList, once

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wallas.catalog.entries import Model
     from wallas.codecs import StreamDecoder
     from wallas.providers.base import Line
-    from wallas.transport import Body
+    from wallas.transport_body import Body
     from wallas.types.chat import ChatRequest
     from wallas.types.media import EmbedRequest, EmbedResponse
 

@@ -17,7 +17,7 @@ from wallas.codecs.framing import encode
 from wallas.codecs.words import words_in
 from wallas.errors import ProviderError
 from wallas.routing.loops import LEAST
-from wallas.transport import READ_BYTES
+from wallas.transport_body import READ_BYTES
 from wallas.types.events import Event, PartDelta
 from wallas.types.flow import Want
 
