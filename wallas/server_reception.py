@@ -167,8 +167,8 @@ class Reception:
                 worker.pool.submit(exchange.told)
             else:
                 exchange.told()
-        elif exchange.environ:
-            exchange.forget()
+        elif exchange.call is not None:
+            exchange.call.forget()
         client.state = FLUSHING
         if client.out or client.gone or not exchange.keep:
             worker.post(client)

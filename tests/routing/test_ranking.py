@@ -13,6 +13,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.health import Health, Place
 from wallas.quota.clocks import Steady
 from wallas.quota.ledger import Ledger, Reservation
+from wallas.routing import choice
 from wallas.routing.candidates import Terms
 from wallas.routing.costs import SLACK_SECONDS
 from wallas.routing.desk import Desk
@@ -73,6 +74,16 @@ def test_only_what_moved_is_made_again():
     clock.now += 0.3
     after = {row.key: row for row in selector.best("standard", ABLE).rows}
     assert [key for key, row in after.items() if row is not before[key]] == ["a/m00"]
+
+
+def test_sorts_of_requests_are_forgotten_when_there_are_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "SORTS_MOST", 10)
+    at = router(tmp_path, many(6), *(Station(name) for name in "abc"))
+    for length in (2**power for power in range(4, 16)):
+        for name in ("standard", "codigo"):
+            request = ask("x" * length, model=name)
+            assert at.chooser.select(at.chooser.choose(request, Options(), needs_of(request))).candidates
+            assert sum(len(said.sorts) for said in at.sayings.said.values()) <= 10
 
 
 def test_the_nearest_follow_the_list_that_they_are_taken_from():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.routing.scenes import TALE, answer, cut, frames, going_on, text, thought
+from tests.routing.scenes import TALE, answer, asks, call, cut, frames, going_on, text, thought
 from tests.routing.scripted import ScriptedBody, ScriptedProvider, ask, candidate, stream_of
 from wallas import codecs
 from wallas.codecs import pulled
@@ -18,7 +18,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.routing.shortcut import NOWHERE, Shortcut
 from wallas.routing.waiting import Pause
 from wallas.transport import Body, Link, Transport
-from wallas.types.chat import ChatResponse, Reasoning, Text
+from wallas.types.chat import ChatResponse, Reasoning, StopReason, Text
 from wallas.types.events import fold
 from wallas.types.flow import END
 
@@ -37,10 +37,12 @@ class Read(ScriptedBody):
         return int(self.failed is not None)
 
 
-def played(body: ScriptedBody, *others: Any, wire: str = "anthropic", client: str = "openai_chat") -> tuple[bytes, int]:
+def played(
+    body: ScriptedBody, *others: Any, wire: str = "anthropic", client: str = "openai_chat", hold: str = "part"
+) -> tuple[bytes, int]:
     """Return all that the client gets, and how many steps took the short way to its end."""
     rows = [ScriptedProvider("p", wire, body), *(ScriptedProvider(f"q{n}", wire, one) for n, one in enumerate(others))]
-    stream = stream_of(ask(), [candidate(one) for one in rows], wire=client)
+    stream = stream_of(asks(), [candidate(one) for one in rows], wire=client, hold=hold)
     data, shorts = b"", 0
     while stream.want is not END:
         if isinstance(stream.body, Pause):
@@ -133,20 +135,20 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def whole(wire: str, client: str, told: list[bytes]) -> bytes:
+def whole(wire: str, client: str, told: list[bytes], hold: str = "part") -> bytes:
     """Return what the client gets of these frames where none takes the short way."""
     body = ScriptedBody(b"")
     body.chunks = list(told)
-    return played(body, wire=wire, client=client)[0]
+    return played(body, wire=wire, client=client, hold=hold)[0]
 
 
-def over_socket(wire: str, client: str, pieces: list[bytes]) -> tuple[bytes, int]:
+def over_socket(wire: str, client: str, pieces: list[bytes], hold: str = "part") -> tuple[bytes, int]:
     """Return what the client gets of bytes that come one piece after the other, and how often by their mould."""
     here, there = socket.socketpair()
     here.setblocking(False)
     body = Body(Link(Transport(), here, ("http", "p", 80)), "POST", reused=False, whole=True)
     lost = [ProviderError(FailureKind.CONNECT, "nobody there")] * 4
-    stream = stream_of(ask(), [candidate(ScriptedProvider("p", wire, body, *lost))], wire=client)
+    stream = stream_of(asks(), [candidate(ScriptedProvider("p", wire, body, *lost))], wire=client, hold=hold)
     data, moulded = stream.step() + stream.step(), 0
     for piece in pieces:
         if stream.body is body:
@@ -271,3 +273,75 @@ def test_words_on_the_shortest_way_put_off_the_deadlines():
     assert stream.shortcut.step(now) and stream.alarm() > before + 4
     there.close()
     stream.close()
+
+
+ORDER = call(
+    '{"city":"Lima","notes":"' + "".join(f"bird {n}, \\u00e9t\\u00e9; " for n in range(40)) + '"}', id="call_7"
+)
+AGENTS = {
+    "a call": answer(ORDER, reason=StopReason.TOOL_CALLS),
+    "words and two calls": answer(Text(text=TALE), ORDER, call(id="call_8"), reason=StopReason.TOOL_CALLS),
+}
+
+
+@pytest.mark.parametrize("told", AGENTS)
+@pytest.mark.parametrize("hold", ["part", "event", "turn"])
+@pytest.mark.parametrize(
+    ("wire", "client"), list(product(codecs.WIRES, ["openai_chat", "anthropic", "openai_responses"]))
+)
+def test_the_arguments_of_calls_are_the_same_on_both_ways(wire, client, hold, told):
+    each = [frame for frame in frames(AGENTS[told], wire=wire, size=5) if frame]
+    data, moulded = over_socket(wire, client, [CHUNKED, *map(chunk, each), b"0\r\n\r\n"], hold=hold)
+    assert data == whole(wire, client, each, hold=hold)
+    assert moulded > len(each) / 3 or wire not in ("openai_chat", "anthropic")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '{"index":0,"function":{"name":"weather","arguments":"x"}}',
+        '{"index":0,"id":"call_9","function":{"arguments":"x"}}',
+        '{"index":1,"function":{"arguments":"x"}}',
+        '{"index":0,"type":"custom","function":{"arguments":"x"}}',
+        '{"index":0,"function":{"arguments":"x"}},{"index":0,"function":{"arguments":"y"}}',
+        '{"index":0,"function":{"arguments":"x"},"extra_content":{"google":{"thought_signature":"s"}}}',
+        '{"index":0,"function":{"arguments":{"a":1}}}',
+    ],
+)
+def test_what_is_more_than_arguments_of_the_same_call_takes_the_whole_way(piece):
+    decoder = codecs.codec("openai_chat").Decoder()
+    for frame in frames(AGENTS["a call"], wire="openai_chat", size=5)[:9]:
+        list(decoder.feed(frame))
+    reader = decoder.words(0, 0)
+    event = b'data: {"choices":[{"index":0,"delta":{"tool_calls":[%b]}}]}\n\n'
+    assert reader is not None and reader.read(event % b'{"index":0,"function":{"arguments":"x"}}') == ["x"]
+    assert reader.read(event % piece.encode()) is None
+
+
+def test_a_cut_inside_arguments_that_were_kept_is_never_seen():
+    each = [frame for frame in frames(AGENTS["a call"], size=5) if frame]
+    data, shorts = played(Read(each[:60], fault=cut()), ScriptedBody(b"".join(each)))
+    assert shorts > 30 and heard(data).message.parts[0].arguments == ORDER.arguments
+
+
+def test_arguments_that_are_kept_put_off_what_is_due_but_not_the_sign_of_life():
+    body = Read([frame for frame in frames(AGENTS["a call"], size=5) if frame])
+    stream = stream_of(asks(), [candidate(ScriptedProvider("p", "anthropic", body))], wire="openai_chat")
+    while stream.shortcut is None:
+        stream.step()
+    deadlines = stream.attempts.deadlines
+    stream.alarm()
+    due, ping = deadlines.late_at, deadlines.ping_at
+    assert stream.shortcut.step(deadlines.clock() + 5) == b"" and not stream.shortcut.over
+    stream.alarm()
+    assert deadlines.late_at > due + 4 and deadlines.ping_at == ping
+    stream.close()
+
+
+def test_arguments_that_go_round_in_circles_are_cut_off_on_the_short_way():
+    round_ = call('{"city":"' + SENTENCE * 400 + '"}')
+    each = [frame for frame in frames(answer(round_, reason=StopReason.TOOL_CALLS), size=9) if frame]
+    body = Read(each)
+    data, shorts = played(body, ScriptedBody(b"".join(frames(AGENTS["a call"]))))
+    assert shorts > 5 and body.chunks and body.aborted
+    assert heard(data).message.parts[0].arguments == ORDER.arguments

@@ -91,6 +91,36 @@ def test_a_full_batch_does_not_wait_for_the_batch_time(sqlite, start):
     assert broken.sizes == [10]
 
 
+def test_what_comes_while_a_batch_is_committed_waits_to_be_committed_with_others(sqlite, start):
+    writer = start(sqlite, seconds=60)
+
+    def save(connection, rows):
+        save_leases(connection, rows)
+        writer.put(save_leases, "late")
+
+    writer.put(save, "early")
+    assert writer.flush()
+    assert (names(sqlite), writer.waiting()) == (["early"], 1)
+    assert writer.flush()
+    assert names(sqlite) == ["early", "late"]
+
+
+def test_rows_of_many_threads_are_all_committed(sqlite, start):
+    writer = start(sqlite, seconds=0.001, batch=7)
+
+    def put(thread):
+        for number in range(200):
+            writer.put(save_leases, f"{thread}-{number:03}")
+
+    threads = [threading.Thread(target=put, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writer.flush()
+    assert (len(names(sqlite)), writer.waiting(), writer.dropped) == (800, 0, 0)
+
+
 def test_closing_commits_what_is_left(sqlite):
     writer = Writer(sqlite, seconds=60)
     writer.put(save_leases, "last")

@@ -301,8 +301,42 @@ def read_content(
                 raise _unknown(f"{at}[{number}].type", kind)
             parts.append(Opaque(wire=WIRE, data=block))
         else:
-            parts.append(read_block(block, at=f"{at}[{number}]", role=role))
-    return tuple(part for part in parts if not (isinstance(part, Text) and not part.text))
+            parts.append(usual_part(block, role) or read_block(block, at=f"{at}[{number}]", role=role))
+    return tuple([part for part in parts if type(part) is not Text or part.text])
+
+
+def usual_part(block: dict[str, Any], role: str | None) -> Part | None:
+    """Return a block that is words, a call or a result in words with nothing beside it, as nearly all of an agent's.
+
+    None for any other, and for whatever may be wrong: ``read_block`` reads those, to the same result.
+    """
+    kind = block.get("type")
+    shape = USUAL.get(kind) if type(kind) is str else None
+    if shape is None or block.keys() != shape[0] or (role is not None and shape[1] not in (None, role)):
+        return None
+    if kind == "text":
+        text = block["text"]
+        return Text(text=text) if type(text) is str and "\0" not in text else None
+    id = block["id" if kind == "tool_use" else "tool_use_id"]
+    if type(id) is not str or not id or "\0" in id:
+        return None
+    if kind == "tool_use":
+        name, given = block["name"], block["input"]
+        if type(name) is not str or not name or "\0" in name or type(given) is not dict:
+            return None
+        return ToolCall(id=id, name=name, arguments=arguments_text(given))
+    text = block["content"]
+    if type(text) is not str or "\0" in text:
+        return None
+    return ToolResult(call_id=id, parts=(Text(text=text),) if text else ())
+
+
+USUAL: dict[str, tuple[frozenset[str], str | None]] = {
+    "text": (frozenset({"type", "text"}), None),
+    "tool_use": (frozenset({"type", "id", "name", "input"}), "assistant"),
+    "tool_result": (frozenset({"type", "tool_use_id", "content"}), "user"),
+}
+"""All keys of usual blocks, and who may say them."""
 
 
 def arguments_text(input: dict[str, Any]) -> str:

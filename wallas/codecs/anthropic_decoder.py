@@ -68,7 +68,7 @@ class Decoder:
                 return
 
     def words(self, index: int, choice: int) -> "Words | None":
-        """Return what reads more words of this text or thought, if it is open."""
+        """Return what reads more words of this text, thought or call, if it is open."""
         number = next((number for number, block in self.blocks.items() if block.index == index), None)
         kind = WORDS.get(type(self.blocks[number].part)) if number is not None else None
         return Words(number, kind) if kind is not None and self.events.between and not self.done else None
@@ -225,6 +225,7 @@ class TextDelta(msgspec.Struct, gc=False):
     type: str
     text: str | None = None
     thinking: str | None = None
+    partial_json: str | None = None
 
 
 class BlockDelta(msgspec.Struct, gc=False):
@@ -241,7 +242,7 @@ class Words(Reader):
     __slots__ = ("key", "kind", "number")
     head = b"event: content_block_delta\ndata: "
     decode = staticmethod(msgspec.json.Decoder(BlockDelta).decode)
-    string = string_of("text", "thinking")
+    string = string_of("text", "thinking", "partial_json")
 
     def __init__(self, number: Any, kind: tuple[str, str]) -> None:
         """Read for the block of this number, deltas of this ``kind``: their type and its key."""
@@ -254,7 +255,11 @@ class Words(Reader):
         return getattr(event.delta, self.key) if usual and event.index == self.number else None
 
 
-WORDS: dict[type, tuple[str, str]] = {Text: ("text_delta", "text"), Reasoning: ("thinking_delta", "thinking")}
+WORDS: dict[type, tuple[str, str]] = {
+    Text: ("text_delta", "text"),
+    Reasoning: ("thinking_delta", "thinking"),
+    ToolCall: ("input_json_delta", "partial_json"),
+}
 """The usual deltas of a part of words."""
 GROWS: dict[tuple[type, Any], str] = {
     (Text, "text_delta"): "text",

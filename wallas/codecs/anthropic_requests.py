@@ -183,7 +183,7 @@ def _messages(body: BodyIn) -> tuple[Message, ...]:
     for number, raw in enumerate(body.messages):
         at = f"messages[{number}]"
         shape = convert(raw, MessageIn, at=at)
-        parts = read_content(shape.content, at=join(at, "content"), role=shape.role)
+        parts = read_content(shape.content, at=f"{at}.content", role=shape.role)
         if not parts:
             continue
         extra = leftover(raw, MessageIn)
@@ -208,7 +208,7 @@ def _extend(turn: Turn, parts: tuple[Part, ...], extra: dict[str, Json]) -> None
 def _split(turn: Turn) -> list[Message]:
     """Return a turn as messages: tool results are a message of their own, before what else the user said."""
     extra: Extra = {WIRE: turn.extra} if turn.extra else {}
-    results = tuple(part for part in turn.parts if isinstance(part, ToolResult))
+    results = tuple([part for part in turn.parts if type(part) is ToolResult])
     if not results:
         return [Message(role=turn.role, parts=tuple(turn.parts), extra=extra)]
     rest = tuple(part for part in turn.parts if not isinstance(part, ToolResult))

@@ -5,12 +5,13 @@ which ``openai_chat_decoder`` reads with all that dialects may say.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from wallas.codecs import words
 from wallas.codecs.openai_chat_answer import Answer
+from wallas.codecs.openai_chat_calls import OpenCall
 
 
 class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -109,3 +110,71 @@ class Thoughts(Words):
 
     def keep(self, said: Sequence[str]) -> None:
         """Count nothing: thoughts are not cited."""
+
+
+class Function(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """``function``: a piece of the arguments; whoever tells the name again may mean another call."""
+
+    arguments: str
+    name: None = None
+
+
+class Piece(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The one of ``tool_calls``."""
+
+    function: Function
+    index: int
+    id: None = None
+    type: Literal["function"] | None = None
+
+
+class CallDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """``delta`` with nothing but more of one call."""
+
+    tool_calls: tuple[Piece]
+    content: Literal[""] | None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    role: str | None = None
+    refusal: None = None
+    function_call: None = None
+    audio: None = None
+    annotations: None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    padding: str | None = None
+
+
+class CallChoice(Choice, forbid_unknown_fields=True, gc=False):
+    """The one of ``choices`` whose call goes on."""
+
+    delta: CallDelta  # type: ignore[assignment]
+
+
+class CallChunk(Chunk, forbid_unknown_fields=True, gc=False):
+    """A chunk with more of a call."""
+
+    choices: list[CallChoice]  # type: ignore[assignment]
+
+
+class Arguments(Words):
+    """Reads more of the arguments of one choice's call."""
+
+    __slots__ = ("call", "place")
+    decode = staticmethod(msgspec.json.Decoder(CallChunk).decode)
+    string = words.string_of("arguments")
+
+    def __init__(self, answer: Answer, extra: Mapping[str, Any], call: OpenCall, place: int) -> None:
+        """Read for this call, which chunks name by its ``place``."""
+        super().__init__(answer, extra)
+        self.call = call
+        self.place = place
+
+    def words(self, delta: CallDelta) -> str | None:  # type: ignore[override]
+        """Return what a delta adds to this call."""
+        piece = delta.tool_calls[0]
+        return piece.function.arguments if piece.index == self.place else None
+
+    def keep(self, said: Sequence[str]) -> None:
+        """Add to the arguments, by which it is known whether the call is whole."""
+        self.call.pieces.extend(said)

@@ -5,7 +5,7 @@ from typing import Any
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
 from wallas.codecs.openai_chat_answer import Answer
-from wallas.codecs.openai_chat_chunk import Thoughts, Words
+from wallas.codecs.openai_chat_chunk import Arguments, Thoughts, Words
 from wallas.codecs.openai_chat_parts import kept, overlaid
 from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
 from wallas.codecs.openai_chat_words import decode_usage, minted
@@ -56,12 +56,17 @@ class Decoder:
             yield from self._told(self.events.feed(data))
 
     def words(self, index: int, choice: int) -> Words | None:
-        """Return what reads more words of this text or thought, if it is open."""
+        """Return what reads more words of this text, thought or call, if it is open."""
         answer = self.answers.get(choice)
-        if answer is None or answer.open != index or self.done or not self.events.between:
+        if answer is None or self.done or not self.events.between:
             return None
-        reader = READERS.get(answer.kind)
-        return reader(answer, self.extra) if reader is not None else None
+        if answer.kind:
+            reader = READERS.get(answer.kind) if answer.open == index else None
+            return reader(answer, self.extra) if reader is not None else None
+        for place, call in answer.calls.places.items():
+            if call.index == index and not call.ended and call.part.kind == "function" and type(place) is int:
+                return Arguments(answer, self.extra, call, place)
+        return None
 
     def end(self) -> Iterator[Event]:
         """Yield the end of the answer; raise CUT when it is not whole."""

@@ -102,7 +102,7 @@ class Encoder:
     def words(self, index: int, choice: int) -> Slot | None:
         """Return what writes more words of a part that is made of nothing else."""
         slot = self.slots.get((choice, index))
-        return slot if slot is not None and isinstance(slot.part, Text | Refusal | Reasoning) else None
+        return slot if slot is not None and isinstance(slot.part, Text | Refusal | Reasoning | ToolCall) else None
 
     def ping(self) -> bytes:
         """Return a comment, which clients skip."""

@@ -1,5 +1,6 @@
 """Writes JSON with files in it in pieces: a file of megabytes is read out where it is, not copied into its body."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ LARGE = 65_536
 PIECE_BYTES = 131_072
 """What is read out at once: it stays in the cache until it is sent."""
 
+_HEAD = re.compile(r"[ !#-\[\]-~]*")
 _MARK = secrets.token_hex(16)
 """Stands for a file in the JSON around it; nobody can know it."""
 _GAP = f'"{_MARK}"'.encode()
@@ -69,8 +71,7 @@ class _Met(Exception):
 
 def base64_string(head: str, text: str) -> Any:
     """Return base64 behind a head of ASCII as a value for ``written``: a string, or what stands for a large one."""
-    plain = text.isascii() and head.isascii() and head.isprintable()
-    if len(text) < LARGE or not plain or any(odd in text or odd in head for odd in ('"', "\\")):
+    if len(text) < LARGE or not text.isascii() or '"' in text or "\\" in text or not _HEAD.fullmatch(head):
         return head + text if head else text
     return Verbatim(head, text)
 

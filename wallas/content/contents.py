@@ -32,8 +32,8 @@ OPENING = Limits(seconds=60.0)
 ENOUGH, FEW = 8, 2
 """Texts of a conversation that are looked at for its language, and small words that are enough for a guess."""
 PDF = "application/pdf"
-GLIMPSE_CHARS = 65_536
-"""So much base64 of a picture is read to learn what it is and how large: its head, and a camera's notes before it."""
+HEAD_CHARS, GLIMPSE_CHARS = 4_096, 65_536
+"""So much base64 of a picture is read to learn what it is and how large: its head, or a camera's notes before it."""
 CALLED = frozenset(TEXT_WORDS.values()) | {"text", "gz", "bz2", "xz"}
 """Sorts that are taken for what they are by their names too, or whose names are told."""
 
@@ -391,12 +391,13 @@ def must_fetch(item: Item) -> bool:
 
 def glimpse(data: str, item: Item) -> Look | None:
     """Return the look of a picture in base64 that its first bytes tell, None where more of it has to be read."""
-    begins = b64decode(data[:GLIMPSE_CHARS])
-    sort = sniff(begins, name=item.name, claimed=item.claimed)
-    size = pixels(begins, sort.word) if sort.kind == "image" else None
-    if size is None:
-        return None
-    return Look(sort=sort, size=len(data) * 3 // 4 - data.count("=", -2), pixels=size)
+    for most in (HEAD_CHARS, GLIMPSE_CHARS):
+        begins = b64decode(data[:most])
+        sort = sniff(begins, name=item.name, claimed=item.claimed)
+        size = pixels(begins, sort.word) if sort.kind == "image" else None
+        if size is not None:
+            return Look(sort=sort, size=len(data) * 3 // 4 - data.count("=", -2), pixels=size)
+    return None
 
 
 def decoded(item: Item) -> bytes:

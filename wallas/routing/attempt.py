@@ -158,15 +158,15 @@ class Attempt:
 
     def feed(self, reading: Reading) -> Iterable[Event]:
         """Return the events of one read, as the client gets them."""
-        return self.stages.feed(reading.feed()) if self.attempts.whole_turn else self._parts(reading)
+        return self.stages.feed(reading.feed()) if self.attempts.plain else self._parts(reading)
 
     def _parts(self, reading: Reading) -> Iterator[Event]:
-        """Yield what a client of a stream gets at once."""
+        """Yield what a client of a stream gets, at once or with all of its turn."""
         stages, self.passed = self.stages, None
         for event in reading.feed():
             if type(event) is not PartDelta or not stages.is_plain(event):
-                self.passed = None
                 yield from stages.feed((event,))
+                self.passed = event if type(event) is PartDelta and stages.keeps(event) else None
             elif stages.passes(event):
                 self.passed = event
                 yield event
@@ -182,12 +182,15 @@ class Attempt:
         return self.stages.feed(events) if events else ()
 
     def shortcut(self, reading: Reading) -> Shortcut | None:
-        """Return the way that more of the words that have just passed may take; None where each is to be looked at."""
+        """Return the way of more words like the last, shown or kept; None where each is to be looked at."""
         words, attempts = self.passed, self.attempts
-        if words is None or attempts.others is not None or attempts.closing.whole is not None:
+        if words is None or attempts.others is not None:
+            return None
+        unit = self.stages.keeps(words)
+        if unit is None and attempts.closing.whole is not None:
             return None
         reader = reading.words(words)
-        return Shortcut(attempts, self, reader, words) if reader is not None else None
+        return Shortcut(attempts, self, reader, words, unit=unit) if reader is not None else None
 
     def content(self) -> None:
         """Note that content has come."""

@@ -31,8 +31,8 @@ from wallas.settings import Settings
 from wallas.types.chat import ChatRequest
 
 KIN = 6
-SORTS_MOST = 200
-"""Sorts of requests that are kept for what one caller said."""
+SORTS_MOST = 2000
+"""Sorts of requests that are kept; with one more, all that was said is forgotten: nobody has use for so many."""
 TOOL_LOOP = 3.0
 """How much a warm cache counts at least where tools are offered: a change of model costs habits, too."""
 
@@ -91,6 +91,8 @@ class Chooser:
         self.sayings = sayings
         self.sessions = sessions
         self.lessons_of = lessons_of
+        self.sorts = 0
+        """How many sorts of requests are kept."""
 
     def choose(
         self,
@@ -187,12 +189,11 @@ class Chooser:
         return kind, (hard, tools, tools and needs.tokens >= LEAST_TOKENS, kind is not None)
 
     def _sort(self, said: Said, needs: Needs, shape: tuple[Any, ...]) -> Sort:
-        """Return whom requests mean that say and take the same, of which not too many are kept.
-
-        ``shape`` is what else says whom the names mean.
-        """
-        if len(said.sorts) >= SORTS_MOST:
-            said.sorts.clear()
+        """Return whom requests mean that say and take the same; ``shape`` is what else says whom the names mean."""
+        self.sorts += 1
+        if self.sorts > SORTS_MOST:
+            self.sayings.said.clear()
+            self.sorts = 1
         alone = len(said.asked) == 1
         groups = [group for one in said.asked for group in self._groups(one, needs, shape, alone=alone)]
         return Sort(groups, said.terms)

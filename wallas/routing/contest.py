@@ -43,6 +43,7 @@ class Contest:
 
     kind = "fork"
     """The first half of the names of its events."""
+    brief = False
 
     def __init__(self, plan: Plan, desk: Desk, *, most: int) -> None:
         """Ask the best ``most`` providers of the plan; raise GatewayError when there is nobody to ask."""

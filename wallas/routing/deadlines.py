@@ -117,9 +117,11 @@ class Deadlines:
         if self.stream:
             self.ping_at = self.clock() + PING_SECONDS
 
-    def passed(self, at: float) -> None:
-        """Note that words came and went on to the client at this instant."""
-        self.late_at, self.late, self.ping_at = at + self.gap, self.stalled, at + PING_SECONDS
+    def passed(self, at: float, *, shown: bool) -> None:
+        """Note that words came at this instant, and went on to the client if ``shown``."""
+        self.late_at, self.late = at + self.gap, self.stalled
+        if shown:
+            self.ping_at = at + PING_SECONDS
 
     @property
     def overdue(self) -> bool:

@@ -20,6 +20,8 @@ LOCAL = Timeouts(first_token=600.0, gap=600.0)
 class Relay:
     """A daemon's answer, unread: its status, its content type and its bytes."""
 
+    brief = False
+
     def __init__(
         self,
         send: Callable[[], Any],

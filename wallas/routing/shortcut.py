@@ -53,6 +53,20 @@ class Encoded:
         """Note nothing: all words are written here."""
 
 
+class Unwritten:
+    """Writes nothing: the client gets words that are kept when they are whole."""
+
+    __slots__ = ()
+    around = None
+
+    def write(self, text: str) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def note(self, text: str) -> None:
+        """Note nothing."""
+
+
 class Shortcut:
     """A READ of an attempt that knows its way: good for one part, until it is ``over``.
 
@@ -69,6 +83,7 @@ class Shortcut:
         "fresh",
         "head",
         "heard",
+        "held",
         "index",
         "line",
         "misses",
@@ -77,17 +92,27 @@ class Shortcut:
         "reading",
         "room",
         "said",
+        "shows",
         "sock",
         "start",
         "tail",
         "tally",
         "texts",
+        "unit",
         "watch",
         "writer",
     )
 
-    def __init__(self, attempts: "Attempts", attempt: "Attempt", reader: WordsReader, words: PartDelta) -> None:
-        """Follow these words, which have just passed every stage."""
+    def __init__(
+        self,
+        attempts: "Attempts",
+        attempt: "Attempt",
+        reader: WordsReader,
+        words: PartDelta,
+        *,
+        unit: list[PartDelta] | None,
+    ) -> None:
+        """Follow these words, which have just passed every stage, or are in ``unit`` now among others."""
         assert attempt.reading is not None
         shown = attempt.stages.shown
         self.index, self.choice = words.index, words.choice
@@ -99,7 +124,13 @@ class Shortcut:
         self.watch = attempt.stages.loops.watches[words.choice, words.index]
         self.texts = shown.texts if (words.choice, words.index) == shown.text_slot else []
         self.tally = attempts.tally
-        self.writer: WordsWriter = attempts.out.words(words.index, words.choice) or Encoded(attempts.out, words)
+        self.unit = unit
+        self.held = attempt.held if attempts.whole_turn else None
+        """What waits for the end of the turn."""
+        self.shows = unit is None and self.held is None
+        self.writer: WordsWriter = Unwritten()
+        if self.shows:
+            self.writer = attempts.out.words(words.index, words.choice) or Encoded(attempts.out, words)
         self.before, self.after = self.writer.around or (b"", b"")
         self.line, self.head, self.tail = b"", b"", NOWHERE
         self.start = self.behind = self.misses = 0
@@ -149,12 +180,18 @@ class Shortcut:
         self.watch.fresh += self.fresh
         text = "".join([*self.said, self.fresh])
         self.said, self.fresh = [], ""
-        if text:
-            self.texts.append(text)
-            self.tally.count(text)
-            self.reader.keep((text,))
-            if self.before:
-                self.writer.note(text)
+        if not text:
+            return
+        self.reader.keep((text,))
+        if self.unit is not None:
+            self.unit.append(PartDelta(self.index, text, self.choice))
+            return
+        if self.held is not None:
+            self.held.append(PartDelta(self.index, text, self.choice))
+        self.texts.append(text)
+        self.tally.count(text)
+        if self.before:
+            self.writer.note(text)
 
     def _read(self, received: bytes | OSError | None, now: float) -> bytes:
         """Return what the client gets of any read, whose outcome may be here already."""

@@ -61,6 +61,14 @@ class Stages:
         watch = self.loops.watches.get(slot)
         return join.places.get(slot) == event.index and watch is not None and not watch.held
 
+    def keeps(self, event: PartDelta) -> list[PartDelta] | None:
+        """Return where the words of a unit, which is shown whole or not at all, are kept; None for other parts."""
+        slot = (event.choice, event.index)
+        watch = self.loops.watches.get(slot)
+        if event.seal is not None or watch is None or watch.held:
+            return None
+        return self.units.deltas.get(slot)
+
     def passes(self, event: PartDelta) -> bool:
         """Take in plain words; return whether they are shown now. Raise UNUSABLE for an endless loop."""
         text = event.text or event.summary

@@ -33,6 +33,8 @@ class Source(Protocol):
     """What a stream drives: an answer's attempts, or a relay."""
 
     body: Any
+    brief: bool
+    """Whether the first step may be made by a thread that must not wait: it stops where it would."""
     deadlines: Deadlines
     out: Any
 
@@ -58,6 +60,7 @@ class Stream:
         self.attempts = attempts
         self.moves: Iterator[Move] = attempts.moves()
         self.shortcut: Shortcut | None = None
+        self.brief = attempts.brief
         self.want: Want = BLOCK
         self.nonblock = False
         self.cancelled = False
@@ -69,14 +72,9 @@ class Stream:
         self.half_closed = False
         self.http10 = False
         self.waited: Any = None
-        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor."""
-        self.poll = select.poll()
+        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
+        self.poll: Any = None
         self.watched: int | None = None
-
-    @property
-    def brief(self) -> bool:
-        """Return whether the first step may be made by a thread that must not wait."""
-        return getattr(self.attempts, "brief", False)
 
     @property
     def body(self) -> Any:
@@ -133,7 +131,7 @@ class Stream:
         """Return the deadlines, told of the words that went the shortest way since they were looked at."""
         deadlines, shortcut = self.attempts.deadlines, self.shortcut
         if shortcut is not None and shortcut.heard:
-            deadlines.passed(shortcut.heard)
+            deadlines.passed(shortcut.heard, shown=shortcut.shows)
             shortcut.heard = 0.0
         return deadlines
 
@@ -202,15 +200,16 @@ class Stream:
 
     def _watch(self, body: Any) -> None:
         """Wait from now on for this body, and for the client's departure."""
-        self.waited, self.poll, self.watched = body, select.poll(), None
-        self.poll.register(body.fileno(), select.POLLIN)
+        poll = self.poll = select.poll()
+        self.waited, self.watched = body, None
+        poll.register(body.fileno(), select.POLLIN)
         if self.client is None:
             return
         with contextlib.suppress(OSError, ValueError):
             descriptor = self.client.fileno()
             if descriptor >= 0:
                 quiet = self.half_closed or self.probed_at is not None
-                self.poll.register(descriptor, 0 if quiet else POLLRDHUP)
+                poll.register(descriptor, 0 if quiet else POLLRDHUP)
                 self.watched = descriptor
 
     def _departed(self, events: int) -> bool:
