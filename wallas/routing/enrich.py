@@ -94,10 +94,11 @@ def _bare_calls(messages: Iterable[Message]) -> Iterator[tuple[str, tuple[str, s
     """Yield the id, name and mark of each call without a seal; a long conversation is hashed once."""
     heard = hashlib.sha256()
     for message in messages:
-        heard = _heard((message,), heard)
-        if message.role == "assistant":
+        if message.role == "user":
+            heard = _heard((message,), heard)
+        elif message.role == "assistant":
             for part in message.parts:
-                if isinstance(part, ToolCall) and part.seal is None:
+                if type(part) is ToolCall and part.seal is None:
                     yield part.id, (part.name, mark_of(part, heard))
 
 

@@ -48,7 +48,9 @@ def needs_of(request: ChatRequest, contents: Contents | None = None, *, sight: S
     if sight.odd or contents is not None:
         wanted, rather = set(capabilities), set[str]()
         for part in sight.odd:
-            if type(part) is not Text:
+            if type(part) is ToolCall:
+                size += len(part.arguments) + len(part.name)
+            elif type(part) is not Text:
                 size, media = _weigh(part, wanted, size, media)
         if contents is not None:
             wanted -= set(MEDIA_NEEDS.values())
