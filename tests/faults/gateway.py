@@ -201,8 +201,8 @@ class Gateway:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def attempts(self, answer: Answer) -> list[tuple[str, str]]:
-        """Return (provider, outcome) of every attempt at a request, in order."""
-        self.get("/v1/stats")
+        """Return (provider, outcome) of every attempt at a request, in order, once the last of them is booked."""
+        self.outcome(answer.id)
         query = "select provider, outcome from attempts where request_id = ? order by number"
         return [(row["provider"], row["outcome"]) for row in self.rows(query, answer.id)]
 

@@ -66,6 +66,8 @@ class Sse:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the events that these bytes complete; raise MALFORMED for one of more than EVENT_BYTES."""
+        if not self.started and data[:1] not in (b"", b"\xef") and not self.buffer:
+            self.started = True  # it begins with no byte order mark
         if self.between and data.endswith(b"\n\n") and b"\r" not in data:
             yield from self._whole(data[:-2])
             return

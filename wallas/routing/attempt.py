@@ -164,9 +164,12 @@ class Attempt:
         """Yield what a client of a stream gets, at once or with all of its turn."""
         stages, self.passed = self.stages, None
         for event in reading.feed():
-            if type(event) is not PartDelta or not stages.is_plain(event):
+            if type(event) is not PartDelta:
+                self.passed = None
                 yield from stages.feed((event,))
-                self.passed = event if type(event) is PartDelta and stages.keeps(event) else None
+            elif not stages.is_plain(event):
+                yield from stages.feed((event,))
+                self.passed = event if stages.keeps(event) or stages.is_plain(event) else None
             elif stages.passes(event):
                 self.passed = event
                 yield event
