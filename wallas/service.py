@@ -1,6 +1,7 @@
 """One worker's gateway, put together: database, health, catalog, providers, router and the jobs beside them."""
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,6 +59,7 @@ PROBES_SECONDS = 3600.0
 """How often it is looked who has not been heard of for a day."""
 LATE_SECONDS = 1.0
 """A commit that takes longer is worth a word in ``/health``: another program holds a lock, or the disk is slow."""
+CHECK_EVERY = 24 * 3600.0
 
 
 def siblings(providers: Mapping[str, Provider]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -94,6 +96,8 @@ class Service:
         self.settings = settings
         self.pages: set[str] = set()
         self.engine = self._database()
+        self.damage: str | None = None
+        """What a look through the whole database found."""
         self.writer = Writer(self.engine)
         self.journal = DatabaseJournal(self.engine, self.writer)
         self.transport = Transport(
@@ -210,6 +214,7 @@ class Service:
         quota = Job("quota", self.ask_quota, ROUTES_SECONDS, delay=self.pace.refresh_delay)
         public = Job("catalogue", self.upkeep.refresh_public, LOOK_SECONDS, delay=self.pace.catalogue_delay)
         jobs = [refresh, quota, public, Job("prune", self.prune, PRUNE_SECONDS, delay=60.0)]
+        jobs.append(Job("database", self.check_whole, CHECK_EVERY, delay=120.0))
         if self.settings.probes:
             jobs.append(Job("probes", self.probe, PROBES_SECONDS, delay=self.pace.probes_delay))
         return jobs
@@ -232,10 +237,19 @@ class Service:
         prune(self.engine)
         self.media.sweep()
 
+    def check_whole(self) -> None:
+        """Look through all of the database, of which a start looks at what a fifth of a second shows."""
+        try:
+            check_database(self.settings.database_url, seconds=math.inf)
+            self.damage = None
+        except StorageError as error:
+            self.damage = str(error)
+            log.error("%s", error)
+
     def trouble(self) -> dict[str, object]:
         """Return what does not work at the moment and what it has cost so far; nothing while all is well."""
         writer, told = self.writer, dict[str, object]()
-        cause = writer.trouble or self.sharing.trouble
+        cause = writer.trouble or self.sharing.trouble or self.damage
         late = writer.late()
         if cause is None and late > LATE_SECONDS:
             cause = f"no row was taken for {late:.0f} s"

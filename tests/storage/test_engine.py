@@ -1,5 +1,7 @@
 """How the database is opened: the library, the rules of transactions, and what is said when it is broken."""
 
+import contextlib
+import math
 import sqlite3
 import threading
 import types
@@ -133,6 +135,21 @@ def test_a_damaged_database_is_refused_with_its_path_and_what_to_do(sqlite, url)
     with pytest.raises(StorageError, match=r"damaged.*\.recover") as caught:
         check_database(url)
     assert str(path) in str(caught.value)
+
+
+def test_damage_that_a_start_has_no_time_to_find_is_found_by_a_look_through_the_whole(url):
+    path = sqlite_path(url)
+    with contextlib.closing(library.sqlite_module().connect(path)) as connection, connection:
+        connection.execute("PRAGMA page_size = 512")  # SQLite asks whether to go on every ten thousand pages
+        connection.execute("CREATE TABLE words (word TEXT)")
+        rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+        connection.execute(f"INSERT INTO words {rows} SELECT hex(zeroblob(200)) FROM n")
+    content = bytearray(path.read_bytes())
+    content[512 * 50 : 512 * 54] = b"\xa5" * (512 * 4)
+    path.write_bytes(content)
+    check_database(url, seconds=0.0)
+    with pytest.raises(StorageError, match="damaged"):
+        check_database(url, seconds=math.inf)
 
 
 def test_a_database_that_cannot_be_written_is_refused_with_its_path(sqlite, url, monkeypatch):

@@ -46,10 +46,11 @@ def make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
 
 
-def check_database(url: str) -> None:
+def check_database(url: str, *, seconds: float = CHECK_SECONDS) -> None:
     """Raise StorageError naming the file and a way out if the SQLite file is corrupt, unreadable or unwritable.
 
-    A large file is checked for a fifth of a second: a start must not wait for it.
+    A file that takes longer than ``seconds`` passes unless its head is wrong: a start must not wait for a large one
+    (70 MB take a tenth of a second).
     """
     if not is_sqlite(url):
         return
@@ -61,7 +62,7 @@ def check_database(url: str) -> None:
     except (OSError, module.Error) as error:
         raise StorageError(f"{path}: the database cannot be opened: {error}") from error
     try:
-        problem = _problem(connection, module)
+        problem = _problem(connection, module, seconds)
     finally:
         connection.close()
     if problem is not None:
@@ -90,8 +91,8 @@ def sqlite_revision(path: Path) -> str | None:
         connection.close()
 
 
-def _problem(connection: Any, module: ModuleType) -> str | None:
-    limit = time.monotonic() + CHECK_SECONDS
+def _problem(connection: Any, module: ModuleType, seconds: float) -> str | None:
+    limit = time.monotonic() + seconds
     connection.set_progress_handler(lambda: int(time.monotonic() > limit), 10_000)
     try:
         rows = connection.execute("PRAGMA quick_check(3)").fetchall()
