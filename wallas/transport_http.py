@@ -24,6 +24,8 @@ _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |\r*(?:\n|\Z))")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_LAST = b"\r\n0\r\n\r\n"
+"""How a chunk ends that brings the end of the body with it."""
 _BODYLESS = frozenset({204, 304})
 _INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
 
@@ -295,6 +297,12 @@ class Answer:
 
     def _read_chunks(self, data: bytes) -> bytes:
         """Un-chunk: ``_buffer`` is an unfinished chunk's line, data or the trailers."""
+        if self._left == _CHUNKED and not self._buffer:
+            if data.endswith(_LAST) and (chunk := self.one_chunk(data[: 2 - len(_LAST)])):
+                self._left, self._over = _TRAILERS, True
+                return chunk
+            if chunk := self.one_chunk(data):
+                return chunk
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []

@@ -164,10 +164,13 @@ class Loops:
     def __init__(self) -> None:
         """Start with nothing said."""
         self.watches: dict[tuple[int, int], Watch] = {}
+        self.last: Event | None = None
+        """The event that came last."""
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that may be shown."""
         for event in events:
+            self.last = event
             if type(event) is PartDelta:
                 text = event.text or event.summary
                 watch = self.watches.get((event.choice, event.index))

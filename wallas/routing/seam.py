@@ -206,31 +206,31 @@ class Join:
             if isinstance(event, Ping):
                 continue
             for joined in self._joined(event):
-                if self.content or _has_content(joined):
-                    yield from self._released(joined)
-                else:
+                if not (self.content or _has_content(joined)):
                     self.pending.append(joined)
+                    continue
+                if not self.content:
+                    self.content, pending, self.pending = True, self.pending, []
+                    for held in pending:
+                        self.shown.note(held)
+                        yield held
+                self.shown.note(joined)
+                yield joined
 
-    def _released(self, event: Event) -> Iterator[Event]:
-        pending, self.pending, self.content = self.pending, [], True
-        for held in (*pending, event):
-            self.shown.note(held)
-            yield held
-
-    def _joined(self, event: Event) -> Iterator[Event]:
+    def _joined(self, event: Event) -> Iterable[Event]:
         match event:
             case PartDelta():
-                yield from self._delta(event)
+                return self._delta(event)
             case PartStarted():
-                yield from self._part(event)
+                return self._part(event)
             case PartEnded():
-                yield from self._ended(event)
+                return self._ended(event)
             case Started():
-                yield from self._start(event)
+                return self._start(event)
             case Finished():
-                yield from self._finish(event)
+                return self._finish(event)
             case _:
-                yield event
+                return (event,)
 
     def _start(self, event: Started) -> Iterator[Event]:
         shown = self.shown

@@ -69,6 +69,11 @@ class Stages:
             return None
         return self.units.deltas.get(slot)
 
+    def followed(self) -> PartDelta | None:
+        """Return the last event that was fed, if it was words, and more like them need not be: plain ones or kept."""
+        last = self.loops.last
+        return last if type(last) is PartDelta and (self.keeps(last) or self.is_plain(last)) else None
+
     def passes(self, event: PartDelta) -> bool:
         """Take in plain words; return whether they are shown now. Raise UNUSABLE for an endless loop."""
         text = event.text or event.summary
