@@ -24,8 +24,6 @@ _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |\r*(?:\n|\Z))")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_LAST = b"\r\n0\r\n\r\n"
-"""How a chunk ends that brings the end of the body with it."""
 _BODYLESS = frozenset({204, 304})
 _INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
 
@@ -297,16 +295,10 @@ class Answer:
 
     def _read_chunks(self, data: bytes) -> bytes:
         """Un-chunk: ``_buffer`` is an unfinished chunk's line, data or the trailers."""
-        if self._left == _CHUNKED and not self._buffer:
-            if data.endswith(_LAST) and (chunk := self.one_chunk(data[: 2 - len(_LAST)])):
-                self._left, self._over = _TRAILERS, True
-                return chunk
-            if chunk := self.one_chunk(data):
-                return chunk
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []
-        position, size = 0, len(buffer)
+        position, size = _whole_chunks(buffer, pieces) if self._left == _CHUNKED else 0, len(buffer)
         while position < size:
             if self._left > 0:
                 piece = buffer[position : position + self._left]
@@ -356,6 +348,19 @@ class Answer:
         self.fault = self.fault or malformed(what)
         self.keep_alive = False
         return 0
+
+
+def _whole_chunks(buffer: bytes, pieces: list[bytes]) -> int:
+    """Append the chunks that are here from line to end; return where something else begins."""
+    position = 0
+    while (match := _CHUNK.match(buffer, position)) is not None:
+        start = match.end()
+        end = start + int(match[1], 16)
+        if end == start or buffer[end : end + 2] != b"\r\n":
+            break
+        pieces.append(buffer[start:end])
+        position = end + 2
+    return position
 
 
 def _fields(head: str) -> dict[str, str]:
