@@ -52,6 +52,14 @@ def test_other_bytes_are_another_list():
     assert (first["tools"], second["tools"]) == (tools("one"), tools("two"))
 
 
+def test_a_list_behind_another_one_is_known_all_the_same_and_drives_none_out():
+    first = read(written(model="a", tools=tools("first")))["tools"]
+    data = written(messages=[{"input": {"tools": ["read"]}}], tools=tools("behind"))
+    behind = read(data)["tools"]
+    assert all(read(data)["tools"] is behind for _ in range(MOST + 1))
+    assert read(written(model="b", tools=tools("first")))["tools"] is first
+
+
 def cases() -> dict[str, bytes]:
     """Return bodies in which the known tools are not simply the body's own."""
     known = msgspec.json.encode(tools("known"))

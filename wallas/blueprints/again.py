@@ -74,15 +74,17 @@ class Again:
         return None
 
     def learn(self, data: bytes, body: dict[str, Any]) -> None:
-        """Know the tools of a body, which was decoded and found good, from now on."""
+        """Know the tools of a body, which was decoded and found good, from now on; if they are, take theirs."""
         items = body.get(FIELD)
         if type(items) is not list or not items or len(data) > BODY_BYTES:
             return
         text = bytes(_raws(data)[FIELD])
         if len(text) < LEAST_BYTES:
             return
-        lasting = body[FIELD] = LastingList(items)
-        size, known = 0, [Known(text, lasting), *self.known[: MOST - 1]]
+        same = [one for one in self.known if one.text == text]  # not found where another list stands before it
+        first = same[0] if same else Known(text, LastingList(items))
+        body[FIELD] = first.items
+        size, known = 0, [first, *(one for one in self.known if one.text != text)][:MOST]
         for place, one in enumerate(known):
             size += len(one.text)
             if size > MOST_BYTES:
