@@ -46,6 +46,8 @@ CHUNK_CALLS_TO = {"openai_responses": 29, "anthropic": 24, "gemini": 43, "ollama
 """The same from a provider of the OpenAI chat wire to clients of the other wires."""
 WORKED_CHUNK_CALLS = 14
 """For one chunk on our own worker, from the wait for it to its leaving."""
+SHORT_STREAM_CALLS = 620
+"""For the beginning and the end of a stream on our own worker: one of five words, in as few pieces as they come."""
 CHUNK_SYSTEM_CALLS = {"epoll.poll": 1, "socket.recv": 1, "socket.send": 1}
 PLAIN_CALLS = 395
 """For one plain request of words from WSGI's environ to the last byte of the answer; 200 of them say who may answer."""
@@ -274,6 +276,24 @@ def test_a_chunk_takes_no_more_of_the_worker_than_it_did(gateway, worker):
     usual = sorted(one_each, key=Counter.total)[len(one_each) // 2]
     assert usual.total() <= WORKED_CHUNK_CALLS * MARGIN, usual.total()
     assert {name: usual[name] for name in usual if name.startswith(KERNEL)} == CHUNK_SYSTEM_CALLS
+
+
+def test_a_stream_s_beginning_and_end_take_no_more_of_the_worker_than_they_did(gateway, worker):
+    loop, client = worker
+    body = asked(stream=True)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    client.setblocking(False)
+    totals = []
+    for _ in range(16):
+        gateway[1].will(say("Well, thank you very much.", size=100))
+        client.sendall(head + body)
+        counts, data = Counter[str](), b""
+        while not data.endswith(b"\r\n0\r\n\r\n"):
+            counts += calls(loop._turn)
+            with contextlib.suppress(BlockingIOError):
+                data += client.recv(65536)
+        totals.append(counts.total())
+    assert min(totals) <= SHORT_STREAM_CALLS * MARGIN, sorted(totals)
 
 
 def test_a_request_leaves_nothing_for_the_garbage_collector(gateway, worker):

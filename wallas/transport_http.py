@@ -298,7 +298,7 @@ class Answer:
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
         pieces: list[bytes] = []
-        position, size = 0, len(buffer)
+        position, size = _whole_chunks(buffer, pieces) if self._left == _CHUNKED else 0, len(buffer)
         while position < size:
             if self._left > 0:
                 piece = buffer[position : position + self._left]
@@ -348,6 +348,19 @@ class Answer:
         self.fault = self.fault or malformed(what)
         self.keep_alive = False
         return 0
+
+
+def _whole_chunks(buffer: bytes, pieces: list[bytes]) -> int:
+    """Append the chunks that are here from line to end; return where something else begins."""
+    position = 0
+    while (match := _CHUNK.match(buffer, position)) is not None:
+        start = match.end()
+        end = start + int(match[1], 16)
+        if end == start or buffer[end : end + 2] != b"\r\n":
+            break
+        pieces.append(buffer[start:end])
+        position = end + 2
+    return position
 
 
 def _fields(head: str) -> dict[str, str]:

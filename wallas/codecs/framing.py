@@ -60,9 +60,10 @@ class Sse:
         if end == len(data) - 2 and data.startswith(head):
             return (data[size:end],)
         blocks = data[:-2].split(b"\n\n")
-        if all(block.startswith(head) and block.find(b"\n", size) < 0 for block in blocks):
-            return [block[size:] for block in blocks]
-        return None
+        if data.count(b"\n") != (head.count(b"\n") + 2) * len(blocks):
+            return None
+        told = [block[size:] for block in blocks if block.startswith(head)]
+        return told if len(told) == len(blocks) else None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the events that these bytes complete; raise MALFORMED for one of more than EVENT_BYTES."""

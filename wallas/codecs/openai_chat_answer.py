@@ -59,18 +59,26 @@ class Answer:
             if raw:
                 self._text(content or "", raw, out, last=bool(choice.get("finish_reason")))
             elif content:
-                if self.kind != "text":
-                    self.start("text", Text(text=""), out)
-                self.length += len(content)
-                out.append(PartDelta(self.open, content, self.number))
+                self.say(content, out)
         else:
             self._delta(delta, choice, out)
         if not choice.keys() <= CHOICE:
             self.extra |= {key: choice[key] for key in choice.keys() - CHOICE if choice[key] not in (None, {})}
         if choice.get("finish_reason"):
-            self.word = str(choice["finish_reason"])
-            self.close(out)
-            self.stopped()
+            self.end(str(choice["finish_reason"]), out)
+
+    def say(self, text: str, out: list[Event]) -> None:
+        """Append words and nothing else."""
+        if self.kind != "text":
+            self.start("text", Text(text=""), out)
+        self.length += len(text)
+        out.append(PartDelta(self.open, text, self.number))
+
+    def end(self, word: str, out: list[Event]) -> None:
+        """Append the end of the choice for this reason; raise ProviderError when it ended in failure."""
+        self.word = word
+        self.close(out)
+        self.stopped()
 
     def start(self, kind: str, part: Part, out: list[Event]) -> int:
         """Append the beginning of a part, after the end of the one that was open; return its index."""

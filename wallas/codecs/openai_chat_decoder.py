@@ -1,6 +1,6 @@
 """Reads a provider's chat completions stream: chunks in any dialect become events, one part after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
@@ -8,6 +8,7 @@ from wallas.codecs.openai_chat_answer import Answer
 from wallas.codecs.openai_chat_chunk import Arguments, Thoughts, Words
 from wallas.codecs.openai_chat_parts import kept, overlaid
 from wallas.codecs.openai_chat_response import BODY, created, decode_response, is_error
+from wallas.codecs.openai_chat_usual import Chunk, usual
 from wallas.codecs.openai_chat_words import decode_usage, minted
 from wallas.codecs.openai_errors import failure, malformed
 from wallas.codecs.plain import PlainDecoder
@@ -34,7 +35,8 @@ class Decoder:
         self.sloppy_end = sloppy_end
         self.done = False
         self.complete = False
-        self.events = JsonEvents(Sse())
+        self.frames = Sse()
+        self.events = JsonEvents(self.frames)
         self.plain: PlainDecoder | None = None
         self.head = b""
         self.sniffed = False
@@ -50,10 +52,11 @@ class Decoder:
         if not self.sniffed:
             data = self._sniff(data)
         if self.plain is not None:
-            yield from self.plain.feed(data)
-            return
-        if not self.done and data:
-            yield from self._told(self.events.feed(data))
+            return self.plain.feed(data)
+        if self.done or not data:
+            return iter(())
+        told = usual(data) if self.events.between else None
+        return self._told(self.events.feed(data) if told is None else told)
 
     def words(self, index: int, choice: int) -> Words | None:
         """Return what reads more words of this text, thought or call, if it is open."""
@@ -86,7 +89,13 @@ class Decoder:
         if not self.done:
             if not self.complete:
                 raise ProviderError(FailureKind.CUT, "the stream ended without finish_reason")
-            yield from self._finish()
+            out: list[Event] = []
+            try:
+                self._finish(out)
+            except ProviderError:
+                yield from out
+                raise
+            yield from out
 
     def _sniff(self, data: bytes) -> bytes:
         """Return the bytes to read, none while it is unknown whether they are a stream, JSON or HTML."""
@@ -100,15 +109,18 @@ class Decoder:
         if begun[:1] in b"{[":
             self.plain = PlainDecoder(decode_response)
         data, self.head = self.head, b""
+        self.frames.started = data[:1] != b"\xef"
         return data
 
-    def _told(self, values: Iterator[tuple[str, Any]]) -> Iterator[Event]:
+    def _told(self, values: Iterable[tuple[str, Any]]) -> Iterator[Event]:
         for name, value in values:
             out: list[Event] = []
             try:
-                if value == "[DONE]":
+                if type(value) is Chunk:
+                    self._usual(value, out)
+                elif value == "[DONE]":
                     self._close()
-                    out.extend(self._finish())
+                    self._finish(out)
                 else:
                     self._chunk(name, value, out)
             except ProviderError:
@@ -117,6 +129,30 @@ class Decoder:
             yield from out
             if self.done:
                 return
+
+    def _usual(self, chunk: Chunk, out: list[Event]) -> None:
+        """Append what ``_chunk`` finds in a chunk that can say nothing else."""
+        if chunk.system_fingerprint is not None:
+            self.extra["system_fingerprint"] = chunk.system_fingerprint
+        if chunk.service_tier is not None:
+            self.extra["service_tier"] = chunk.service_tier
+        if chunk.provider is not None:
+            self.extra["provider"] = chunk.provider
+        if chunk.usage:
+            self._count(chunk.usage)
+        if not chunk.choices:
+            self.id, self.model = chunk.id or self.id, chunk.model or self.model
+            return
+        choice = chunk.choices[0]
+        if self.started is None:
+            at = chunk.created
+            out.append(self._start(chunk.id, chunk.model, int(at) if at is not None and at > 0 else None))
+        answer = self.answers.get(0) or self._answer(0)
+        if choice.delta.content:
+            answer.say(choice.delta.content, out)
+        if choice.finish_reason is not None:
+            answer.end(choice.finish_reason, out)
+            self.complete = self.complete or all(answer.word for answer in self.answers.values())
 
     def _chunk(self, name: str, chunk: Any, out: list[Event]) -> None:
         if type(chunk) is not dict or name == "error":
@@ -135,7 +171,8 @@ class Decoder:
             self._without(chunk)
             return
         if self.started is None:
-            out.append(self._start(chunk))
+            id = str(chunk.get("id") or self.id or minted("chatcmpl-", encode(chunk)))
+            out.append(self._start(id, chunk.get("model"), created(chunk)))
         for choice in choices:
             self._choice(choice, out)
 
@@ -147,13 +184,15 @@ class Decoder:
         number = choice.get("index")
         if type(number) is not int:
             number = 0
-        answer = self.answers.get(number)
-        if answer is None:
-            answer = self.answers[number] = Answer(number, f"{self.id}.{number}")
-            self.complete = False
+        answer = self.answers.get(number) or self._answer(number)
         answer.take(choice, out)
         if answer.word and not self.complete:
             self.complete = all(answer.word for answer in self.answers.values())
+
+    def _answer(self, number: int) -> Answer:
+        answer = self.answers[number] = Answer(number, f"{self.id}.{number}")
+        self.complete = False
+        return answer
 
     def _more(self, chunk: dict[str, Any]) -> None:
         """Keep what else a chunk says; of objects told in pieces (``x_groq``), all pieces."""
@@ -186,20 +225,21 @@ class Decoder:
         if not isinstance(choices, list) and (choices is not None or not chunk.get("usage")):
             raise malformed("a chunk whose choices are no list")
 
-    def _start(self, chunk: dict[str, Any]) -> Started:
-        self.id = str(chunk.get("id") or self.id or minted("chatcmpl-", encode(chunk)))
-        self.model = str(chunk.get("model") or self.model)
-        self.started = Started(id=self.id, model=self.model, created=created(chunk), extra=kept(dict(self.extra)))
+    def _start(self, id: str, model: Any, at: int | None) -> Started:
+        self.id, self.model = id, str(model or self.model)
+        self.started = Started(id=id, model=self.model, created=at, extra=kept(dict(self.extra)))
         return self.started
 
     def _close(self) -> None:
         """See that the answer is whole at ``[DONE]``; some tell the end of one of several choices only."""
-        ended = any(answer.word for answer in self.answers.values())
-        content = any(answer.parts for answer in self.answers.values())
-        if not ended and not (self.sloppy_end and content):
+        answers = self.answers.values()
+        if not any(answer.word for answer in answers) and not (
+            self.sloppy_end and any(answer.parts for answer in answers)
+        ):
             raise ProviderError(FailureKind.CUT, "[DONE] without finish_reason")
 
-    def _finish(self) -> Iterator[Event]:
+    def _finish(self, out: list[Event]) -> None:
+        """Append the ends of all choices."""
         self.done = self.complete = True
         began = self.started.extra.get("openai_chat", {}) if self.started else {}
         late = {key: value for key, value in self.extra.items() if began.get(key) != value}
@@ -207,12 +247,10 @@ class Decoder:
         sloppy = not any(answer.word for answer in self.answers.values())
         for number in numbers:
             answer = self.answers[number]
-            closing: list[Event] = []
-            answer.close(closing)
-            yield from closing
+            answer.close(out)
             reason, detail, extra = answer.stopped()
             last = number == numbers[-1]
-            yield Finished(
+            ended = Finished(
                 reason=StopReason.STOP if sloppy else reason,
                 detail=detail,
                 usage=decode_usage(self.usage) if last else None,
@@ -220,3 +258,4 @@ class Decoder:
                 extra=kept(extra),
                 response_extra=kept(late) if last else {},
             )
+            out.append(ended)

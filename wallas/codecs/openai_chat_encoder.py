@@ -158,8 +158,10 @@ class Encoder:
     def _slot(self, event: PartStarted, *fields: str) -> Slot:
         """Return a part's place: the bytes of its chunks are cut where the text goes."""
         before, *others, after = self._say(event.choice, dict.fromkeys(fields, MARK)).split(encode(MARK))
-        texts = [slot for (choice, _), slot in self.slots.items() if choice == event.choice and type(slot.part) is Text]
-        offset = self.lengths.get(event.choice, 0) + sum(slot.length for slot in texts)
+        offset = self.lengths.get(event.choice, 0)
+        for (choice, _), slot in self.slots.items():
+            if choice == event.choice and type(slot.part) is Text:
+                offset += slot.length
         return Slot(before, others[0] if others else b"", after, event.part, offset=offset)
 
     def _part(self, event: PartStarted) -> bytes:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from wallas.errors import FailureKind, ProviderError
@@ -162,14 +163,11 @@ class Attempt:
 
     def _parts(self, reading: Reading) -> Iterator[Event]:
         """Yield what a client of a stream gets, at once or with all of its turn."""
-        stages, self.passed = self.stages, None
-        for event in reading.feed():
-            if type(event) is not PartDelta:
-                self.passed = None
-                yield from stages.feed((event,))
-            elif not stages.is_plain(event):
-                yield from stages.feed((event,))
-                self.passed = event if stages.keeps(event) or stages.is_plain(event) else None
+        stages, self.passed, events = self.stages, None, reading.feed()
+        for event in events:
+            if type(event) is not PartDelta or not stages.is_plain(event):
+                yield from stages.feed(chain((event,), events))
+                self.passed = stages.followed()
             elif stages.passes(event):
                 self.passed = event
                 yield event

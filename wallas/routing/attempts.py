@@ -36,7 +36,7 @@ from wallas.routing.shortcut import Move
 from wallas.routing.tally import Tally, calls_tools, said
 from wallas.routing.trail import Record
 from wallas.types.chat import StopReason, Usage
-from wallas.types.events import Event, Finished, Started
+from wallas.types.events import Event, Finished, PartDelta, Started
 from wallas.types.flow import BLOCK, READ, Want
 from wallas.waits import barred
 
@@ -294,7 +294,7 @@ class Attempts:
             if reading.waits:
                 yield (None if whole else attempt.shortcut(reading)) or READ
             for event in attempt.gather(reading) if whole else attempt.feed(reading):
-                if isinstance(event, Finished):
+                if type(event) is Finished:
                     ending.append(event)
                 elif self.whole_turn:
                     attempt.held.append(event)
@@ -313,7 +313,8 @@ class Attempts:
         """Return what the client gets for an event, and remember it."""
         if self.closing.whole is not None:
             self.closing.watch(event)
-        self.tally.hear(event)
+        if type(event) is PartDelta:
+            self.tally.count(event.text)
         data = self.out.encode(event)
         if data and self.first_head.sent is None:
             self.first_head.open()

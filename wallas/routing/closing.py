@@ -47,6 +47,7 @@ UNKEPT: Extra = {"openai_responses": {"_unkept": True}}
 """What an answer says that could not be kept."""
 NAMES_TOLD, NAME_CHARS = 100, 100
 """How much a stream's last comment tells of what was dropped: a client may name anything."""
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Head:
@@ -125,7 +126,7 @@ class Head:
         }
         if attempts.converted:
             news["converted"] = [name[: 3 * NAME_CHARS] for name in attempts.converted[:NAMES_TOLD]]
-        return "wallas " + json.dumps(news, separators=(",", ":"))
+        return "wallas " + _compact(news)
 
 
 class Closing:
@@ -150,10 +151,11 @@ class Closing:
         attempts = self.attempts
         told: list[Event] = []
         for event in events:
-            if isinstance(event, Finished):
+            if type(event) is Finished:
                 event = self._with_usage(event, events, model)
             told.append(event)
-            self.watch(event)
+            if self.whole is not None:
+                self.whole.add(event)
         if self.whole is not None:
             yield BLOCK
             if not self._commit(self.whole.result()):
@@ -188,14 +190,13 @@ class Closing:
     def _stream_end(self, events: Sequence[Event]) -> bytes:
         out, head = self.attempts.out, self.attempts.first_head
         head.open()
-        body = [out.encode(event) for event in events if not isinstance(event, Finished)]
+        body = [out.encode(event) for event in events if type(event) is not Finished]
         body.append(out.note(head.late_news()))
-        body += [out.encode(event) for event in events if isinstance(event, Finished)]
+        body += [out.encode(event) for event in events if type(event) is Finished]
         return b"".join(body)
 
     def _with_usage(self, event: Finished, events: Sequence[Event], model: Model) -> Finished:
-        last = max((index for index, other in enumerate(events) if isinstance(other, Finished)), default=0)
-        if events[last] is not event:
+        if event is not next(other for other in reversed(events) if type(other) is Finished):
             return event
         usage = self.attempts.tally.usage(event.usage, model)
         if self.attempts.others is not None:

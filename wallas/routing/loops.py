@@ -164,10 +164,13 @@ class Loops:
     def __init__(self) -> None:
         """Start with nothing said."""
         self.watches: dict[tuple[int, int], Watch] = {}
+        self.last: Event | None = None
+        """The event that came last."""
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that may be shown."""
         for event in events:
+            self.last = event
             if type(event) is PartDelta:
                 text = event.text or event.summary
                 watch = self.watches.get((event.choice, event.index))
@@ -178,17 +181,17 @@ class Loops:
                 if not watch.holds:
                     yield from watch.released()
                 continue
-            if isinstance(event, PartStarted):
+            if type(event) is PartStarted:
                 times = CALL_TIMES if isinstance(event.part, ToolCall) else TIMES
                 self.watches[event.choice, event.index] = Watch(times)
-            elif isinstance(event, PartEnded):
+            elif type(event) is PartEnded:
                 yield from self._over(event.choice, event.index)
-            elif isinstance(event, Finished):
+            elif type(event) is Finished:
                 for choice, index in list(self.watches):
                     if choice == event.choice:
                         yield from self._over(choice, index)
             yield event
 
-    def _over(self, choice: int, index: int) -> Iterator[Event]:
+    def _over(self, choice: int, index: int) -> Iterable[Event]:
         watch = self.watches.pop((choice, index), None)
-        yield from watch.released() if watch else ()
+        return watch.released() if watch else ()

@@ -54,9 +54,8 @@ class Reading:
         """Yield the events of one read; raise ProviderError for a refusal or a fault."""
         if self.early:
             early, self.early = self.early, []
-            yield from early
-        else:
-            yield from self._read()
+            return iter(early)
+        return self._read()
 
     def gather(self) -> Sequence[Event]:
         """Read once as ``feed`` does; an answer that comes whole is told by ``whole`` in the end, and by no events."""
@@ -111,7 +110,12 @@ class Reading:
             return
         assert self.decoder is not None
         if data:
-            yield from self._fed(self.decoder, data)
+            try:
+                yield from self.decoder.feed(data)
+            except ProviderError:
+                if not self.decoder.complete:
+                    raise
+                yield from self._end(self.decoder)  # what goes wrong behind a whole answer is no fault of it
         if self.done or self.decoder.done:
             self.done = True
         elif self.body.ended:
@@ -123,15 +127,6 @@ class Reading:
             raise ahead
         data: bytes = self.body.read() if ahead is None else ahead
         return data
-
-    def _fed(self, decoder: StreamDecoder, data: bytes) -> Iterator[Event]:
-        """Yield the events of these bytes; what goes wrong behind a whole answer is no fault of it."""
-        try:
-            yield from decoder.feed(data)
-        except ProviderError:
-            if not decoder.complete:
-                raise
-            yield from self._end(decoder)
 
     def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
         """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""

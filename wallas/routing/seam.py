@@ -206,56 +206,50 @@ class Join:
             if isinstance(event, Ping):
                 continue
             for joined in self._joined(event):
-                if self.content or _has_content(joined):
-                    yield from self._released(joined)
-                else:
+                if not (self.content or _has_content(joined)):
                     self.pending.append(joined)
+                    continue
+                if not self.content:
+                    self.content, pending, self.pending = True, self.pending, []
+                    for held in pending:
+                        self.shown.note(held)
+                        yield held
+                self.shown.note(joined)
+                yield joined
 
-    def _released(self, event: Event) -> Iterator[Event]:
-        pending, self.pending, self.content = self.pending, [], True
-        for held in (*pending, event):
-            self.shown.note(held)
-            yield held
-
-    def _joined(self, event: Event) -> Iterator[Event]:
+    def _joined(self, event: Event) -> Iterable[Event]:
         match event:
             case PartDelta():
-                yield from self._delta(event)
+                return self._delta(event)
             case PartStarted():
-                yield from self._part(event)
+                return self._part(event)
             case PartEnded():
-                yield from self._ended(event)
+                return self._ended(event)
             case Started():
-                yield from self._start(event)
+                return self._start(event)
             case Finished():
-                yield from self._finish(event)
+                return self._finish(event)
             case _:
-                yield event
+                return (event,)
 
-    def _start(self, event: Started) -> Iterator[Event]:
+    def _start(self, event: Started) -> Iterable[Event]:
         shown = self.shown
         self.said_model = event.model
-        if not shown.started:
-            yield Started(
-                id=shown.id,
-                model=shown.model or event.model,
-                created=shown.created,
-                extra=merged(event.extra, self.extra),
-            )
+        if shown.started:
+            return ()
+        extra = merged(event.extra, self.extra)
+        return (Started(id=shown.id, model=shown.model or event.model, created=shown.created, extra=extra),)
 
-    def _part(self, event: PartStarted) -> Iterator[Event]:
+    def _part(self, event: PartStarted) -> Iterable[Event]:
         part = event.part
         if self._hides(part):
-            return
+            return ()
         if self.search is None:
-            yield from self._begin(event.choice, event.index, self.stamped(part))
-        elif isinstance(part, Text):
-            self._splice((event.choice, event.index))
-            yield from self._delta(
-                PartDelta(index=event.index, text=part.text, choice=event.choice, citations=part.citations)
-            )
-        else:
+            return self._begin(event.choice, event.index, self.stamped(part))
+        if not isinstance(part, Text):
             raise ProviderError(FailureKind.NO_ANCHOR, "no text where one was to be continued")
+        self._splice((event.choice, event.index))
+        return self._delta(PartDelta(index=event.index, text=part.text, choice=event.choice, citations=part.citations))
 
     def _hides(self, part: Part) -> bool:
         """Return whether a part was shown already, in another's words, or is the thinking of a continuation."""
@@ -263,18 +257,18 @@ class Join:
             return isinstance(part, Text | Reasoning)
         return self.mode is Mode.ANCHORED and isinstance(part, Reasoning)
 
-    def _begin(self, choice: int, index: int, part: Part) -> Iterator[Event]:
-        """Yield the ends of what was left open, and a part's beginning under the client's next number."""
-        yield from self._close()
+    def _begin(self, choice: int, index: int, part: Part) -> list[Event]:
+        """Return the ends of what was left open, and a part's beginning under the client's next number."""
         number = self.next.get(choice, 0)
         self.next[choice] = number + 1
         self.places[choice, index] = number
-        yield PartStarted(index=number, part=part, choice=choice)
+        return [*self._close(), PartStarted(index=number, part=part, choice=choice)]
 
-    def _close(self) -> Iterator[Event]:
+    def _close(self) -> Iterable[Event]:
+        if not self.left:
+            return ()
         left, self.left = self.left, []
-        for choice, index in left:
-            yield PartEnded(index=index, choice=choice)
+        return [PartEnded(index=index, choice=choice) for choice, index in left]
 
     def _splice(self, slot: Slot) -> None:
         """Let a text go on in the client's part if that is open still, else in a new one."""
@@ -284,27 +278,26 @@ class Join:
         self.shift = len("".join(self.shown.texts)) + self.shown.forgotten if goes_on else 0
         self.places[slot] = target[1] if goes_on and target is not None else None
 
-    def _delta(self, event: PartDelta, *, last: bool = False) -> Iterator[Event]:
+    def _delta(self, event: PartDelta, *, last: bool = False) -> Iterable[Event]:
         slot = (event.choice, event.index)
         if slot not in self.places:
-            return
+            return ()
         if slot == self.spliced:
             found = self._found(event, last=last)
             if found is None:
-                return
+                return ()
             event = found
-        index = self.places[slot]
+        index, begun = self.places[slot], []
         if index is None:
             if not (event.text or event.citations):
-                return
-            yield from self._begin(*slot, Text(text=""))
+                return ()
+            begun = self._begin(*slot, Text(text=""))
             index = self.places[slot]
         assert index is not None
         seal = self._issued(event.seal)
-        if index == event.index and seal is event.seal:
-            yield event
-        else:
-            yield msgspec.structs.replace(event, index=index, seal=seal)
+        if index != event.index or seal is not event.seal:
+            event = msgspec.structs.replace(event, index=index, seal=seal)
+        return (*begun, event)
 
     def _found(self, event: PartDelta, *, last: bool) -> PartDelta | None:
         """Return what of a continued text's words is new; a seal over the whole of them would fit nobody's text."""
@@ -320,33 +313,32 @@ class Join:
         cited = tuple(moved for citation in event.citations if (moved := _moved(citation, self.shift)) is not None)
         return msgspec.structs.replace(event, text=text, seal=None, citations=cited)
 
-    def _ended(self, event: PartEnded) -> Iterator[Event]:
+    def _ended(self, event: PartEnded) -> Iterable[Event]:
         slot = (event.choice, event.index)
         if slot not in self.places:
-            return
-        yield from self._last_words()
+            return ()
+        words = self._last_words()
         index = self.places[slot]
         if index is None:
-            return
+            return words
         if (event.choice, index) in self.left:
             self.left.remove((event.choice, index))
-        yield PartEnded(index=index, choice=event.choice)
+        return (*words, PartEnded(index=index, choice=event.choice))
 
-    def _last_words(self) -> Iterator[Event]:
-        """Yield what the search still holds at the end of the text; the anchor and then the end is a valid answer."""
+    def _last_words(self) -> Iterable[Event]:
+        """Return what the search still holds at the end of the text; the anchor and then the end is a valid answer."""
         if self.search is None:
-            return
+            return ()
         if self.spliced is None:
             raise ProviderError(FailureKind.NO_ANCHOR, "no text where one was to be continued")
         choice, index = self.spliced
-        yield from self._delta(PartDelta(index=index, choice=choice), last=True)
+        return self._delta(PartDelta(index=index, choice=choice), last=True)
 
-    def _finish(self, event: Finished) -> Iterator[Event]:
-        yield from self._last_words()
+    def _finish(self, event: Finished) -> Iterable[Event]:
+        words = self._last_words()
         if self.mode is Mode.CALLS and not self.shown.calls:
             raise ProviderError(FailureKind.NO_ANCHOR, "no call where one was due")
-        yield from self._close()
-        yield event
+        return (*words, *self._close(), event)
 
     def _issued(self, seal: Seal | None) -> Seal | None:
         return seal if seal is None or seal.issuer else Seal(issuer=self.issuer, value=seal.value)

@@ -41,9 +41,13 @@ class Stages:
         self.join = Join(self.shown, mode=mode, issuer=candidate.issuer, extra=said_by(candidate))
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield what the client gets of these events."""
-        units = self.units.feed(self.loops.feed(restored(events, self.spaces)))
-        joined = self.join.feed(self.substance.feed(self.notices.feed(units)))
+        """Yield what the client gets of these events; what has made up its mind need not look at more of them."""
+        events = self.units.feed(self.loops.feed(restored(events, self.spaces)))
+        if not self.notices.certain:
+            events = self.notices.feed(events)
+        if not self.substance.seen:
+            events = self.substance.feed(events)
+        joined = self.join.feed(events)
         return joined if self.online is None else self.online.cited(joined, self.shown)
 
     def is_plain(self, event: PartDelta) -> bool:
@@ -68,6 +72,11 @@ class Stages:
         if event.seal is not None or watch is None or watch.held:
             return None
         return self.units.deltas.get(slot)
+
+    def followed(self) -> PartDelta | None:
+        """Return the last event that was fed, if it was words, and more like them need not be: plain ones or kept."""
+        last = self.loops.last
+        return last if type(last) is PartDelta and (self.keeps(last) or self.is_plain(last)) else None
 
     def passes(self, event: PartDelta) -> bool:
         """Take in plain words; return whether they are shown now. Raise UNUSABLE for an endless loop."""

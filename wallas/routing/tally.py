@@ -92,10 +92,10 @@ def calls_tools(ending: Iterable[Finished], answer: ChatResponse | None) -> bool
 
 def said(ending: Iterable[Finished]) -> Usage:
     """Return what the ends of an answer's choices say of its usage."""
-    usage = Usage()
+    usage: Usage | None = None
     for event in ending:
-        usage = usage.updated(event.usage)
-    return usage
+        usage = event.usage if usage is None else usage.updated(event.usage)
+    return usage or Usage()
 
 
 def price(model: Model, prompt: int, output: int) -> float | None:

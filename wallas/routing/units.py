@@ -15,11 +15,13 @@ from wallas.routing.adapt import unwrapped
 from wallas.routing.namespaces import spaces_of
 from wallas.routing.schema import complaint
 from wallas.types.chat import Opaque, Reasoning, StopReason, Text, Tool, ToolCall
-from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, extended, halved, joined
+from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started, extended, halved, joined
 
 Slot: TypeAlias = tuple[int, int]
 """A part's place: its choice and its index."""
 IN_CHOICE = (PartStarted, PartDelta, PartEnded, Finished)
+FREE = frozenset({Started, PartEnded})
+"""What is of no unit, while none is held."""
 WHOLE_REASONS = (StopReason.STOP, StopReason.TOOL_CALLS, StopReason.UNKNOWN, None)
 """Ends after which a unit is due whole; after the others its being cut short is the model's own answer."""
 
@@ -70,6 +72,9 @@ class WholeUnits:
         for event in events:
             if type(event) is PartDelta and not (self.held or self.behind):
                 self.heard += bool(event.text or event.data or event.summary)
+                yield event
+                continue
+            if type(event) in FREE and not (self.held or self.behind):
                 yield event
                 continue
             for unit in self._units(event):
@@ -224,19 +229,21 @@ class Substance:
         self.finish: Finished | None = None
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield the events as they are; raise EMPTY at a plain end after nothing."""
-        for event in events:
-            match event:
-                case PartDelta():
-                    if not self.seen and (event.text.strip() or event.summary or event.data):
-                        self.seen = (event.choice, event.index) not in self.reasoning
-                case PartStarted(part=Reasoning()):
-                    self.reasoning.add((event.choice, event.index))
-                case PartStarted(part=part):
-                    self.seen = self.seen or not isinstance(part, Text) or bool(part.text.strip())
-                case Finished() if not self.seen and event.reason in WHOLE_REASONS:
-                    self.finish = event
-                    raise ProviderError(FailureKind.EMPTY, "an answer without content")
-                case _:
-                    pass
-            yield event
+        """Return the events as they are; raise EMPTY at a plain end after nothing."""
+        return map(self._heard, events)
+
+    def _heard(self, event: Event) -> Event:
+        match event:
+            case PartDelta():
+                if not self.seen and (event.text.strip() or event.summary or event.data):
+                    self.seen = (event.choice, event.index) not in self.reasoning
+            case PartStarted(part=Reasoning()):
+                self.reasoning.add((event.choice, event.index))
+            case PartStarted(part=part):
+                self.seen = self.seen or not isinstance(part, Text) or bool(part.text.strip())
+            case Finished() if not self.seen and event.reason in WHOLE_REASONS:
+                self.finish = event
+                raise ProviderError(FailureKind.EMPTY, "an answer without content")
+            case _:
+                pass
+        return event
