@@ -41,6 +41,9 @@ class SimBody:
         """Return whether something can be read now."""
         return self.failed is not None or self.due <= self.clock.now
 
+    def tap(self) -> None:
+        """Return that nobody else reads here."""
+
     def read(self) -> bytes:
         """Return what has come; raise what the line, or a deadline, says."""
         if self.failed is not None:
