@@ -25,6 +25,8 @@ from tests.state.kit import Gateway, gateway, profile, provider
 from wallas.storage.file import is_sqlite
 
 CLIENTS = 4
+STORED_BETWEEN, LOAD_SECONDS = 4, 10.0
+"""So many responses are stored between two kills, however slow the machine is; and how long that is waited for."""
 
 
 class Outcome(NamedTuple):
@@ -95,7 +97,7 @@ def crash(url: str, *, rounds: int, folder: Path, seed: int = 1) -> Outcome:
         config = provider("one", one.url, never_rest=True) + provider("two", two.url) + profile("one/m", "two/m")
         with gateway(folder, url, config) as running:
             clients = Clients(running.port)
-            kills = sum(_kill(running, number, chance) for number in range(rounds))
+            kills = sum(_kill(running, clients, number, chance) for number in range(rounds))
             time.sleep(0.3)
             clients.end()
             _settle(running)
@@ -104,8 +106,12 @@ def crash(url: str, *, rounds: int, folder: Path, seed: int = 1) -> Outcome:
             return Outcome(kills, clients.answered, clients.broken, len(clients.stored), lost, problems(running))
 
 
-def _kill(running: Gateway, number: int, chance: random.Random) -> int:
+def _kill(running: Gateway, clients: Clients, number: int, chance: random.Random) -> int:
+    enough = len(clients.stored) + STORED_BETWEEN
     time.sleep(chance.uniform(0.2, 0.6))
+    limit = time.monotonic() + LOAD_SECONDS
+    while len(clients.stored) < enough and time.monotonic() < limit:
+        time.sleep(0.02)
     if number % 3 == 2:
         running.restart()
         return 2
