@@ -117,12 +117,13 @@ class Upkeep:
         if told or any(self.stamps.get(row.provider) != row.fetched_at for row in rows):
             self.take(self.catalog())
 
-    def share(self) -> None:
-        """Tell what was found here, take in what was found elsewhere, and let the catalog follow."""
+    def share(self, *, heard: bool = True) -> None:
+        """Tell what was found here, take in what others ``heard`` of may have found, and let the catalog follow."""
         now = time.time()
         for finding in self.findings.drain():
             self.writer.put(save_findings, FindingChange(*finding, updated_at=now))
-        self._take_in_findings()
+        if heard:
+            self._take_in_findings()
         current = self.findings.current()
         if current != self.applied:
             self.applied = current

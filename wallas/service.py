@@ -36,6 +36,7 @@ from wallas.sharing_quota import ROUTES_SECONDS, QuotaSharing, ask_routes
 from wallas.sharing_sessions import SessionSharing
 from wallas.storage import migrate
 from wallas.storage.circuits import load_circuits
+from wallas.storage.ear import Ear, listens
 from wallas.storage.engine import open_database
 from wallas.storage.file import StorageError, check_database, is_sqlite
 from wallas.storage.leader import Lease
@@ -96,6 +97,8 @@ class Service:
         self.settings = settings
         self.pages: set[str] = set()
         self.engine = self._database()
+        self.name = worker_name()
+        """How other workers know this one."""
         self.damage: str | None = None
         """What a look through the whole database found."""
         self.writer = Writer(self.engine)
@@ -124,11 +127,13 @@ class Service:
             self.health,
             self.engine,
             self.writer,
+            ear=Ear(self.engine, me=self.name),
             beside=self._share,
             seldom=self.upkeep.take_in_lists,
             seldom_seconds=pace.lists,
         )
-        self.quota = QuotaSharing(self._ledger(self.health.never_rest))
+        ear = Ear(self.engine, me=self.name)
+        self.quota = QuotaSharing(self._ledger(ear, self.health.never_rest), seconds=lambda: listens(ear))
         self.library = Library(fetcher=Fetcher(allowed=settings.fetch_hosts, cafile=settings.ssl_cert_file))
         self.router = Router(
             settings,
@@ -161,11 +166,11 @@ class Service:
         self.jobs = Jobs(Lease(self.engine, "jobs", seconds=pace.lease), self._jobs(), renew=pace.renew)
         self.jobs.start()
 
-    def _share(self) -> None:
-        """Share what is shared beside health, at every tick."""
-        self.upkeep.share()
+    def _share(self, heard: bool) -> None:
+        """Share what is shared beside health, at every tick; others are only read where they were ``heard``."""
+        self.upkeep.share(heard=heard)
         if self.sessions is not None:
-            self.sessions.step()
+            self.sessions.step(heard=heard)
 
     def _database(self) -> Engine:
         self.settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -180,10 +185,9 @@ class Service:
             log.error("this worker starts without its database: %s", error)  # the master has checked it at its start
         return open_database(url)
 
-    def _ledger(self, never_rest: Iterable[str]) -> Ledger:
-        worker = worker_name()
-        spool = Spool(self.settings.instance / "quota", worker)
-        authority = DatabaseAuthority(self.engine, worker=worker, spool=spool)
+    def _ledger(self, ear: Ear, never_rest: Iterable[str]) -> Ledger:
+        spool = Spool(self.settings.instance / "quota", self.name)
+        authority = DatabaseAuthority(self.engine, worker=self.name, spool=spool, ear=ear)
         return Ledger(authority, spool=spool, never_rest=never_rest)
 
     @cached_property

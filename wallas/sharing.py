@@ -4,16 +4,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Engine
 
 from wallas.health import LIFTED, Circuit, Health, Place, Rest
 from wallas.storage.circuits import CircuitChange, RestChange, load_circuits, load_rests, save_circuits, save_rests
+from wallas.storage.ear import Ear, listens
 from wallas.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.4
 SELDOM_SECONDS = 30.0
 OVERLAP_SECONDS = 10.0
 """How late a worker's news may be committed and still be found."""
@@ -30,15 +31,18 @@ class HealthSharing:
         engine: Engine,
         writer: Writer,
         *,
-        beside: Callable[[], object] = lambda: None,
+        ear: Ear | None = None,
+        beside: Callable[[bool], object] = lambda heard: None,
         seldom: Callable[[], object] = lambda: None,
         seldom_seconds: float = SELDOM_SECONDS,
     ) -> None:
         """Start sharing; what an earlier run knew is taken in at once.
 
-        ``beside`` is called at every tick, ``seldom`` every half minute: what else is shared in this thread.
+        ``ear`` tells before each tick whether others may have told anything; without one they always may have.
+        ``beside`` is called with that at every tick, ``seldom`` every half minute: what else is shared in this thread.
         """
         self.beside = beside
+        self.ear = ear
         self.health = health
         self.engine = engine
         self.writer = writer
@@ -63,7 +67,7 @@ class HealthSharing:
         self.news.set()
         self.thread.join(2)
         self.tell()
-        self._guarded(self.beside)
+        self._guarded(lambda: self.beside(False))
 
     def tell(self) -> None:
         """Hand what is new to the writer."""
@@ -104,9 +108,11 @@ class HealthSharing:
             now = time.monotonic()
             self._guarded(self.tell)
             if now >= tick:
-                tick = now + TICK_SECONDS
-                self._guarded(self.take_in)
-                self._guarded(self.beside)
+                heard = self.ear is None or self.ear() or self.trouble is not None
+                tick = now + listens(self.ear)
+                if heard:
+                    self._guarded(self.take_in)
+                self._guarded(partial(self.beside, heard))
             if now >= seldom + self.seldom_seconds:
                 seldom = now
                 self._guarded(self.seldom)

@@ -3,17 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from wallas.catalog.entries import Model
 from wallas.errors import WallasError
 from wallas.providers.base import Provider
 from wallas.quota.authority import DatabaseAuthority
 from wallas.quota.ledger import Ledger
+from wallas.storage.ear import TICK_SECONDS
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.4
 SWEEP_SECONDS = 600.0
 ROUTES_SECONDS = 600.0
 """How often the elected worker asks providers what is left of their keys' quota."""
@@ -46,8 +46,8 @@ def ask_routes(providers: Mapping[str, Provider], models: Iterable[Model], ledge
 class QuotaSharing:
     """One thread a worker; what it does not get done in one tick, the next one does."""
 
-    def __init__(self, ledger: Ledger, *, seconds: float = TICK_SECONDS) -> None:
-        """Take in what earlier runs stored, and go on every ``seconds``."""
+    def __init__(self, ledger: Ledger, *, seconds: Callable[[], float] = lambda: TICK_SECONDS) -> None:
+        """Take in what earlier runs stored, and go on as often as ``seconds`` says each time."""
         self.ledger = ledger
         self.seconds = seconds
         self.stopping = threading.Event()
@@ -63,7 +63,7 @@ class QuotaSharing:
         self.ledger.close()
 
     def _run(self) -> None:
-        while not self.stopping.wait(self.seconds):
+        while not self.stopping.wait(self.seconds()):
             self._tick()
 
     def _tick(self) -> None:

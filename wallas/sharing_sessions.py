@@ -22,12 +22,14 @@ class SessionSharing:
         self.writer = writer
         self.since = time.time() - SESSION_SECONDS
 
-    def step(self) -> None:
-        """Tell and take in once."""
+    def step(self, *, heard: bool = True) -> None:
+        """Tell once, and take in where others may have told anything."""
         now, clock = time.time(), self.sessions.clock()
         for key, met in self.sessions.drain():
             change = SessionChange(print_of(key), met.model[:270], met.tokens, met.key[:32], now - (clock - met.at))
             self.writer.put(save_sessions, change)
+        if not heard:
+            return
         for row in load_sessions(self.engine, since=self.since):
             seconds = max(now - row.updated_at, 0.0)
             self.sessions.learn(row.id, row.model, row.tokens, credential=row.key_id, seconds=seconds)

@@ -19,7 +19,7 @@ def main(url: str, folder: str, calls: str, seconds: str) -> None:
     spool = Spool(Path(folder), worker)
     engine = open_database(url)
     ledger = Ledger(DatabaseAuthority(engine, worker=worker, spool=spool), spool=spool)
-    sharing = QuotaSharing(ledger, seconds=0.05)
+    sharing = QuotaSharing(ledger, seconds=lambda: 0.05)
     seat = ledger.seat(model(rpd=100, reset="utc", rpm=1000), FakeKey())
     file = os.open(calls, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     until = time.monotonic() + float(seconds)

@@ -13,6 +13,7 @@ from wallas.quota.clocks import Rolling
 from wallas.quota.shares import Ask, Grant, State, exchange
 from wallas.quota.spool import NoSpool, Spool
 from wallas.quota.windows import Limit, WindowKey, effective, stronger
+from wallas.storage.ear import Ear
 from wallas.storage.quota import QuotaEntry, QuotaKey, change_quota, leave_quota, live_workers, load_quota
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Authority(Protocol):
     def exchange(self, asks: Sequence[Ask], *, now: float) -> tuple[list[Grant], int]:
         """Book and grant, all in one transaction; return the grants in the order of the asks, and the live workers."""
 
+    def heard(self) -> bool:
+        """Return whether others may have changed anything since this was last asked; for one thread."""
+
     def views(self, *, since: float) -> list[View]:
         """Return the windows that changed since then."""
 
@@ -74,6 +78,10 @@ class MemoryAuthority:
             grants.append(grant)
         return grants, 1
 
+    def heard(self) -> bool:
+        """Return True: to look costs nothing."""
+        return True
+
     def views(self, *, since: float) -> list[View]:
         """Return what changed."""
         return [view(entry) for entry in self.entries.values() if entry.updated_at > since]
@@ -89,11 +97,22 @@ class MemoryAuthority:
 class DatabaseAuthority:
     """The database's word: each exchange is one transaction, under which nobody else divides anything."""
 
-    def __init__(self, engine: "Engine", *, worker: str | None = None, spool: Spool | NoSpool | None = None) -> None:
-        """Speak for ``worker``, by default a name that no other process has; ``spool`` knows of the dead."""
+    def __init__(
+        self,
+        engine: "Engine",
+        *,
+        worker: str | None = None,
+        spool: Spool | NoSpool | None = None,
+        ear: Ear | None = None,
+    ) -> None:
+        """Speak for ``worker``, by default a name that no other process has; ``spool`` knows of the dead.
+
+        ``ear`` tells whether others may have written since it was last asked; without one they always may have.
+        """
         self.engine = engine
         self.worker = worker or worker_name()
         self.spool = spool or NoSpool()
+        self.ear = ear
 
     def exchange(self, asks: Sequence[Ask], *, now: float) -> tuple[list[Grant], int]:
         """Book and grant in one transaction of the database, and note that this worker lives."""
@@ -113,6 +132,10 @@ class DatabaseAuthority:
         keys = [ask.key for ask in asks]
         change_quota(self.engine, keys, change, worker=self.worker, now=now, alive_until=now + ALIVE_SECONDS)
         return [grants[ask.key] for ask in asks], workers
+
+    def heard(self) -> bool:
+        """Ask the ear."""
+        return self.ear is None or self.ear()
 
     def views(self, *, since: float) -> list[View]:
         """Return what changed."""

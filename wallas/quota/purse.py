@@ -49,6 +49,8 @@ class Purse:
         self.guesses = False
         """Whether any window's limit was ever only guessed at: most know of none."""
         self.since = 0.0
+        self.unread = True
+        """Whether others may have stored what was not read here yet."""
         self.version = 0
         self.workers = 1
         self.trouble: str | None = None
@@ -111,7 +113,10 @@ class Purse:
         self.now.catch_up()
         self._tell()
         now = self.now()
-        self._take_in(now)
+        self.unread = self.authority.heard() or self.unread
+        if self.unread:
+            self._take_in(now)
+            self.unread = False
         with self.lock:
             due = [(window, 0.0) for window in self.windows.values() if self._due(window, now)]
         if due or now - self.beat >= HEARTBEAT_SECONDS:
