@@ -322,15 +322,15 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(gateway, worker):
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_thread_that_answers_asks_the_database_nothing(gateway, stream):
     app, provider = gateway
-    statements: list[str] = []
+    asked: list[Any] = []
 
-    @event.listens_for(app.extensions["wallas"].engine, "before_cursor_execute")
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    @event.listens_for(app.extensions["wallas"].engine, "checkout")
+    def note(connection: Any, entry: Any, lent: Any) -> None:
         if threading.current_thread() is threading.main_thread():
-            statements.append(statement)
+            asked.append(connection)
 
     for _ in range(2):
         provider.will(say("Well, thank you."))
     assert b"finish_reason" in post(app, stream=stream) and b"finish_reason" in post(app, stream=stream)
-    assert statements == []
+    assert asked == []
     assert app.extensions["wallas"].writer.flush()
