@@ -132,8 +132,10 @@ class Worker(Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        waits = 0.0 if self.posted or self.again else max(self.clocks.wakes - self.now, 0.0)
-        if self.pool.calls:
+        waits = self.clocks.wakes - self.now
+        if waits < 0.0 or self.posted or self.again:
+            waits = 0.0
+        elif self.pool.calls:
             waits = min(waits, PATIENCE)
         inlets, clients, reception = self.inlets, self.clients, self.reception
         reception.quick = QUICK
@@ -226,7 +228,7 @@ class Worker(Base):  # type: ignore[misc]
             client.state = PARKED
             self.again.append(exchange)
             self.wake()
-        elif len(client.out) > UNSENT_BYTES:
+        elif client.out and len(client.out) > UNSENT_BYTES:
             self.unwatch(exchange)
             exchange.paused = True
             client.state = PARKED
