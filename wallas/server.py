@@ -132,10 +132,9 @@ class Worker(Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        waits = self.clocks.wakes - self.now
-        if waits < 0.0 or self.posted or self.again:
-            waits = 0.0
-        elif self.pool.calls:
+        now, due = self.now, self.clocks.wakes
+        waits = 0.0 if self.posted or self.again or due <= now else due - now
+        if self.pool.calls:
             waits = min(waits, PATIENCE)
         inlets, clients, reception = self.inlets, self.clients, self.reception
         reception.quick = QUICK
