@@ -232,8 +232,9 @@ class Exchange:
             return b""
         self.opened = True
         status, headers = head
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        told, ends = "".join(lines), len(lines)
+        told, ends = "", len(headers)
+        for name, value in headers:
+            told += f"{name}: {value}\r\n"
         if told.count("\r") != ends or told.count("\n") != ends or "\n" in status or "\r" in status:
             raise ValueError("a header's value breaks its line")
         omits = asked.method == "HEAD" or status[:1] == "1" or status[:3] in BODILESS
