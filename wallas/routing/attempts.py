@@ -289,7 +289,7 @@ class Attempts:
 
     def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
         """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
-        heard, whole = 0, self.keeps_whole
+        before, whole = 0, self.keeps_whole
         while reading.early or not reading.done:
             if reading.waits:
                 yield (None if whole else attempt.shortcut(reading)) or READ
@@ -303,8 +303,9 @@ class Attempts:
                     yield data
             if self.others is not None:
                 yield self.others.news()
-            if attempt.made is not None and attempt.made.units.heard != heard:
-                heard = attempt.made.units.heard
+            heard = attempt.heard
+            if heard != before:
+                before = heard
                 attempt.content()
             if not reading.done and reading.complete:
                 self.deadlines.linger()

@@ -89,6 +89,9 @@ class Ping(Event, frozen=True):
     """The provider is alive and has nothing to say."""
 
 
+PING = Ping()
+
+
 def merged(extra: Extra, more: Extra) -> Extra:
     """Return both extras as one; per wire, later keys replace earlier ones."""
     if not more:
