@@ -1,6 +1,6 @@
 """Reads one provider's answer: head, refusal or body, stream or whole, as events."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wallas import codecs
@@ -9,7 +9,7 @@ from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider
 from wallas.types.chat import ChatRequest, ChatResponse
-from wallas.types.events import Event, PartDelta
+from wallas.types.events import Event, PartDelta, before
 
 REFUSAL_BYTES = 256 * 1024
 
@@ -169,9 +169,3 @@ class Reading:
     def _refusal(self) -> ProviderError:
         """Return what a refusal means, as far as its words have come."""
         return self.provider.decode_error(self.body.status, self.body.headers, bytes(self.refusal or b""))
-
-
-def before(events: Sequence[Event], error: ProviderError) -> Iterator[Event]:
-    """Yield the events that precede a fault, and raise it."""
-    yield from events
-    raise error

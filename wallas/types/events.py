@@ -92,6 +92,12 @@ class Ping(Event, frozen=True):
 PING = Ping()
 
 
+def before(events: Iterable[Event], fault: Exception) -> Iterator[Event]:
+    """Yield the events that precede a fault, and raise it."""
+    yield from events
+    raise fault
+
+
 def merged(extra: Extra, more: Extra) -> Extra:
     """Return both extras as one; per wire, later keys replace earlier ones."""
     if not more:
