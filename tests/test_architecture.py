@@ -8,7 +8,7 @@ import pytest
 from wallas.settings import ROOT
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"types", "errors", "settings", "version", "grace", "ids", "waits"}),
+    frozenset({"types", "errors", "settings", "version", "grace", "ids", "pages", "waits"}),
     frozenset({"codecs", "transport", "models", "storage", "server"}),
     frozenset({"catalog", "quota", "health", "media"}),
     frozenset({"providers", "content", "integrations"}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from wallas.codecs.openai_responses import carried
@@ -16,7 +16,8 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.enrich import Kept
 from wallas.routing.trail import Hop, Record
 from wallas.storage.circuits import CircuitChange, save_circuits
-from wallas.storage.requests import Attempts, Requests, add_attempts, add_requests
+from wallas.storage.plain import Writing
+from wallas.storage.requests import add_attempts, add_requests
 from wallas.storage.responses import load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
 from wallas.storage.writer import Writer
@@ -117,20 +118,19 @@ class DatabaseJournal:
         return carried((*request.messages, *(choice.message for choice in response.choices[:1])))
 
 
-def add_records(connection: Connection, records: Sequence[Record]) -> None:
+def add_records(to: Writing, records: Sequence[Record]) -> None:
     """Store requests that have ended with their attempts, and count these in the same transaction.
 
     So the counts of `circuits` are the sums of what `attempts` has, whenever the process is killed.
     """
-    hops = [record.hops[:] for record in records]
-    add_requests(connection, _requests(records, hops))
-    whose = [record for record, own in zip(records, hops, strict=True) for _ in own]
-    if not whose:
+    told = [(record, record.hops[:]) for record in records]
+    add_requests(to, [_request(record, len(hops), hops[-1] if hops else UNTRIED) for record, hops in told])
+    tried = [(record, number, hop) for record, hops in told for number, hop in enumerate(hops, 1)]
+    if not tried:
         return
-    tried = [hop for own in hops for hop in own]
-    add_attempts(connection, _attempts(whose, tried, [number for own in hops for number in range(1, len(own) + 1)]))
-    if changes := counted(zip(whose, tried, strict=True)):
-        save_circuits(connection, changes)
+    add_attempts(to, [_attempt(*one) for one in tried])
+    if changes := counted([(record, hop) for record, _, hop in tried]):
+        save_circuits(to, changes)
 
 
 UNCOUNTED = frozenset({"answering", "cancelled", OUT_OF_TIME} | {kind.name.lower() for kind in BLAMELESS})
@@ -183,54 +183,55 @@ UNTRIED = Hop(provider="", model="", key="")
 """Stands for the last attempt of a request that came to none."""
 
 
-def _requests(records: Sequence[Record], hops: Sequence[Sequence[Hop]]) -> Requests:
-    last = [own[-1] if own else UNTRIED for own in hops]
-    return Requests(
-        request_id=[record.id for record in records],
-        started_at=[record.at for record in records],
-        ms=[record.ms for record in records],
-        wire=[record.wire for record in records],
-        operation=[record.operation for record in records],
-        stream=[record.stream for record in records],
-        asked_model=[record.asked for record in records],
-        outcome=[record.outcome for record in records],
-        status=[record.status for record in records],
-        attempts=[len(own) for own in hops],
-        profile=[record.profile for record in records],
-        ttft_ms=[hop.ttft_ms for hop in last],
-        error_class=[None if record.outcome == "ok" else record.outcome for record in records],
-        provider=[hop.provider or None for hop in last],
-        model=[hop.model or None for hop in last],
-        key_id=[None if hop is UNTRIED else hop.key for hop in last],
-        input_tokens=[hop.input for hop in last],
-        output_tokens=[hop.output for hop in last],
-        cached_tokens=[hop.cached for hop in last],
-        reasoning_tokens=[hop.reasoning for hop in last],
-        estimated=[hop.estimated for hop in last],
-        cost=[hop.cost for hop in last],
-        client_id=[record.client or None for record in records],
+def _request(record: Record, attempts: int, hop: Hop) -> tuple[object, ...]:
+    """Return a request's row, in the order of ``REQUEST``; ``hop`` is its last attempt."""
+    return (
+        record.id,
+        record.at,
+        record.ms,
+        record.wire,
+        record.operation,
+        record.stream,
+        record.asked,
+        record.outcome,
+        record.status,
+        attempts,
+        record.profile,
+        hop.ttft_ms,
+        None if record.outcome == "ok" else record.outcome,
+        hop.provider or None,
+        hop.model or None,
+        None if hop is UNTRIED else hop.key,
+        hop.input,
+        hop.output,
+        hop.cached,
+        hop.reasoning,
+        hop.estimated,
+        hop.cost,
+        record.client or None,
     )
 
 
-def _attempts(whose: Sequence[Record], hops: Sequence[Hop], numbers: Sequence[int]) -> Attempts:
-    return Attempts(
-        request_id=[record.id for record in whose],
-        number=numbers,
-        started_at=[record.at + hop.after / 1000 for record, hop in zip(whose, hops, strict=True)],
-        ms=[hop.ms for hop in hops],
-        provider=[hop.provider for hop in hops],
-        model=[hop.model for hop in hops],
-        key_id=[hop.key for hop in hops],
-        outcome=[hop.outcome for hop in hops],
-        ttft_ms=[hop.ttft_ms for hop in hops],
-        status=[hop.status for hop in hops],
-        error_class=[None if hop.outcome == "ok" else hop.outcome for hop in hops],
-        input_tokens=[hop.input for hop in hops],
-        output_tokens=[hop.output for hop in hops],
-        cached_tokens=[hop.cached for hop in hops],
-        reasoning_tokens=[hop.reasoning for hop in hops],
-        estimated=[hop.estimated for hop in hops],
-        cost=[hop.cost for hop in hops],
-        said_model=[hop.said_model or None for hop in hops],
-        client_id=[record.client or None for record in whose],
+def _attempt(record: Record, number: int, hop: Hop) -> tuple[object, ...]:
+    """Return an attempt's row, in the order of ``ATTEMPT``."""
+    return (
+        record.id,
+        number,
+        record.at + hop.after / 1000,
+        hop.ms,
+        hop.provider,
+        hop.model,
+        hop.key,
+        hop.outcome,
+        hop.ttft_ms,
+        hop.status,
+        None if hop.outcome == "ok" else hop.outcome,
+        hop.input,
+        hop.output,
+        hop.cached,
+        hop.reasoning,
+        hop.estimated,
+        hop.cost,
+        hop.said_model or None,
+        record.client or None,
     )

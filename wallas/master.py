@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from wallas import grace, welcome
+from wallas import grace, pages, welcome
 from wallas.errors import WallasError
 from wallas.master_check import check_tables
 from wallas.pidfile import remove_pid, write_pid
@@ -204,6 +204,8 @@ def initialised(worker: Any) -> None:
     gc.freeze()
     gc.set_threshold(*YOUNG)
     gc.enable()
+    if worker.cfg.workers == 1:
+        pages.gather_soon()
     accept = getattr(worker, "accept", None)
     if accept is not None:
         worker.accept = _accept_until_closed(accept)

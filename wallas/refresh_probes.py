@@ -26,8 +26,8 @@ from wallas.routing.desk import Desk
 from wallas.routing.line import Line
 from wallas.routing.needs import Needs
 from wallas.settings import Key
-from wallas.storage.engine import writing
 from wallas.storage.findings import FindingChange, load_findings, save_findings
+from wallas.storage.plain import Writing
 from wallas.storage.requests import answered_since
 from wallas.types.chat import ChatRequest, Message, Text
 
@@ -139,8 +139,8 @@ class Probes:
         log.info("probe of %s/%s with key %s: %s", *place, told[:100])
 
     def _commit(self, finding: Finding) -> None:
-        with writing(self.engine) as connection:
-            save_findings(connection, [FindingChange(*finding, updated_at=self.wall())])
+        with Writing(self.engine) as to:
+            save_findings(to, [FindingChange(*finding, updated_at=self.wall())])
 
 
 def is_ample(limits: Limits | None) -> bool:

@@ -132,7 +132,8 @@ class Worker(Base):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for events and deal with them."""
-        waits = 0.0 if self.posted or self.again else max(self.clocks.wakes - self.now, 0.0)
+        now, due = self.now, self.clocks.wakes
+        waits = 0.0 if self.posted or self.again or due <= now else due - now
         if self.pool.calls:
             waits = min(waits, PATIENCE)
         inlets, clients, reception = self.inlets, self.clients, self.reception
@@ -226,7 +227,7 @@ class Worker(Base):  # type: ignore[misc]
             client.state = PARKED
             self.again.append(exchange)
             self.wake()
-        elif len(client.out) > UNSENT_BYTES:
+        elif client.out and len(client.out) > UNSENT_BYTES:
             self.unwatch(exchange)
             exchange.paused = True
             client.state = PARKED

@@ -133,7 +133,9 @@ class Exchange:
         """Make a step that does not block: the provider has something."""
         shortcut = self.shortcut
         if shortcut is None:
-            self._advance()
+            self.moved = True
+            self._deliver(self._stream().step())
+            self._settle()
             return
         data = shortcut.step(now)
         if data:  # the usual piece of a stream
@@ -151,13 +153,8 @@ class Exchange:
         else:
             self.moved = True
         if shortcut.over:
-            self._advance()
-
-    def _advance(self) -> None:
-        """Make any step."""
-        self.moved = True
-        self._deliver(self._stream().step())
-        self._settle()
+            self.shortcut = None
+            self.advance(now)
 
     def tick(self, now: float) -> None:
         """Let the stream keep its deadlines."""
@@ -235,8 +232,9 @@ class Exchange:
             return b""
         self.opened = True
         status, headers = head
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        told, ends = "".join(lines), len(lines)
+        told, ends = "", len(headers)
+        for name, value in headers:
+            told += f"{name}: {value}\r\n"
         if told.count("\r") != ends or told.count("\n") != ends or "\n" in status or "\r" in status:
             raise ValueError("a header's value breaks its line")
         omits = asked.method == "HEAD" or status[:1] == "1" or status[:3] in BODILESS

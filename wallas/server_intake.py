@@ -156,23 +156,11 @@ class Intake:
         """Return how many bytes of the awaited body have come."""
         return len(self.chunks.data) if self.chunks is not None else self.size
 
-    def feed(self, data: bytes) -> Raw | None:
-        """Take bytes; return a request, or None while more must come."""
-        if self.raw is None:
-            self.buffer = self.buffer + data if self.buffer else data
-            return self.next()
-        if self.chunks is not None:
-            return self._chunked(self.raw, self.chunks, data)
-        assert self.counted is not None
-        self.counted.write(data)
-        self.size += len(data)
-        return self._counted(self.raw, self.counted) if self.size >= self.need else None
-
-    def next(self) -> Raw | None:
-        """Return the request that stands at the beginning of what is left, None while more must come."""
-        buffer = self.buffer
-        if not buffer:
-            return None
+    def feed(self, data: bytes = b"") -> Raw | None:
+        """Take bytes; return a request, or None while more must come. Without any, look at what is left of the last."""
+        if self.raw is not None:
+            return self._more(self.raw, data)
+        buffer = self.buffer + data if self.buffer else data
         known = self.known
         if known is not None and buffer.startswith(known.before):
             end = buffer.find(known.after, known.start, known.until)
@@ -180,8 +168,26 @@ class Intake:
             if end > 0 and said.isdigit():
                 self.strange = self.looked = 0
                 end += known.rest
+                raw, over = Raw(buffer[:end], known.heading), end + int(said)
+                if over <= len(buffer):
+                    raw.body, self.buffer = buffer[end:over], buffer[over:]
+                    return raw
                 self.buffer = buffer[end:]
-                return self._await(Raw(buffer[:end], known.heading), int(said))
+                return self._await(raw, over - end)
+        self.buffer = buffer
+        return self._next(buffer) if buffer else None
+
+    def _more(self, raw: Raw, data: bytes) -> Raw | None:
+        """Take more of the body of a request that is not whole yet."""
+        if self.chunks is not None:
+            return self._chunked(raw, self.chunks, data)
+        assert self.counted is not None
+        self.counted.write(data)
+        self.size += len(data)
+        return self._counted(raw, self.counted) if self.size >= self.need else None
+
+    def _next(self, buffer: bytes) -> Raw | None:
+        """Return the request whose head, not known yet, is at the beginning of what is left."""
         end = buffer.find(b"\r\n\r\n", self.looked)
         if end < 0:
             return self._partial(buffer)

@@ -90,7 +90,7 @@ class Reception:
     def _read(self, client: Client) -> None:
         """Read a client's request, as far as it has come."""
         intake = client.intake
-        raw = intake.next() if intake.buffer and intake.raw is None else None
+        raw = intake.feed() if intake.buffer and intake.raw is None else None
         for _ in range(READS):
             if raw is not None or not client.readable:
                 break

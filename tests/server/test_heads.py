@@ -49,7 +49,7 @@ def test_requests_behind_each_other_are_cut_where_they_end():
     bodies = [b"a", b"", b"c" * 50, b"POST / HTTP/1.1\r\n\r\n"]
     found = [reads.feed(b"".join(said(body) for body in bodies))]
     while reads.buffer:
-        found.append(reads.next())
+        found.append(reads.feed())
     assert [raw.body for raw in found] == bodies
     assert {id(raw.heading) for raw in found} == {id(reads.known.heading)}
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from tests.storage.kit import request, save_requests
 from wallas.settings import ROOT
@@ -25,6 +25,7 @@ from wallas.storage.circuits import CircuitChange, save_circuits
 from wallas.storage.engine import open_database, reading
 from wallas.storage.file import is_sqlite
 from wallas.storage.migrate import upgrade
+from wallas.storage.plain import Writing
 from wallas.storage.writer import Writer
 
 WRITERS = 3
@@ -39,10 +40,10 @@ class Outcome(NamedTuple):
     problems: list[str]
 
 
-def save_both(connection: Connection, numbers: "list[str]") -> None:
+def save_both(to: Writing, numbers: "list[str]") -> None:
     """Write one row and one count for each number, in one transaction."""
-    save_requests(connection, [request(request_id=number) for number in numbers])
-    save_circuits(connection, [CircuitChange("p", "m", "k", len(numbers), 0, None, None, None, None, None, 0)])
+    save_requests(to, [request(request_id=number) for number in numbers])
+    save_circuits(to, [CircuitChange("p", "m", "k", len(numbers), 0, None, None, None, None, None, 0)])
 
 
 def write(url: str, told: Path, name: str) -> None:

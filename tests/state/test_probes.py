@@ -12,7 +12,7 @@ from tests.storage.kit import attempt, save_attempts
 from wallas.app import create_app
 from wallas.refresh_probes import DAY, SUSPECT_SECONDS, Probes
 from wallas.settings import load_settings
-from wallas.storage.engine import writing
+from wallas.storage.plain import Writing
 
 
 class Wall:
@@ -81,8 +81,8 @@ def test_who_was_answered_today_is_not_asked(tmp_path, fake):
     with probing(tmp_path, provider("acme", fake.url)) as (service, probes, _):
         (key,) = service.providers["acme"].keys
         used = attempt(provider="acme", key_id=key.id, started_at=time.time())
-        with writing(service.engine) as connection:
-            save_attempts(connection, [used])
+        with Writing(service.engine) as to:
+            save_attempts(to, [used])
         assert probes.run() == 0 and models(fake) == []
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
-from wallas.storage.requests import Attempts, Requests, add_attempts, add_requests
+from wallas.storage import requests as stored
+from wallas.storage.plain import Writing
 
 REQUEST: Mapping[str, Any] = {
     "request_id": "r1", "started_at": 1000.5, "ms": 12.5, "wire": "openai", "operation": "chat", "stream": True,
@@ -27,11 +26,11 @@ def attempt(**other: Any) -> dict[str, Any]:
     return {**ATTEMPT, **other}
 
 
-def save_requests(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def save_requests(to: Writing, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the rows of requests."""
-    add_requests(connection, Requests(**{name: [row.get(name) for row in rows] for name in Requests._fields}))
+    stored.add_requests(to, [[row.get(name) for name in stored.REQUEST] for row in rows])
 
 
-def save_attempts(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def save_attempts(to: Writing, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the rows of attempts."""
-    add_attempts(connection, Attempts(**{name: [row.get(name) for row in rows] for name in Attempts._fields}))
+    stored.add_attempts(to, [[row.get(name) for name in stored.ATTEMPT] for row in rows])

@@ -3,8 +3,8 @@
 import pytest
 
 from wallas.catalog.findings import Finding, after
-from wallas.storage.engine import writing
 from wallas.storage.findings import FindingChange, load_findings, save_findings
+from wallas.storage.plain import Writing
 
 
 def seen(*, began, at, times=1, address="a"):
@@ -12,8 +12,8 @@ def seen(*, began, at, times=1, address="a"):
 
 
 def save(engine, finding, updated_at=1.0):
-    with writing(engine) as connection:
-        save_findings(connection, [FindingChange(*finding, updated_at=updated_at)])
+    with Writing(engine) as to:
+        save_findings(to, [FindingChange(*finding, updated_at=updated_at)])
 
 
 @pytest.mark.parametrize(

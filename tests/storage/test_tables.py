@@ -16,10 +16,11 @@ from wallas.storage.circuits import (
     save_circuits,
     save_rests,
 )
-from wallas.storage.engine import open_database, reading, writing
+from wallas.storage.engine import open_database, reading
 from wallas.storage.leader import Lease
 from wallas.storage.migrate import upgrade
 from wallas.storage.model_lists import load_models, save_models
+from wallas.storage.plain import Writing
 from wallas.storage.prune import DAY, prune
 from wallas.storage.responses import delete_response, load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
@@ -47,8 +48,8 @@ def test_what_several_workers_saw_adds_up(engine):
         seen(failures=3, failed_at=11, last_error="timeout", at=11),
         seen(successes=1, avg_latency_ms=50, at=12),
     ):
-        with writing(engine) as connection:
-            save_circuits(connection, [change])
+        with Writing(engine) as to:
+            save_circuits(to, [change])
     (row,) = load_circuits(engine)
     assert (row.key, row.success_count, row.fail_count, row.failures) == ("groq/m", 3, 3, 0)
     assert (row.avg_latency_ms, row.ttft_ms, row.failed_at, row.last_error, row.updated_at) == (
@@ -61,8 +62,8 @@ def test_what_several_workers_saw_adds_up(engine):
 
 
 def test_changes_of_one_circuit_in_one_batch_add_up_too(engine):
-    with writing(engine) as connection:
-        save_circuits(connection, [seen(successes=1), seen(failures=1), seen(failures=1)])
+    with Writing(engine) as to:
+        save_circuits(to, [seen(successes=1), seen(failures=1), seen(failures=1)])
     (row,) = load_circuits(engine)
     assert (row.success_count, row.fail_count, row.failures) == (1, 2, 2)
 
@@ -70,8 +71,8 @@ def test_changes_of_one_circuit_in_one_batch_add_up_too(engine):
 def test_a_rest_of_one_worker_is_found_by_another_until_it_ends(database):
     one, other = open_database(database), open_database(database)
     rest = RestChange("groq", "*", "k", 50.0, "rate_limit", False, 10.0)
-    with writing(one) as connection:
-        save_rests(connection, [rest])
+    with Writing(one) as to:
+        save_rests(to, [rest])
     assert load_rests(other, now=49) == [rest]
     assert load_rests(other, now=50) == []
     one.dispose()
@@ -79,35 +80,35 @@ def test_a_rest_of_one_worker_is_found_by_another_until_it_ends(database):
 
 
 def test_a_rest_leaves_the_counts_alone_and_counts_leave_the_rest(engine):
-    with writing(engine) as connection:
-        save_circuits(connection, [seen(successes=4)])
-        save_rests(connection, [RestChange("groq", "m", "k", 50.0, "breaker", True, 11.0)])
-        save_circuits(connection, [seen(successes=1, at=12.0)])
+    with Writing(engine) as to:
+        save_circuits(to, [seen(successes=4)])
+        save_rests(to, [RestChange("groq", "m", "k", 50.0, "breaker", True, 11.0)])
+        save_circuits(to, [seen(successes=1, at=12.0)])
     (row,) = load_circuits(engine)
     assert (row.success_count, row.rest_until, row.rest_reason, row.rest_breaker) == (5, 50.0, "breaker", True)
     assert row.state == "open"
 
 
 def test_a_rest_that_was_lifted_is_told_to_whoever_asks_since(engine):
-    with writing(engine) as connection:
-        save_rests(connection, [RestChange("groq", "m", "*", 50.0, "breaker", True, 10.0)])
-        save_rests(connection, [RestChange("groq", "m", "*", 0.0, "", True, 20.0)])
+    with Writing(engine) as to:
+        save_rests(to, [RestChange("groq", "m", "*", 50.0, "breaker", True, 10.0)])
+        save_rests(to, [RestChange("groq", "m", "*", 0.0, "", True, 20.0)])
     assert [rest.rest_until for rest in load_rests(engine, now=30, since=19)] == [0.0]
     assert load_rests(engine, now=30, since=21) == []
 
 
 def test_the_documented_query_on_circuits_works(engine):
-    with writing(engine) as connection:
-        save_rests(connection, [RestChange("groq", "m", "*", 50.0, "breaker", True, 10.0)])
+    with Writing(engine) as to:
+        save_rests(to, [RestChange("groq", "m", "*", 50.0, "breaker", True, 10.0)])
     query = "SELECT key, key_id, rest_reason, rest_until, success_count, fail_count, last_error FROM circuits"
     with reading(engine) as connection:
         assert connection.execute(text(query)).one()[:4] == ("groq/m", "*", "breaker", 50.0)
 
 
 def test_requests_and_their_attempts_are_recorded(engine):
-    with writing(engine) as connection:
-        save_requests(connection, [REQUEST, REQUEST | {"request_id": "r2"}])
-        save_attempts(connection, [ATTEMPT, ATTEMPT | {"number": 2, "outcome": "ok", "status": 200}])
+    with Writing(engine) as to:
+        save_requests(to, [REQUEST, REQUEST | {"request_id": "r2"}])
+        save_attempts(to, [ATTEMPT, ATTEMPT | {"number": 2, "outcome": "ok", "status": 200}])
     with reading(engine) as connection:
         requests = connection.execute(select(REQUESTS).order_by(REQUESTS.c.id)).all()
         attempts = connection.execute(select(ATTEMPTS).order_by(ATTEMPTS.c.id)).all()
@@ -128,8 +129,8 @@ def test_rows_of_one_batch_keep_their_own_values_whatever_the_others_lack(engine
         | ({"profile": f"p{number}", "cost": None} if number % 3 == 0 else {"ttft_ms": float(number)})
         for number in range(75)
     ]
-    with writing(engine) as connection:
-        save_requests(connection, rows)
+    with Writing(engine) as to:
+        save_requests(to, rows)
     with reading(engine) as connection:
         found = connection.execute(select(REQUESTS).order_by(REQUESTS.c.id)).mappings().all()
     assert [dict(row) for row in found] == [
@@ -140,17 +141,17 @@ def test_rows_of_one_batch_keep_their_own_values_whatever_the_others_lack(engine
 def test_a_batch_takes_few_statements_for_each_lets_go_of_the_interpreter(tmp_path):
     upgrade(url := f"sqlite:///{tmp_path / 'wallas.sqlite'}")
     engine, asked = open_database(url), []
-    with writing(engine) as connection:
-        connection.connection.dbapi_connection.set_trace_callback(asked.append)
-        save_requests(connection, [REQUEST] * 200)
-        connection.connection.dbapi_connection.set_trace_callback(None)
+    listen(engine, "connect", lambda connection, entry: connection.set_trace_callback(asked.append))
+    with Writing(engine) as to:
+        save_requests(to, [REQUEST] * 200)
     engine.dispose()
-    assert len(asked) == 7 and all(statement.startswith("INSERT INTO requests") for statement in asked)
+    inserts = [statement for statement in asked if statement.startswith("INSERT INTO requests")]
+    assert len(inserts) == 7 and asked[-9:] == ["BEGIN IMMEDIATE", *inserts, "COMMIT"]
 
 
 def test_what_a_client_chose_as_names_cannot_cost_the_row(engine):
-    with writing(engine) as connection:
-        save_requests(connection, [REQUEST | {"asked_model": "x\0y\ud800" + "z" * 10_000, "request_id": "i" * 500}])
+    with Writing(engine) as to:
+        save_requests(to, [REQUEST | {"asked_model": "x\0y\ud800" + "z" * 10_000, "request_id": "i" * 500}])
     with reading(engine) as connection:
         row = connection.execute(select(REQUESTS)).one()
     assert row.asked_model.startswith("xy?z") and len(row.asked_model) == 200
@@ -222,9 +223,9 @@ def test_a_leader_that_leaves_makes_room_at_once(engine):
 @pytest.mark.parametrize("batch", [1, 3, 1000])
 def test_what_has_had_its_time_is_deleted_a_little_at_a_go(engine, batch):
     now = 100 * DAY
-    with writing(engine) as connection:
-        save_requests(connection, [REQUEST | {"started_at": now - age * DAY} for age in (1, 29, 31, 32, 33, 34)])
-        save_attempts(connection, [ATTEMPT | {"started_at": now - age * DAY} for age in (1, 31)])
+    with Writing(engine) as to:
+        save_requests(to, [REQUEST | {"started_at": now - age * DAY} for age in (1, 29, 31, 32, 33, 34)])
+        save_attempts(to, [ATTEMPT | {"started_at": now - age * DAY} for age in (1, 31)])
     save_response(engine, "old", request=b"", response=b"", expires_at=now - 1)
     save_response(engine, "new", request=b"", response=b"", expires_at=now + 1)
     assert prune(engine, now=now, batch=batch, pause=lambda: None) == 6
@@ -234,8 +235,8 @@ def test_what_has_had_its_time_is_deleted_a_little_at_a_go(engine, batch):
 
 
 def test_pruning_stops_after_its_share_and_goes_on_next_time(engine):
-    with writing(engine) as connection:
-        save_requests(connection, [REQUEST] * 10)
+    with Writing(engine) as to:
+        save_requests(to, [REQUEST] * 10)
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 6
     assert prune(engine, now=100 * DAY, batch=2, most=3, pause=lambda: None) == 4
 
@@ -243,9 +244,9 @@ def test_pruning_stops_after_its_share_and_goes_on_next_time(engine):
 def test_a_journal_asks_once_for_calls_that_have_no_seal(engine):
     journal = DatabaseJournal(engine, Writer(engine))
     asked = []
-    listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    listen(engine, "checkout", lambda *said: asked.append(said))
     calls = {"call_1": ("weather", "h1"), "call_2": ("time", "h2")}
     assert journal.seals(calls) == journal.seals(calls) == {}
-    assert sum("FROM seals" in statement for statement in asked) == 1
+    assert len(asked) == 1
     journal.keep_seals({"call_1": Kept(seal=Seal(issuer="gemini/g@a", value="v1"), name="weather", mark="h1")})
     assert journal.seals(calls)["call_1"].seal.value == "v1"

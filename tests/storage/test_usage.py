@@ -3,7 +3,7 @@
 import time
 
 from tests.storage import kit
-from wallas.storage.engine import writing
+from wallas.storage.plain import Writing
 from wallas.storage.usage import DAY, Used, load_usage
 
 
@@ -16,13 +16,11 @@ def attempt(at, *, tokens=(None, None), **more):
 
 
 def test_requests_and_attempts_add_up_by_day_provider_and_model(engine):
-    with writing(engine) as connection:
-        kit.save_requests(
-            connection, [request(10.2 * DAY), request(10.9 * DAY, outcome="timeout"), request(11.0 * DAY)]
-        )
-        kit.save_requests(connection, [request(11.5 * DAY, provider=None, model=None, outcome="not_found")])
+    with Writing(engine) as to:
+        kit.save_requests(to, [request(10.2 * DAY), request(10.9 * DAY, outcome="timeout"), request(11.0 * DAY)])
+        kit.save_requests(to, [request(11.5 * DAY, provider=None, model=None, outcome="not_found")])
         kit.save_attempts(
-            connection,
+            to,
             [
                 attempt(10.2 * DAY, tokens=(5, 7), cost=0.25, cached_tokens=3, reasoning_tokens=2),
                 attempt(10.99999 * DAY, tokens=(1, 1)),
@@ -40,17 +38,17 @@ def test_requests_and_attempts_add_up_by_day_provider_and_model(engine):
 
 
 def test_what_lies_before_is_left_out(engine):
-    with writing(engine) as connection:
-        kit.save_requests(connection, [request(9.999 * DAY), request(10.0 * DAY)])
-        kit.save_attempts(connection, [attempt(9.999 * DAY, cost=0.0), attempt(10.0 * DAY, cost=0.0)])
+    with Writing(engine) as to:
+        kit.save_requests(to, [request(9.999 * DAY), request(10.0 * DAY)])
+        kit.save_attempts(to, [attempt(9.999 * DAY, cost=0.0), attempt(10.0 * DAY, cost=0.0)])
     assert load_usage(engine, since=10 * DAY) == [Used(10, "groq", "m", 1, 0, 1)]
     assert load_usage(engine, since=12 * DAY) == []
 
 
 def test_a_day_among_a_month_is_found_by_the_index(engine):
-    with writing(engine) as connection:
+    with Writing(engine) as to:
         for day in range(30):
-            kit.save_attempts(connection, [attempt((day + part / 1000) * DAY, tokens=(1, 1)) for part in range(1000)])
+            kit.save_attempts(to, [attempt((day + part / 1000) * DAY, tokens=(1, 1)) for part in range(1000)])
     began = time.perf_counter()
     (row,) = load_usage(engine, since=29 * DAY)
     assert (row.attempts, row.input) == (1000, 1000) and time.perf_counter() - began < 0.5

@@ -14,10 +14,8 @@ from wallas.storage.migrate import upgrade
 from wallas.storage.writer import Writer
 
 
-def save_leases(connection, rows):
-    connection.execute(
-        text("INSERT INTO leases VALUES (:name, :holder, 0)"), [{"name": name, "holder": "x"} for name in rows]
-    )
+def save_leases(to, rows):
+    to.change_each("INSERT INTO leases VALUES (?, ?, 0)", [(name, "x") for name in rows])
 
 
 def names(engine) -> list[str]:
@@ -52,12 +50,12 @@ class Broken:
         self.tries = threading.Semaphore(0)
         self.sizes: list[int] = []
 
-    def save(self, connection, rows):
+    def save(self, to, rows):
         self.tries.release()
         if self.error is not None:
             raise self.error
         self.sizes.append(len(rows))
-        save_leases(connection, rows)
+        save_leases(to, rows)
 
 
 FULL = OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
@@ -94,8 +92,8 @@ def test_a_full_batch_does_not_wait_for_the_batch_time(sqlite, start):
 def test_what_comes_while_a_batch_is_committed_waits_to_be_committed_with_others(sqlite, start):
     writer = start(sqlite, seconds=60)
 
-    def save(connection, rows):
-        save_leases(connection, rows)
+    def save(to, rows):
+        save_leases(to, rows)
         writer.put(save_leases, "late")
 
     writer.put(save, "early")

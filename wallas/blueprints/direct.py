@@ -81,13 +81,13 @@ class Direct:
 
     def at_once(self, heading: Heading, body: bytes) -> Stream | None:
         """Return the same for a request that is whole, without WSGI; what its head says is looked at once."""
-        caller: Caller | bool | None = heading.known
+        caller = heading.known
         if caller is None:
             caller = heading.known = self._caller(heading.environ) or False
         if caller is False:
             return None
         try:
-            return self._stream(cast(Caller, caller), json_object(body))
+            return self._stream(caller, json_object(body))
         except Exception:
             return None
 
@@ -105,7 +105,7 @@ class Direct:
 
     def _stream(self, caller: Caller, body: dict[str, Any]) -> Stream | None:
         said = caller.options
-        if said is None or not body.keys().isdisjoint(SAID):
+        if said is None or not SAID.isdisjoint(body):
             said = options(caller.environ, body)
         found = caller.read(body, said, caller.environ)
         if found is None:

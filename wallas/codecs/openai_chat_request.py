@@ -107,7 +107,7 @@ def decode_request(body: Any) -> ChatRequest:
 
 def _talk(body: Any) -> ChatRequest | None:
     """Return a request of nothing but words and numbers; None for one that has more, or is wrong."""
-    if not isinstance(body, dict) or not body.keys() <= TALK:
+    if type(body) is not dict or not TALK.issuperset(body):
         return None
     try:
         asked = msgspec.convert(body, Talk)

@@ -42,8 +42,8 @@ class Rooms:
         It costs half a microsecond where there was plenty a moment ago, which is believed unless it shall be
         ``sure``, and never blocks.
         """
-        ledger, now = self.ledger, self.ledger.now()
-        seats, version = ledger.seats, ledger.version
+        ledger, clock = self.ledger, self.ledger.now
+        seats, version, now = ledger.seats, ledger.version, clock.monotonic() + clock.offset
 
         def room(place: Place, model: Model, key: Key) -> Room:
             seat = seats.get(place)

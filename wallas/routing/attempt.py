@@ -17,6 +17,7 @@ from wallas.routing.deadlines import OUT_OF_TIME
 from wallas.routing.patience import further, patience, stands_by
 from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode
+from wallas.routing.sessions import SESSION_TOKENS
 from wallas.routing.shortcut import Shortcut
 from wallas.routing.stages import Stages
 from wallas.routing.strategies import expected_first
@@ -211,7 +212,7 @@ class Attempt:
     def succeeded(self, usage: Usage, *, calls: bool = False) -> None:
         """Book a whole answer, whose usage its provider tells; ``calls``: the client is to run tools."""
         attempts, hop, model, key = self.attempts, self.hop, self.candidate.model, self.candidate.key.id
-        desk, session, name = attempts.desk, attempts.plan.session, model.key
+        desk = attempts.desk
         now = desk.clock() if self.whole_at is None else self.whole_at
         latency = now - self.started
         if self.call:
@@ -226,6 +227,13 @@ class Attempt:
         said_model = self.said_model if self.made is None else self.said_model or self.made.join.said_model
         if desk.findings.answered(model, key, said_model, began_at=self.began_at):
             hop.said_model = said_model
+        if prompt >= SESSION_TOKENS or calls or desk.sessions.due:
+            self._remember(prompt, cached, calls=calls, now=now)
+
+    def _remember(self, prompt: int, cached: int, *, calls: bool, now: float) -> None:
+        """Note whom the conversation met, and what of it the cache held; for what is too short there is none."""
+        desk, name, key = self.attempts.desk, self.candidate.model.key, self.candidate.key.id
+        session = self.attempts.plan.conversation
         if prompt >= LEAST_TOKENS:
             again = desk.sessions.again(session, name, credential=key)
             desk.health.caches.heard(name, tokens=prompt, cached=cached, again=again)

@@ -7,7 +7,7 @@ step that may block. Nothing bound to a thread lives across a yield.
 
 import json
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +37,7 @@ from wallas.routing.tally import Tally, calls_tools, said
 from wallas.routing.trail import Record
 from wallas.types.chat import StopReason, Usage
 from wallas.types.events import Event, Finished, PartDelta, Started
-from wallas.types.flow import BLOCK, READ, Want
+from wallas.types.flow import BLOCK, READ
 from wallas.waits import barred
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Attempts:
         return (progress and self.out.note(f"wallas {json.dumps({'reading': progress})}")) or self.out.ping()
 
     def abandon(self) -> None:
-        """Cut off what is still open and book the request; nobody is blamed for a client that left."""
+        """Let go of what is over, cut off what is not, and book the request; nobody is blamed if the client left."""
         if self.abandoned:
             return
         self.abandoned = True
@@ -162,7 +162,9 @@ class Attempts:
         try:
             if attempt is not None:
                 attempt.cancelled()
-            if body is not None:
+            if body is not None and attempt is None and body.ended:
+                body.release()
+            elif body is not None:
                 body.abort()
         finally:
             if not self.closing.booked:
@@ -247,14 +249,19 @@ class Attempts:
             return False
         return self.desk.budget.spend()
 
-    def _answer(self, candidate: Candidate) -> Generator[Move, None, bool]:
-        """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
+    def _attempt(self, candidate: Candidate) -> Attempt:
+        """Return the attempt that begins now."""
         if self.whole_turn and self.record.hops:
             self.shown = Shown(id=self.plan.answer_id, created=self.plan.created)
         if self.others is not None:
             self.others.stand_in(candidate)
         mode = Mode.FRESH if self.whole_turn else self.shown.mode(self.request)
         attempt = self.attempt = Attempt(self, candidate, mode)
+        return attempt
+
+    def _answer(self, candidate: Candidate) -> Generator[Move, None, bool]:
+        """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
+        attempt = self._attempt(candidate)
         if not (self.brief and barred()):
             yield BLOCK
         begun = attempt.begin()
@@ -270,30 +277,43 @@ class Attempts:
         if self.plan.hedge:
             candidate, attempt, reading, _ = yield from hedged(self, attempt, reading, candidate)
         ending: list[Finished] = []
-        yield from self._read(attempt, reading, ending)
-        if self.others is not None:
-            self.others.complete(candidate, len(ending))
+        events: Iterable[Event] = ()
+        if self.keeps_whole:
+            if reading.waits:
+                yield READ
+            events = attempt.gather(reading)
+        if attempt.answer is None:
+            yield from self._read(attempt, reading, ending, events)
         answer = attempt.answer
         calls = bool(self.request.tools) and calls_tools(ending, answer)
         attempt.succeeded(said(ending) if answer is None else answer.usage or Usage(), calls=calls)
         self.attempt = None
         if answer is not None:
-            yield from self.closing.give(attempt, answer)
+            if self.closing.whole is not None:
+                yield BLOCK
+            yield self.closing.give(attempt, answer)
+        else:
+            if self.others is not None:
+                ending = yield from self.others.ends(attempt.held, ending)
+            yield from self.closing.finish([*attempt.held, *ending], candidate.model)
+        if not self.body.ended:
             yield from self._drain()
-            return True
-        if self.others is not None:
-            ending = yield from self.others.ends(attempt.held, ending)
-        yield from self.closing.finish([*attempt.held, *ending], candidate.model)
-        yield from self._drain()
         return True
 
-    def _read(self, attempt: Attempt, reading: Reading, ending: list[Finished]) -> Iterator[Move]:
-        """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``."""
+    def _read(
+        self, attempt: Attempt, reading: Reading, ending: list[Finished], events: Iterable[Event]
+    ) -> Iterator[Move]:
+        """Yield what the client gets of an answer until its end; what waits for that goes into ``attempt.held``.
+
+        ``events`` were read already.
+        """
         heard, whole = 0, self.keeps_whole
-        while reading.early or not reading.done:
-            if reading.waits:
-                yield (None if whole else attempt.shortcut(reading)) or READ
-            for event in attempt.gather(reading) if whole else attempt.feed(reading):
+        while events or reading.early or not reading.done:
+            if not events:
+                if reading.waits:
+                    yield (None if whole else attempt.shortcut(reading)) or READ
+                events = attempt.gather(reading) if whole else attempt.feed(reading)
+            for event in events:
                 if type(event) is Finished:
                     ending.append(event)
                 elif self.whole_turn:
@@ -301,6 +321,7 @@ class Attempts:
                     self.tally.hear(event)
                 elif data := self.show(event):
                     yield data
+            events = ()
             if self.others is not None:
                 yield self.others.news()
             if attempt.made is not None and attempt.made.units.heard != heard:
@@ -308,6 +329,8 @@ class Attempts:
                 attempt.content()
             if not reading.done and reading.complete:
                 self.deadlines.linger()
+        if self.others is not None:
+            self.others.complete(attempt.candidate, len(ending))
 
     def show(self, event: Event) -> bytes:
         """Return what the client gets for an event, and remember it."""
@@ -382,20 +405,17 @@ class Attempts:
         self.first_head.fail(error, len(body))
         return body
 
-    def _drain(self) -> Iterator[bytes | Want]:
+    def _drain(self) -> Iterator[Move]:
         """Read the rest of the body for a moment, so that its connection can be used again."""
         body = self.body
+        self.deadlines.linger()
         try:
-            if not body.ended:
-                self.deadlines.linger()
             while not body.ended:
                 if not body.pending():
                     yield READ
                 body.read()
-            body.release()
         except ProviderError:
             body.abort()
         finally:
-            if body.ended is False:
+            if not body.ended:
                 body.abort()
-            self.body = None

@@ -22,7 +22,7 @@ from wallas.routing.options import Options
 from wallas.routing.ranking import Nearest, Ranking
 from wallas.routing.saying import Said, Sayings
 from wallas.routing.selector import Group, Selector, Session, Sort
-from wallas.routing.sessions import Sessions, session_key
+from wallas.routing.sessions import SESSION_TOKENS, Sessions, session_key
 from wallas.routing.sight import Sight, sight_of
 from wallas.routing.strategies import LENIENT, PROFILES, STRATEGIES, Strategy
 from wallas.routing.walk import ENOUGH
@@ -47,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     said: Said
     sort: Sort
     session: str
+    """Which conversation it belongs to; "" where that does not matter yet, for no cache keeps so short a beginning."""
     auxiliary: str | None
     hold: str
     issuers: frozenset[str]
@@ -123,7 +124,9 @@ class Chooser:
             needs=needs,
             said=said,
             sort=sort,
-            session=session_key(request, options.session, sight=sight),
+            session=session_key(request, options.session, sight=sight)
+            if options.session or needs.tokens >= SESSION_TOKENS
+            else "",
             auxiliary=kind,
             hold=options.hold or said.hold,
             issuers=sight.issuers if sight.odd else NOBODY,
@@ -139,7 +142,7 @@ class Chooser:
         """
         needs, said = choice.needs, choice.said
         several = (choice.request.n or 1) > 1 and said.profile is not None
-        met = self.sessions.bonus(choice.session, needs.tokens)
+        met = self.sessions.bonus(choice.session, needs.tokens) if needs.tokens >= SESSION_TOKENS else None
         session = met and Session(met.model, met.seconds * self.selector.worth(met.model), met.key)
         everybody = full or several or said.wished or bool(choice.options.order)
         selection = self.selector.select(

@@ -166,19 +166,17 @@ class Closing:
             yield self._stream_end(told)
         self.book("ok", 200)
 
-    def give(self, attempt: "Attempt", response: ChatResponse) -> Iterator[bytes | Want]:
-        """Yield an answer that came whole, after the commit it waits for."""
+    def give(self, attempt: "Attempt", response: ChatResponse) -> bytes:
+        """Return an answer that came whole, after the commit it waits for. May block where ``whole`` is kept."""
         attempts = self.attempts
         answer = shown(attempt, response, attempts.tally.usage(response.usage, attempt.candidate.model, attempt.hop))
-        if self.whole is not None:
-            yield BLOCK
-            if not self._commit(answer):
-                answer = msgspec.structs.replace(answer, extra=merged(answer.extra, UNKEPT))
+        if self.whole is not None and not self._commit(answer):
+            answer = msgspec.structs.replace(answer, extra=merged(answer.extra, UNKEPT))
         out: PlainEncoder = attempts.out  # type: ignore[assignment]
         body = out.finish(answer)
         attempts.first_head.open(len(body))
-        yield body
         self.book("ok", 200)
+        return body
 
     def _plain(self, out: PlainEncoder, events: Sequence[Event]) -> bytes:
         for event in events:

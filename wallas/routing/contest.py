@@ -274,7 +274,7 @@ class Contest:
         self.record.outcome, self.record.status, self.record.ms = ended, status, self.elapsed * 1000
         if winner is not None and winner.attempts is not None:
             self.sheaf.last = winner.attempts.record
-            self.desk.sessions.remember(self.plan.session, winner.id, winner.hops[-1].input or 0)
+            self.desk.sessions.remember(self.plan.conversation, winner.id, winner.hops[-1].input or 0)
         if not self.begun:
             self.sheaf.left = 1
             for branch in self.branches:

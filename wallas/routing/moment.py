@@ -82,7 +82,12 @@ class Moment:
                 believed = LOOK_SECONDS if room.short is None else OUT_SECONDS
                 self.out = self.now + min(room.seconds, believed), room.short
                 return None
-            scarce = self._scarcity(stand, room.headroom)
+            headroom = room.headroom
+            scarce = SCARCITY_SECONDS / (headroom if headroom > LEAST_HEADROOM else LEAST_HEADROOM)
+            if headroom < 1.0 and (expected := self.selector.expected(stand.key)) and not self.met(stand):
+                scarce *= 1.0 + expected * KEPT_TIMES  # what is left is kept for conversations that will be back
+            if scarce < stand.scarcity or self.now >= stand.priced_until:
+                stand.scarcity, stand.priced_until = scarce, self.now + PRICED_SECONDS
         if self.doubting and (doubt := health.doubted(*stand.pair)) is not None:
             self.excluded.append(Excluded(stand.model, key, why_doubted(doubt), doubt.seconds, breaker=True))
             self.out = self.now + min(doubt.seconds, LOOK_SECONDS), None
@@ -96,15 +101,6 @@ class Moment:
     def met(self, stand: Stand) -> bool:
         """Return whether the conversation met this model last."""
         return self.session is not None and self.session.model == stand.key
-
-    def _scarcity(self, stand: Stand, headroom: float) -> float:
-        """Return the seconds that a quota adds; what is left of one is kept for conversations that will be back."""
-        scarce = SCARCITY_SECONDS / (headroom if headroom > LEAST_HEADROOM else LEAST_HEADROOM)
-        if headroom < 1.0 and (expected := self.selector.expected(stand.key)) and not self.met(stand):
-            scarce *= 1.0 + expected * KEPT_TIMES
-        if scarce < stand.scarcity or self.now >= stand.priced_until:
-            stand.scarcity, stand.priced_until = scarce, self.now + PRICED_SECONDS
-        return scarce
 
     def _rest(self, stand: Stand, turn: int) -> Rest | None:
         """Return the rest that keeps a key of a model out; most have none since rests began or ended last."""

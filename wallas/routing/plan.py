@@ -11,6 +11,7 @@ from wallas.codecs.plain import PlainEncoder
 from wallas.content.contents import Contents
 from wallas.routing.candidates import Candidate, Excluded, Selection
 from wallas.routing.needs import Needs
+from wallas.routing.sessions import session_key
 from wallas.types.chat import ChatRequest
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str | None = None
     auxiliary: str | None = None
     session: str = ""
+    """See ``conversation``."""
     client: str = ""
     hold: str = "part"
     hedge: bool = False
@@ -54,3 +56,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Returns the plan with candidates, once the web was searched and the files were looked at; None: no need."""
     online: "Online | None" = None
     """The search that goes before the answer."""
+
+    @property
+    def conversation(self) -> str:
+        """Return what names the conversation; it is looked for only now where the request was thought too short."""
+        return self.session or session_key(self.request, None)

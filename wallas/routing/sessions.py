@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from wallas.routing.sight import Sight, sight_of
-from wallas.types.chat import ChatRequest
+from wallas.types.chat import ChatRequest, Text
 
 SESSION_SECONDS = 600.0
 CACHE_SECONDS = 240.0
@@ -22,7 +22,7 @@ SESSIONS_MOST = 20_000
 PREFILL_SPEED = 1500.0
 """Tokens that are worth a second when a cache holds them; fewer than are read in one: they spare quota, too (bench)."""
 BONUS_MOST = 6.0
-LEAST_TOKENS = 512
+SESSION_TOKENS = 512
 PASSING = ("fork:", "judge:")
 """Keys that no conversation has."""
 LONG = 32_768
@@ -147,8 +147,8 @@ class Sessions:
 
     def bonus(self, key: str, tokens: int) -> Bonus | None:
         """Return who has this session's beginning, and the seconds that its cache saves; None without."""
-        met = self._latest(key) if tokens >= LEAST_TOKENS else None
-        if met is None or met.tokens < LEAST_TOKENS or self.clock() - met.at > SESSION_SECONDS:
+        met = self._latest(key) if tokens >= SESSION_TOKENS else None
+        if met is None or met.tokens < SESSION_TOKENS or self.clock() - met.at > SESSION_SECONDS:
             return None
         return Bonus(met.model, min(met.tokens / PREFILL_SPEED, tokens / PREFILL_SPEED, BONUS_MOST), met.key)
 
@@ -164,9 +164,20 @@ def session_key(request: ChatRequest, named: str | None, *, sight: Sight | None 
         if isinstance(key := request.extra.get(wire, {}).get("prompt_cache_key"), str) and key:
             return f"cache:{key}"
     said = request.user or (str(request.metadata.get("user_id", "")) if request.metadata else "")
-    seen = sight or sight_of(request)
-    opening = seen.opening if seen.size < LONG else [_ends(text) for text in seen.opening]
+    opening = _opening(request)
+    if (sight or sight_of(request)).size >= LONG:
+        opening = [_ends(text) for text in opening]
     return print_of("\0".join([said, request.model, *opening]))
+
+
+def _opening(request: ChatRequest) -> list[str]:
+    """Return the texts up to the first turn of the user's."""
+    texts: list[str] = []
+    for message in request.messages:
+        texts += [part.text for part in message.parts if type(part) is Text]
+        if message.role == "user":
+            break
+    return texts
 
 
 def _ends(text: str) -> str:

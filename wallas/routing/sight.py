@@ -1,4 +1,4 @@
-"""One look at what is said in a request: whether it is words alone, how long they are, and how it begins."""
+"""One look at what is said in a request: whether it is words alone, and how long they are."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,11 @@ class Sight(msgspec.Struct, frozen=True):
     """What was seen of a request's messages.
 
     ``words``: they are nothing but text, as ``types.chat.only_words`` says; ``size`` is that of all text parts, in
-    bytes. ``opening`` are the texts up to the first turn of the user's, ``odd`` the parts that are more than words.
+    bytes. ``odd`` are the parts that are more than words.
     """
 
     words: bool
     size: int
-    opening: Sequence[str]
     odd: Sequence[Part] = ()
 
     @property
@@ -32,8 +31,7 @@ class Sight(msgspec.Struct, frozen=True):
 
 def sight_of(request: ChatRequest) -> Sight:
     """Look at each part of a request's messages once."""
-    size, words, begins = 0, True, True
-    opening: list[str] = []
+    size, words = 0, True
     odd: list[Part] | None = None
     for message in request.messages:
         if message.extra:
@@ -42,12 +40,8 @@ def sight_of(request: ChatRequest) -> Sight:
             if type(part) is Text:
                 text = part.text
                 size += len(text) if text.isascii() else len(text.encode())
-                if begins:
-                    opening.append(text)
                 if not part.extra and part.seal is None:
                     continue
             odd = odd or []
             odd.append(part)
-        if begins and message.role == "user":
-            begins = False
-    return Sight(words, size, opening) if odd is None else Sight(False, size, opening, odd)
+    return Sight(words, size) if odd is None else Sight(False, size, odd)

@@ -97,21 +97,25 @@ class Stream:
                 return data
             self._leave_shortcut()
         for move in self.moves:
-            if isinstance(move, bytes):
+            if type(move) is bytes:
                 data = data + move if data else move
-                continue
-            self.want = move if isinstance(move, str) else READ
-            self.shortcut = None if isinstance(move, str) else move
-            break
+            elif type(move) is Shortcut:
+                self.want, self.shortcut = READ, move
+                break
+            else:
+                self.want = move  # type: ignore[assignment]
+                break
         else:
             self.want = END
+            return data
         if data:
             self.attempts.deadlines.sent()
         return data
 
     def alarm(self) -> float:
         """Return the monotonic time by which ``tick`` wants to be called."""
-        return self._deadlines().alarm()
+        deadlines = self.attempts.deadlines if self.shortcut is None else self._deadlines()
+        return deadlines.alarm()
 
     def tick(self, now: float) -> bytes:
         """Keep the deadlines: fail the body that is late, or return the keep-alive that is due."""
@@ -246,10 +250,12 @@ class Stream:
         if self.closed:
             return
         self.closed = True
-        self._leave_shortcut()
+        if self.shortcut is not None:
+            self._leave_shortcut()
         self.start_response = None  # it may know the server's own part of this answer, which knows this
         try:
-            self.moves.close()  # type: ignore[attr-defined]
+            if self.want is not END:
+                self.moves.close()  # type: ignore[attr-defined]
         except (ProviderError, OSError) as error:
             log.warning("closing a stream: %s", error)
         finally:

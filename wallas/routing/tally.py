@@ -73,7 +73,7 @@ class Tally:
             told["cost"] = cost
         raw = {} if self.before else usage.raw
         if told:
-            raw = merged(raw, {"openai_chat": told})
+            raw = merged(raw, {"openai_chat": told}) if raw else {"openai_chat": told}
         return Usage(
             input=prompt,
             output=output,

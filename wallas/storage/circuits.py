@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, bindparam, select, text
+from sqlalchemy import Engine, Row, select
 
 from wallas.models import CIRCUITS
 from wallas.storage.engine import reading
+from wallas.storage.plain import Writing, ask
 from wallas.storage.rows import fitted
 
 
@@ -43,11 +44,10 @@ class RestChange(NamedTuple):
     updated_at: float
 
 
-ADD = text("""
-INSERT INTO circuits (provider, model, key_id, key, state, failures, rest_until, rest_breaker, success_count,
-    fail_count, avg_latency_ms, ttft_ms, tokens_per_second, failed_at, last_error, updated_at)
-VALUES (:provider, :model, :key_id, :key, 'closed', :run, 0, :no, :successes, :failures,
-    :avg_latency_ms, :ttft_ms, :tokens_per_second, :failed_at, :last_error, :updated_at)
+ADD = """
+INSERT INTO circuits (provider, model, key_id, success_count, fail_count, avg_latency_ms, ttft_ms, tokens_per_second,
+    failed_at, last_error, updated_at, failures, key, state, rest_until, rest_breaker)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'closed', 0, FALSE)
 ON CONFLICT (provider, model, key_id) DO UPDATE SET
     success_count = circuits.success_count + excluded.success_count,
     fail_count = circuits.fail_count + excluded.fail_count,
@@ -59,35 +59,39 @@ ON CONFLICT (provider, model, key_id) DO UPDATE SET
     failed_at = COALESCE(excluded.failed_at, circuits.failed_at),
     last_error = COALESCE(excluded.last_error, circuits.last_error),
     updated_at = excluded.updated_at
-""")
+"""
 
-REST = text("""
-INSERT INTO circuits (provider, model, key_id, key, state, failures, rest_until, rest_reason, rest_breaker,
-    success_count, fail_count, updated_at)
-VALUES (:provider, :model, :key_id, :key, :state, 0, :rest_until, :rest_reason, :rest_breaker, 0, 0, :updated_at)
+REST = """
+INSERT INTO circuits (provider, model, key_id, rest_until, rest_reason, rest_breaker, updated_at, key, state,
+    failures, success_count, fail_count)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
 ON CONFLICT (provider, model, key_id) DO UPDATE SET
     state = excluded.state,
     rest_until = excluded.rest_until,
     rest_reason = excluded.rest_reason,
     rest_breaker = excluded.rest_breaker,
     updated_at = excluded.updated_at
-""")
-RESTS = (
-    select(*(CIRCUITS.c[name] for name in RestChange._fields))
-    .where((CIRCUITS.c.rest_until > bindparam("now")) | (CIRCUITS.c.updated_at > bindparam("since")))
-    .limit(10_000)
-)
-"""Made once: to build a question costs more than to answer it."""
+"""
+RESTS = """
+SELECT provider, model, key_id, rest_until, rest_reason, rest_breaker, updated_at FROM circuits
+WHERE rest_until > ? OR updated_at > ? LIMIT 10000
+"""
 
 
-def save_circuits(connection: Connection, rows: Sequence[CircuitChange]) -> None:
+def save_circuits(to: Writing, rows: Sequence[CircuitChange]) -> None:
     """Add what one worker saw to what all have seen."""
-    connection.execute(ADD, _ready(rows))
+    to.change_each(
+        ADD,
+        [(*row[:11], row[4] if row[11] is None else row[11], f"{row[0]}/{row[1]}") for row in _ready(rows)],
+    )
 
 
-def save_rests(connection: Connection, rows: Sequence[RestChange]) -> None:
+def save_rests(to: Writing, rows: Sequence[RestChange]) -> None:
     """Store rests for the other workers and for the next start."""
-    connection.execute(REST, _ready(rows))
+    to.change_each(
+        REST,
+        [(*row, f"{row[0]}/{row[1]}", "open" if row[3] > row[6] else "closed") for row in _ready(rows)],
+    )
 
 
 def load_circuits(engine: Engine) -> list[Row[Any]]:
@@ -104,20 +108,14 @@ def load_rests(engine: Engine, *, now: float, since: float | None = None) -> lis
 
     Cheap enough for every 500 ms: only what rests at the moment is read.
     """
-    asked = {"now": now, "since": math.inf if since is None else since}
-    with reading(engine) as connection:
-        return [
-            RestChange(row[0], row[1], row[2], row[3], row[4] or "", row[5], row[6])
-            for row in connection.execute(RESTS, asked)
-        ]
+    return [
+        RestChange(provider, model, key_id, until, reason or "", bool(breaker), at)
+        for provider, model, key_id, until, reason, breaker, at in ask(
+            engine, RESTS, now, math.inf if since is None else since
+        )
+    ]
 
 
-def _ready(rows: Sequence[CircuitChange] | Sequence[RestChange]) -> list[dict[str, object]]:
+def _ready(rows: Sequence[CircuitChange] | Sequence[RestChange]) -> list[Any]:
     """Return rows for the statement, in one order everywhere, so that two workers cannot wait for each other."""
-    dicts = fitted(CIRCUITS, sorted(rows, key=lambda row: row[:3]))
-    for row in dicts:
-        row["key"] = f"{row['provider']}/{row['model']}"
-        row["no"] = False
-        row["state"] = "open" if row.get("rest_until", 0) > row["updated_at"] else "closed"
-        row["run"] = row.get("failures") if row.get("run") is None else row["run"]
-    return dicts
+    return fitted(CIRCUITS, sorted(rows, key=lambda row: row[:3]))

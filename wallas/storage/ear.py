@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Engine
 
-from wallas.storage.engine import reading
+from wallas.storage.engine import commits
 from wallas.storage.library import sqlite_module
+from wallas.storage.plain import ask
 from wallas.storage.quota import WORKER
 
 TICK_SECONDS = 0.4
@@ -20,7 +21,7 @@ COMPANY_SECONDS = 15.0
 ANYWAY_SECONDS = 30.0
 """How long a change may be taken for an own one: somebody without a lease may have written in the same second."""
 
-OTHERS = f"SELECT 1 FROM leases WHERE name LIKE '{WORKER}%' AND holder <> :me AND expires_at > :now LIMIT 1"
+OTHERS = f"SELECT 1 FROM leases WHERE name LIKE '{WORKER}%' AND holder <> ? AND expires_at > ? LIMIT 1"
 
 
 class Ear:
@@ -45,9 +46,8 @@ class Ear:
         """Until when others are taken to be there."""
         self._anyway = 0.0
         """When what is unread is read whoever wrote it."""
-        self._own = 0
-        """How many transactions this process has committed since it was last asked."""
-        event.listen(engine, "commit", self._mine)
+        self._own = commits(engine)
+        """How many transactions this process had committed when it was last asked."""
 
     def __call__(self) -> bool:
         """Return whether there may be news; whatever is wrong with the database is found by who reads then."""
@@ -67,18 +67,15 @@ class Ear:
         if connection is not None:
             connection.close()
 
-    def _mine(self, connection: Connection) -> None:
-        self._own += 1
-
     def _heard(self) -> bool:
-        own, self._own = self._own, 0
+        own, self._own = self._own, commits(self.engine)
         before, self._version = self._version, self._written()
         now = self.clock()
         if self._version is None or self._version != before:
             self._unread = True
             if self._others(now):
                 self._company = now + COMPANY_SECONDS
-            elif not own and self._version is not None:
+            elif own == self._own and self._version is not None:
                 self._anyway = now
         if not self._unread or self._company <= now < self._anyway:
             return False
@@ -96,11 +93,9 @@ class Ear:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _others(self, now: float) -> bool:
-        asked = {"me": self.me, "now": now}
         if self._connection is not None:
-            return self._connection.execute(OTHERS, asked).fetchone() is not None
-        with reading(self.engine) as connection:
-            return connection.execute(text(OTHERS), asked).first() is not None
+            return self._connection.execute(OTHERS, (self.me, now)).fetchone() is not None
+        return bool(ask(self.engine, OTHERS, self.me, now))
 
 
 def listens(ear: Ear | None) -> float:

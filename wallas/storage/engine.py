@@ -1,9 +1,10 @@
 """Opens the database: SQLite by default, PostgreSQL by its address; the same rules of use for both."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError
@@ -20,6 +21,8 @@ PATIENCE = "wallas_patience"
 
 ANSWER_SECONDS = 2.0
 """How long the end of an answer waits for a commit: other writers keep a lock for milliseconds."""
+
+_commits: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()
 
 
 def open_database(url: str) -> Engine:
@@ -42,6 +45,7 @@ def writing(engine: Engine, *, patience: float = BUSY_SECONDS) -> Iterator[Conne
         connection.execution_options(**{PATIENCE: patience})
         with connection.begin():
             yield connection
+    committed(engine)
 
 
 @contextmanager
@@ -52,6 +56,23 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection.execution_options(**{READ_ONLY: True})
         yield connection
         connection.rollback()
+
+
+def committed(engine: Engine) -> None:
+    """Count a transaction that was committed; called by what has committed it."""
+    _commits[engine] = commits(engine) + 1
+
+
+def commits(engine: Engine) -> int:
+    """Return a number that changes with each transaction that this process commits with ``engine``."""
+    return _commits.get(engine, 0)
+
+
+def wait_for_locks(connection: Any, known: MutableMapping[Any, Any], patience: float) -> None:
+    """Let a connection of SQLite's driver wait so many seconds for locks; ``known`` is what the pool knows of it."""
+    if known.get(PATIENCE) != patience:
+        connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        known[PATIENCE] = patience
 
 
 def _open_sqlite(url: str) -> Engine:
@@ -79,12 +100,12 @@ def _open_sqlite(url: str) -> Engine:
     def prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the module's own BEGIN would come too late and not be IMMEDIATE
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         cursor.execute(f"PRAGMA journal_mode = {mode}")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA journal_size_limit = 67108864")
         cursor.close()
+        wait_for_locks(connection, entry.info, BUSY_SECONDS)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -92,7 +113,7 @@ def _open_sqlite(url: str) -> Engine:
         if options.get(READ_ONLY, False):
             connection.exec_driver_sql("BEGIN")
             return
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options.get(PATIENCE, BUSY_SECONDS) * 1000:.0f}")
+        wait_for_locks(connection.connection.driver_connection, connection.info, options.get(PATIENCE, BUSY_SECONDS))
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select
 
 from wallas.models import FILES
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted
+from wallas.storage.plain import Writing
+from wallas.storage.rows import add_rows
 
 CLOSE = 500
 
@@ -33,8 +34,8 @@ _COLUMNS = [FILES.c[name] for name in StoredFile._fields]
 
 def add_file(engine: Engine, file: StoredFile) -> None:
     """Commit a file's row."""
-    with writing(engine, patience=ANSWER_SECONDS) as connection:
-        connection.execute(insert(FILES), fitted(FILES, [file]))
+    with Writing(engine, patience=ANSWER_SECONDS) as to:
+        add_rows(to, FILES, StoredFile._fields, [file])
 
 
 def find_file(

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, select, text
+from sqlalchemy import Engine
 
 from wallas.models import FINDINGS
-from wallas.storage.engine import reading
+from wallas.storage.plain import Writing, ask
 from wallas.storage.rows import fitted
 
 
@@ -26,9 +26,9 @@ class FindingChange(NamedTuple):
     updated_at: float
 
 
-SAVE = text("""
+SAVE = """
 INSERT INTO findings (provider, model, key_id, kind, address, status, said, began_at, seen_at, times, updated_at)
-VALUES (:provider, :model, :key_id, :kind, :address, :status, :said, :began_at, :seen_at, :times, :updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (provider, model, key_id, kind) DO UPDATE SET
     times = CASE
         WHEN excluded.times = 0 OR findings.times = 0 OR findings.address <> excluded.address THEN excluded.times
@@ -37,21 +37,18 @@ ON CONFLICT (provider, model, key_id, kind) DO UPDATE SET
     address = excluded.address, status = excluded.status, said = excluded.said, began_at = excluded.began_at,
     seen_at = CASE WHEN excluded.seen_at > findings.seen_at THEN excluded.seen_at ELSE findings.seen_at END,
     updated_at = excluded.updated_at
-""")
-LOAD = (
-    select(*(FINDINGS.c[name] for name in FindingChange._fields))
-    .where(FINDINGS.c.updated_at > bindparam("since"))
-    .order_by(FINDINGS.c.updated_at.desc())
-    .limit(5000)
-)
+"""
+LOAD = """
+SELECT provider, model, key_id, kind, address, status, said, began_at, seen_at, times, updated_at FROM findings
+WHERE updated_at > ? ORDER BY updated_at DESC LIMIT 5000
+"""
 
 
-def save_findings(connection: Connection, rows: Sequence[FindingChange]) -> None:
+def save_findings(to: Writing, rows: Sequence[FindingChange]) -> None:
     """Add what one worker saw to what all have seen; hand it to `Writer.put`."""
-    connection.execute(SAVE, fitted(FINDINGS, rows))
+    to.change_each(SAVE, fitted(FINDINGS, rows))
 
 
 def load_findings(engine: Engine, *, since: float = 0) -> list[FindingChange]:
     """Return the findings that changed since an instant; all of them without one."""
-    with reading(engine) as connection:
-        return [FindingChange(*row) for row in connection.execute(LOAD, {"since": since})]
+    return [FindingChange(*row) for row in ask(engine, LOAD, since)]

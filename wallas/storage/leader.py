@@ -6,17 +6,17 @@ import time
 import uuid
 from collections.abc import Callable
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from wallas.storage.engine import writing
+from wallas.storage.plain import Writing
 
-CLAIM = text("""
-INSERT INTO leases (name, holder, expires_at) VALUES (:name, :holder, :until)
+CLAIM = """
+INSERT INTO leases (name, holder, expires_at) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-WHERE leases.holder = excluded.holder OR leases.expires_at <= :now
-""")
+WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
+"""
 
-RELEASE = text("DELETE FROM leases WHERE name = :name AND holder = :holder")
+RELEASE = "DELETE FROM leases WHERE name = ? AND holder = ?"
 
 
 class Lease:
@@ -38,11 +38,10 @@ class Lease:
     def claim(self) -> bool:
         """Take the office if it is free, keep it if it is ours; return whether it is ours now."""
         now = self.clock()
-        values = {"name": self.name, "holder": self.holder, "now": now, "until": now + self.seconds}
-        with writing(self.engine) as connection:
-            return connection.execute(CLAIM, values).rowcount == 1
+        with Writing(self.engine) as to:
+            return to.change(CLAIM, self.name, self.holder, now + self.seconds, now) == 1
 
     def release(self) -> None:
         """Give the office up, so that the next one need not wait for it to expire."""
-        with writing(self.engine) as connection:
-            connection.execute(RELEASE, {"name": self.name, "holder": self.holder})
+        with Writing(self.engine) as to:
+            to.change(RELEASE, self.name, self.holder)

@@ -1,75 +1,74 @@
 """The record of requests and attempts: who answered, how long it took, what it cost; never what was said."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine, select
 
 from wallas.models import ATTEMPTS, REQUESTS
 from wallas.storage.engine import reading
-from wallas.storage.rows import add_columns
+from wallas.storage.plain import Writing
+from wallas.storage.rows import add_rows
+
+REQUEST = (
+    "request_id",
+    "started_at",
+    "ms",
+    "wire",
+    "operation",
+    "stream",
+    "asked_model",
+    "outcome",
+    "status",
+    "attempts",
+    "profile",
+    "ttft_ms",
+    "error_class",
+    "provider",
+    "model",
+    "key_id",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "estimated",
+    "cost",
+    "client_id",
+)
+"""The columns of a client's request; milliseconds, tokens, USD; None is not known."""
+
+ATTEMPT = (
+    "request_id",
+    "number",
+    "started_at",
+    "ms",
+    "provider",
+    "model",
+    "key_id",
+    "outcome",
+    "ttft_ms",
+    "status",
+    "error_class",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "estimated",
+    "cost",
+    "said_model",
+    "client_id",
+)
+"""The columns of a try at a candidate; ``number`` counts from 1 within the request."""
 
 
-class Requests(NamedTuple):
-    """Requests of clients, one value each in every column; milliseconds, tokens, USD; None is not known."""
-
-    request_id: Sequence[str]
-    started_at: Sequence[float]
-    ms: Sequence[float]
-    wire: Sequence[str]
-    operation: Sequence[str]
-    stream: Sequence[bool]
-    asked_model: Sequence[str]
-    outcome: Sequence[str]
-    status: Sequence[int]
-    attempts: Sequence[int]
-    profile: Sequence[str | None]
-    ttft_ms: Sequence[float | None]
-    error_class: Sequence[str | None]
-    provider: Sequence[str | None]
-    model: Sequence[str | None]
-    key_id: Sequence[str | None]
-    input_tokens: Sequence[int | None]
-    output_tokens: Sequence[int | None]
-    cached_tokens: Sequence[int | None]
-    reasoning_tokens: Sequence[int | None]
-    estimated: Sequence[bool]
-    cost: Sequence[float | None]
-    client_id: Sequence[str | None]
+def add_requests(to: Writing, rows: Sequence[Sequence[Any]]) -> None:
+    """Store requests that have ended, each a row of what ``REQUEST`` names, one at least."""
+    add_rows(to, REQUESTS, REQUEST, rows)
 
 
-class Attempts(NamedTuple):
-    """Tries at candidates, one value each in every column; ``number`` counts from 1 within the request."""
-
-    request_id: Sequence[str]
-    number: Sequence[int]
-    started_at: Sequence[float]
-    ms: Sequence[float]
-    provider: Sequence[str]
-    model: Sequence[str]
-    key_id: Sequence[str]
-    outcome: Sequence[str]
-    ttft_ms: Sequence[float | None]
-    status: Sequence[int | None]
-    error_class: Sequence[str | None]
-    input_tokens: Sequence[int | None]
-    output_tokens: Sequence[int | None]
-    cached_tokens: Sequence[int | None]
-    reasoning_tokens: Sequence[int | None]
-    estimated: Sequence[bool]
-    cost: Sequence[float | None]
-    said_model: Sequence[str | None]
-    client_id: Sequence[str | None]
-
-
-def add_requests(connection: Connection, columns: Requests) -> None:
-    """Store requests that have ended."""
-    add_columns(connection, REQUESTS, columns)
-
-
-def add_attempts(connection: Connection, columns: Attempts) -> None:
-    """Store attempts that have ended."""
-    add_columns(connection, ATTEMPTS, columns)
+def add_attempts(to: Writing, rows: Sequence[Sequence[Any]]) -> None:
+    """Store attempts that have ended, each a row of what ``ATTEMPT`` names, one at least."""
+    add_rows(to, ATTEMPTS, ATTEMPT, rows)
 
 
 def answered_since(engine: Engine, since: float) -> set[tuple[str, str]]:

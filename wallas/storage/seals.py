@@ -3,13 +3,15 @@
 import time
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, TextClause, insert, text
+from sqlalchemy import Engine
 
 from wallas.models import SEALS
-from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted
+from wallas.storage.engine import ANSWER_SECONDS
+from wallas.storage.plain import Writing, ask
+from wallas.storage.rows import add_rows
 
 MOST = 500
 """How many calls one query asks for; SQLite takes a limited number of parameters."""
@@ -30,13 +32,13 @@ def save_seals(engine: Engine, seals: Iterable[StoredSeal]) -> None:
     """Commit seals; when this returns, every worker finds them."""
     rows = list(seals)
     if rows:
-        with writing(engine, patience=ANSWER_SECONDS) as connection:
-            add_seals(connection, rows)
+        with Writing(engine, patience=ANSWER_SECONDS) as to:
+            add_seals(to, rows)
 
 
-def add_seals(connection: Connection, rows: Sequence[StoredSeal]) -> None:
+def add_seals(to: Writing, rows: Sequence[StoredSeal]) -> None:
     """Store seals inside a transaction of the caller's."""
-    connection.execute(insert(SEALS), fitted(SEALS, rows))
+    add_rows(to, SEALS, StoredSeal._fields, rows)
 
 
 def find_seals(
@@ -46,20 +48,17 @@ def find_seals(
     ids, pairs = list(call_ids)[:MOST], list(calls)[: MOST // 2]
     if not ids and not pairs:
         return []
-    values: dict[str, str] = {f"id{n}": id for n, id in enumerate(ids)}
-    for number, (name, digest) in enumerate(pairs):
-        values[f"name{number}"], values[f"hash{number}"] = name, digest
-    with reading(engine) as connection:
-        return [StoredSeal(*row) for row in connection.execute(_query(len(ids), len(pairs)), values)]
+    rows = ask(engine, _query(len(ids), len(pairs)), *ids, *chain.from_iterable(pairs))
+    return [StoredSeal(*row) for row in rows]
 
 
 @lru_cache(maxsize=256)
-def _query(ids: int, pairs: int) -> TextClause:
+def _query(ids: int, pairs: int) -> str:
     """Return the question for so many calls as text: every turn of an agent asks it, and to build it costs as much."""
-    wanted = [f"call_id IN ({', '.join(f':id{n}' for n in range(ids))})"] if ids else []
-    wanted += [f"(name = :name{n} AND arguments_hash = :hash{n})" for n in range(pairs)]
+    wanted = [f"call_id IN ({', '.join('?' * ids)})"] if ids else []
+    wanted += ["(name = ? AND arguments_hash = ?)"] * pairs
     columns = ", ".join(StoredSeal._fields)
-    return text(f"SELECT {columns} FROM {SEALS.name} WHERE {' OR '.join(wanted)} ORDER BY id DESC LIMIT {4 * MOST}")
+    return f"SELECT {columns} FROM {SEALS.name} WHERE {' OR '.join(wanted)} ORDER BY id DESC LIMIT {4 * MOST}"
 
 
 def make_seal(call_id: str, *, name: str, arguments_hash: str, issuer: str, value: str) -> StoredSeal:

@@ -2,11 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, delete, select, update
 
 from wallas.models import VIDEOS
 from wallas.storage.engine import ANSWER_SECONDS, reading, writing
-from wallas.storage.rows import fitted
+from wallas.storage.plain import Writing
+from wallas.storage.rows import add_rows
 
 OPEN = ("queued", "in_progress")
 
@@ -38,8 +39,8 @@ _COLUMNS = [VIDEOS.c[name] for name in StoredVideo._fields]
 
 def add_video(engine: Engine, video: StoredVideo) -> None:
     """Commit a job: from now on it survives this process."""
-    with writing(engine, patience=ANSWER_SECONDS) as connection:
-        connection.execute(insert(VIDEOS), fitted(VIDEOS, [video]))
+    with Writing(engine, patience=ANSWER_SECONDS) as to:
+        add_rows(to, VIDEOS, StoredVideo._fields, [video])
 
 
 def find_video(engine: Engine, id: str, *, owner: str | None = None) -> StoredVideo | None:

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from wallas.storage.engine import writing
+from wallas.storage.plain import Writing
 
 log = logging.getLogger(__name__)
 
-Save: TypeAlias = Callable[[Connection, Sequence[Any]], None]
+Save: TypeAlias = Callable[[Writing, Sequence[Any]], None]
 """Writes rows of one kind inside the transaction it is given."""
 
 LIMIT = 10_000
@@ -161,9 +161,9 @@ class Writer:
         groups: dict[Save, list[Any]] = {}
         for save, row in items:
             groups.setdefault(save, []).append(row)
-        with writing(self.engine) as connection:
+        with Writing(self.engine) as to:
             for save, rows in groups.items():
-                save(connection, rows)
+                save(to, rows)
 
     def _one_by_one(self, items: list[Item], error: Exception) -> None:
         """Find the row that the database refuses, so that it takes none with it."""
