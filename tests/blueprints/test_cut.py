@@ -16,7 +16,7 @@ from wallas.codecs.pieces import Pieces, written
 from wallas.content.contents import Mark, _hash
 from wallas.errors import GatewayError
 from wallas.types.chat import ChatRequest, Media
-from wallas.types.span import DataUrl, Span
+from wallas.types.span import DataUrl, Span, spelled
 
 PICTURE = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (LEAST_BYTES // 256)).decode()
 URL = f"data:image/png;base64,{PICTURE}"
@@ -160,6 +160,15 @@ def test_a_file_that_stayed_is_sent_out_of_the_body_it_came_in():
     request = outcome(data, cut=True)
     told = written(openai_chat.encode_request(request, []))
     assert [piece.obj is media(request)[0].data.body for piece in told if isinstance(piece, memoryview)] == [True, True]
+
+
+def test_a_request_is_stored_with_its_files():
+    request = outcome(body(image()), cut=True)
+    stored = msgspec.json.encode(request, enc_hook=spelled)
+    again = msgspec.json.decode(stored, type=ChatRequest)
+    assert again == request and type(media(again)[0].data) is str
+    with pytest.raises(TypeError):
+        msgspec.json.encode({"a": object()}, enc_hook=spelled)
 
 
 def test_a_span_is_the_text_that_it_stands_for():

@@ -1,6 +1,6 @@
 """Base64 that stays in the bytes it came in: a file of megabytes is neither decoded nor copied to be passed on."""
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 
 class Span:
@@ -45,6 +45,13 @@ class Span:
         return memoryview(self.body)[self.start : self.end]
 
 
+def spelled(value: object) -> str:
+    """Return a span's text, for an encoder that stores it; raise TypeError for what is none."""
+    if isinstance(value, Span):
+        return str(value)
+    raise TypeError(f"no JSON: {type(value).__name__}")
+
+
 class DataUrl(str):
     """A data URL without its file, which stayed where it came: ``data:image/png;base64,``."""
 
@@ -58,5 +65,8 @@ class DataUrl(str):
         return url
 
 
-Base64: TypeAlias = str | Span
-"""A file's text: as such, or where it came."""
+if TYPE_CHECKING:
+    Base64: TypeAlias = str | Span
+    """A file's text: as such, or where it came."""
+else:
+    Base64 = str  # msgspec, which reads what is stored, knows no union with a class of ours; what is stored is text
