@@ -65,8 +65,8 @@ class StreamDecoder(Protocol):
     def complete(self) -> bool:
         """Return whether the answer is whole: a cut from here on is no fault, though usage may still follow."""
 
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """Yield the events in these bytes. A generator: those before a fault come out before it is raised."""
+    def feed(self, data: bytes) -> Iterable[Event]:
+        """Return the events in these bytes; a fault among them is raised while they are iterated, behind the others."""
 
     def words(self, index: int, choice: int) -> WordsReader | None:
         """Return what reads more words of this part; None where it takes ``feed``."""

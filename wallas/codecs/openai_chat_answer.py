@@ -6,7 +6,7 @@ from wallas.codecs.framing import encode
 from wallas.codecs.openai_chat_calls import Calls
 from wallas.codecs.openai_chat_parts import kept
 from wallas.codecs.openai_chat_response import decode_audio, decode_image, detailed, split_content
-from wallas.codecs.openai_chat_words import PADDING, added, decode_citation, split_logprobs, stopped
+from wallas.codecs.openai_chat_words import FAILED, PADDING, added, decode_citation, split_logprobs, stopped
 from wallas.codecs.openai_errors import malformed
 from wallas.types.chat import Citation, Logprob, Media, Part, Reasoning, Refusal, StopReason, Text
 from wallas.types.events import Event, PartDelta, PartEnded, PartStarted
@@ -46,7 +46,9 @@ class Answer:
         self.length = 0
         self.offset = 0
         self.thinks = ""
-        self.calls = Calls(self, seed)
+        self.seed = seed
+        self.calls: Calls | None = None
+        """None before the first."""
 
     def take(self, choice: dict[str, Any], out: list[Event]) -> None:
         """Append the events of a chunk's choice."""
@@ -78,12 +80,15 @@ class Answer:
         """Append the end of the choice for this reason; raise ProviderError when it ended in failure."""
         self.word = word
         self.close(out)
-        self.stopped()
+        if word in FAILED:
+            self.stopped()
 
     def start(self, kind: str, part: Part, out: list[Event]) -> int:
         """Append the beginning of a part, after the end of the one that was open; return its index."""
-        self._end(out)
-        self.calls.settle(out)
+        if self.kind:
+            self._end(out)
+        if self.calls is not None:
+            self.calls.settle(out)
         index = self.parts
         self.parts += 1
         out.append(PartStarted(index, part, self.number))
@@ -98,12 +103,16 @@ class Answer:
 
     def close(self, out: list[Event]) -> None:
         """Append the end of everything that is open."""
-        self._end(out)
-        self.calls.close(out)
+        if self.kind:
+            self._end(out)
+        if self.calls is not None:
+            self.calls.close(out)
 
     def stopped(self) -> tuple[StopReason | None, str | None, dict[str, Any]]:
         """Return why the choice ended, the wire's word, and its extra; raise ProviderError when it ended in failure."""
-        reason, detail, extra = stopped(self.word, self.extra, self.calls.read())
+        reason, detail, extra = stopped(self.word, self.extra, () if self.calls is None else self.calls.read())
+        if not (self.message or self.notes or self.early or self.logprobs):
+            return reason, detail, extra
         message = dict(self.message)
         if self.notes:
             message["annotations"] = [*message.get("annotations", ()), *self.notes]
@@ -112,9 +121,8 @@ class Answer:
         return reason, detail, extra | more | ({"logprobs": logprobs} if logprobs else {})
 
     def _end(self, out: list[Event]) -> None:
-        if self.kind:
-            out.append(PartEnded(self.open, self.number))
-            self.kind = ""
+        out.append(PartEnded(self.open, self.number))
+        self.kind = ""
 
     def _whole(self, choice: dict[str, Any]) -> dict[str, Any]:
         """Return the message of a choice without a delta, as far as it is news: some stream one whole chunk."""
@@ -147,6 +155,7 @@ class Answer:
         if delta.get("annotations"):
             self._annotate(delta["annotations"], out)
         if delta.get("tool_calls") or delta.get("function_call"):
+            self.calls = self.calls or Calls(self, self.seed)
             self.calls.take(delta, out)
         for key in delta.keys() - TAKEN:
             if delta[key] is not None:

@@ -1,7 +1,7 @@
 """Reads a provider's chat completions stream: chunks in any dialect become events, one part after the other."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 from wallas.codecs.framing import JsonEvents, Sse, encode
 from wallas.codecs.openai_chat_answer import Answer
@@ -14,7 +14,7 @@ from wallas.codecs.openai_errors import failure, malformed
 from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.types.chat import StopReason
-from wallas.types.events import Event, Finished, Started
+from wallas.types.events import Event, Finished, Started, before
 
 READERS = {"text": Words, "reasoning": Thoughts}
 """What reads more words of an open part, by its kind."""
@@ -47,16 +47,19 @@ class Decoder:
         self.usage: dict[str, Any] = {}
         self.answers: dict[int, Answer] = {}
 
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """Yield the events in these bytes; raise ProviderError for a fault after those that precede it."""
+    def feed(self, data: bytes) -> Iterable[Event]:
+        """Return the events in these bytes; raise ProviderError for a fault after those that precede it."""
         if not self.sniffed:
-            data = self._sniff(data)
+            if data.startswith(b"data:") and not self.head:
+                self.sniffed = self.frames.started = True
+            else:
+                data = self._sniff(data)
         if self.plain is not None:
             return self.plain.feed(data)
         if self.done or not data:
-            return iter(())
+            return ()
         told = usual(data) if self.events.between else None
-        return self._told(self.events.feed(data) if told is None else told)
+        return self._told(self.events.feed(data)) if told is None else self._known(told)
 
     def words(self, index: int, choice: int) -> Words | None:
         """Return what reads more words of this text, thought or call, if it is open."""
@@ -66,7 +69,7 @@ class Decoder:
         if answer.kind:
             reader = READERS.get(answer.kind) if answer.open == index else None
             return reader(answer, self.extra) if reader is not None else None
-        for place, call in answer.calls.places.items():
+        for place, call in answer.calls.places.items() if answer.calls is not None else ():
             if call.index == index and not call.ended and call.part.kind == "function" and type(place) is int:
                 return Arguments(answer, self.extra, call, place)
         return None
@@ -112,13 +115,25 @@ class Decoder:
         self.frames.started = data[:1] != b"\xef"
         return data
 
+    def _known(self, chunks: Sequence[Chunk | Literal["[DONE]"]]) -> Iterable[Event]:
+        """Return the events of usual chunks; raise as ``feed`` does."""
+        out: list[Event] = []
+        try:
+            for chunk in chunks:
+                if chunk == "[DONE]":
+                    self._close()
+                    self._finish(out)
+                    break
+                self._usual(chunk, out)
+        except ProviderError as error:
+            return before(out, error)
+        return out
+
     def _told(self, values: Iterable[tuple[str, Any]]) -> Iterator[Event]:
         for name, value in values:
             out: list[Event] = []
             try:
-                if type(value) is Chunk:
-                    self._usual(value, out)
-                elif value == "[DONE]":
+                if value == "[DONE]":
                     self._close()
                     self._finish(out)
                 else:
@@ -152,7 +167,7 @@ class Decoder:
             answer.say(choice.delta.content, out)
         if choice.finish_reason is not None:
             answer.end(choice.finish_reason, out)
-            self.complete = self.complete or all(answer.word for answer in self.answers.values())
+            self._ended()
 
     def _chunk(self, name: str, chunk: Any, out: list[Event]) -> None:
         if type(chunk) is not dict or name == "error":
@@ -187,7 +202,14 @@ class Decoder:
         answer = self.answers.get(number) or self._answer(number)
         answer.take(choice, out)
         if answer.word and not self.complete:
-            self.complete = all(answer.word for answer in self.answers.values())
+            self._ended()
+
+    def _ended(self) -> None:
+        """Take in that a choice has ended."""
+        for answer in self.answers.values():
+            if not answer.word:
+                return
+        self.complete = True
 
     def _answer(self, number: int) -> Answer:
         answer = self.answers[number] = Answer(number, f"{self.id}.{number}")
@@ -232,6 +254,8 @@ class Decoder:
 
     def _close(self) -> None:
         """See that the answer is whole at ``[DONE]``; some tell the end of one of several choices only."""
+        if self.complete:
+            return
         answers = self.answers.values()
         if not any(answer.word for answer in answers) and not (
             self.sloppy_end and any(answer.parts for answer in answers)
@@ -240,14 +264,15 @@ class Decoder:
 
     def _finish(self, out: list[Event]) -> None:
         """Append the ends of all choices."""
+        sloppy = not self.complete and not any(answer.word for answer in self.answers.values())
         self.done = self.complete = True
         began = self.started.extra.get("openai_chat", {}) if self.started else {}
-        late = {key: value for key, value in self.extra.items() if began.get(key) != value}
+        late = {key: value for key, value in self.extra.items() if began.get(key) != value} if self.extra else {}
         numbers = sorted(self.answers)
-        sloppy = not any(answer.word for answer in self.answers.values())
         for number in numbers:
             answer = self.answers[number]
-            answer.close(out)
+            if answer.kind or answer.calls is not None:
+                answer.close(out)
             reason, detail, extra = answer.stopped()
             last = number == numbers[-1]
             ended = Finished(
@@ -255,7 +280,7 @@ class Decoder:
                 detail=detail,
                 usage=decode_usage(self.usage) if last else None,
                 choice=number,
-                extra=kept(extra),
-                response_extra=kept(late) if last else {},
+                extra=kept(extra) if extra else {},
+                response_extra=kept(late) if last and late else {},
             )
             out.append(ended)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from wallas.codecs.framing import comment, encode, sse
@@ -16,6 +17,10 @@ from wallas.types.chat import ChatRequest, Media, Part, Reasoning, Refusal, Text
 from wallas.types.events import Event, Finished, PartDelta, PartEnded, PartStarted, Started
 
 DONE = b"data: [DONE]\n\n"
+AFTER = b"]}\n\n"
+"""How a chunk ends that is about a choice."""
+ROLE = ("role",)
+"""The fields of a choice's first chunk, which says no words."""
 KEEP_ALIVE = b": keep-alive\n\n"
 EVERYWHERE = ("system_fingerprint", "service_tier", "provider")
 """Extras that every chunk carries, as OpenAI's and OpenRouter's do; the others are in the first."""
@@ -72,6 +77,8 @@ class Encoder:
         self.usage_wanted = bool(options.get("include_usage"))
         self.expected = request.n or 1 if request is not None else 1
         self.head: dict[str, Any] = {}
+        self.before = b""
+        """How a chunk begins that is about a choice and says nothing else."""
         self.first: dict[str, Any] = {}
         self.slots: dict[tuple[int, int], Slot] = {}
         self.begun: set[int] = set()
@@ -87,7 +94,8 @@ class Encoder:
             case PartDelta():
                 return self._delta(event)
             case PartStarted():
-                return self._begin(event.choice) + self._part(event)
+                role = b"" if event.choice in self.begun else self._begin(event.choice)
+                return role + self._part(event)
             case PartEnded():
                 self._end(event)
                 return b""
@@ -95,7 +103,7 @@ class Encoder:
                 self._start(event)
                 return self._begin(0)
             case Finished():
-                return self._begin(event.choice) + self._finish(event)
+                return (b"" if event.choice in self.begun else self._begin(event.choice)) + self._finish(event)
             case _:
                 return b""
 
@@ -132,9 +140,12 @@ class Encoder:
             "created": event.created or 0,
             "model": event.model,
         }
-        more = dict(own(event.extra))
-        self.head |= {key: more.pop(key) for key in EVERYWHERE if key in more}
-        self.first = more
+        said = own(event.extra)
+        for key in EVERYWHERE:
+            if key in said:
+                self.head[key] = said[key]
+        self.first = {key: said[key] for key in said if key not in EVERYWHERE}
+        self.before = b"data: " + encode(self.head)[:-1] + b',"choices":['
 
     def _begin(self, choice: int) -> bytes:
         """Return the role chunk of a choice, the first time it is spoken of."""
@@ -144,6 +155,8 @@ class Encoder:
             self._start(Started())
         self.begun.add(choice)
         first, self.first = self.first, {}
+        if not first:
+            return self.before + _cut(choice, ROLE)[0]
         return self._chunk(overlaid(first, {"choices": [_choice(choice, {"role": "assistant", "content": ""})]}))
 
     def _chunk(self, body: Mapping[str, Any]) -> bytes:
@@ -153,22 +166,25 @@ class Encoder:
         row = _choice(choice, delta)
         if logprobs:
             row["logprobs"] = {"content": logprobs, "refusal": None}
-        return self._chunk({"choices": [row]})
+        return self.before + encode(row) + AFTER
 
     def _slot(self, event: PartStarted, *fields: str) -> Slot:
         """Return a part's place: the bytes of its chunks are cut where the text goes."""
-        before, *others, after = self._say(event.choice, dict.fromkeys(fields, MARK)).split(encode(MARK))
+        before, *others, after = _cut(event.choice, fields)
         offset = self.lengths.get(event.choice, 0)
-        for (choice, _), slot in self.slots.items():
-            if choice == event.choice and type(slot.part) is Text:
-                offset += slot.length
-        return Slot(before, others[0] if others else b"", after, event.part, offset=offset)
+        if self.slots:
+            for (choice, _), slot in self.slots.items():
+                if choice == event.choice and type(slot.part) is Text:
+                    offset += slot.length
+        return Slot(self.before + before, others[0] if others else b"", after, event.part, offset=offset)
 
     def _part(self, event: PartStarted) -> bytes:
         part, place = event.part, (event.choice, event.index)
         match part:
             case Text():
                 self.slots[place] = self._slot(event, "content")
+                if not (part.text or part.citations or part.logprobs):
+                    return b""
                 whole = PartDelta(
                     event.index, part.text, event.choice, citations=part.citations, logprobs=part.logprobs
                 )
@@ -255,13 +271,17 @@ class Encoder:
     def _finish(self, event: Finished) -> bytes:
         self.finished.add(event.choice)
         self.usage = event.usage or self.usage
-        more = dict(own(event.extra))
-        row = _choice(event.choice, more.pop("message", {}))
-        logprobs = more.pop("logprobs", None)
-        if logprobs:
-            row["logprobs"] = {"content": None, "refusal": None} | logprobs
-        row |= encode_stopped(event.reason, event.detail)
-        data = self._chunk(overlaid(own(event.response_extra), {"choices": [overlaid(more, row)]}))
+        row = _choice(event.choice, {})
+        if event.extra:
+            more = dict(own(event.extra))
+            row["delta"], logprobs = more.pop("message", {}), more.pop("logprobs", None)
+            if logprobs:
+                row["logprobs"] = {"content": None, "refusal": None} | logprobs
+            row = overlaid(more, row | encode_stopped(event.reason, event.detail))
+        else:
+            row |= encode_stopped(event.reason, event.detail)
+        late = own(event.response_extra) if event.response_extra else {}
+        data = self._chunk(overlaid(late, {"choices": [row]})) if late else self.before + encode(row) + AFTER
         whole = len(self.finished) >= max(self.expected, 1) or event.usage is not None
         return data + self.end() if whole and self.finished >= self.begun else data
 
@@ -272,6 +292,13 @@ OTHERS: dict[type, Callable[[Encoder, PartDelta, Slot], bytes]] = {
     Media: Encoder._heard,
 }
 """Parts whose deltas may hold more than text."""
+
+
+@lru_cache(maxsize=64)
+def _cut(number: int, fields: tuple[str, ...]) -> list[bytes]:
+    """Return what a chunk says of a choice with words in these fields, cut where they go; with the role for ROLE."""
+    delta = dict.fromkeys(fields, MARK) if fields is not ROLE else {"role": "assistant", "content": ""}
+    return (encode(_choice(number, delta)) + AFTER).split(encode(MARK))
 
 
 def _choice(number: int, delta: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Whatever has no field here, or another type, makes an event an unusual one,
 which ``openai_chat_decoder`` reads with all that dialects may say.
 """
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -59,18 +59,15 @@ class Chunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     padding: Any = None
 
 
-Usual: TypeAlias = tuple[Literal[""], Chunk | Literal["[DONE]"]]
-"""An event's name and what it says, as ``JsonEvents`` has it."""
-
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
-def usual(data: bytes) -> list[Usual] | None:
+def usual(data: bytes) -> list[Chunk | Literal["[DONE]"]] | None:
     """Return what bytes say that are whole usual events and nothing else; None for all others."""
     texts = Sse.apart(data, b"data: ")
     if texts is None:
         return None
     try:
-        return [("", "[DONE]" if text == b"[DONE]" else _decode(text)) for text in texts]
+        return ["[DONE]" if text == b"[DONE]" else _decode(text) for text in texts]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -161,6 +161,7 @@ class Purse:
             spent=window.spent,
             need=need,
             slot=window.slot,
+            back=window.back,
             observed=window.observed,
             shut=window.shut,
             refused=window.refused,
@@ -174,7 +175,7 @@ class Purse:
     def _take(self, window: Window, ask: Ask, grant: Grant, need: float, now: float) -> None:
         window.granted = max(window.granted + grant.granted - ask.granted, window.spent)
         window.left = window.granted - window.spent
-        window.told = ask.spent
+        window.told = ask.spent + window.back - ask.back
         if window.observed == ask.observed:
             window.observed = -1.0
         window.quiet = False

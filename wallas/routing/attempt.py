@@ -19,13 +19,14 @@ from wallas.routing.reading import Reading
 from wallas.routing.seam import Mode
 from wallas.routing.sessions import SESSION_TOKENS
 from wallas.routing.shortcut import Shortcut
-from wallas.routing.stages import Stages
+from wallas.routing.stages import Stages, said_by
 from wallas.routing.strategies import expected_first
+from wallas.routing.talk import Talk, talk_of
 from wallas.routing.tally import price
 from wallas.routing.trail import Hop
 from wallas.routing.whole import passed
 from wallas.types.chat import ChatResponse, Usage
-from wallas.types.events import Event, PartDelta, unfold
+from wallas.types.events import PING, Event, PartDelta, unfold
 from wallas.waits import NotNow
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Attempt:
 
     made: Stages | None = None
     """The stages that have looked at its events, if any had to."""
+    talk: Talk | None = None
+    """Its words, while it says nothing else."""
     answer: ChatResponse | None = None
     """The whole answer, where it came so and passed."""
     passed: PartDelta | None = None
@@ -75,8 +78,15 @@ class Attempt:
     def stages(self) -> Stages:
         """Return what looks at this attempt's events; made when the first of them needs it."""
         if self.made is None:
-            self.made = Stages(self.attempts, self.candidate, self.mode)
+            talk, self.talk = self.talk, None
+            self.made = Stages(self.attempts, self.candidate, self.mode, talk=talk)
         return self.made
+
+    @property
+    def heard(self) -> int:
+        """Return how many events have said anything, a number that grows."""
+        talk, made = self.talk, self.made
+        return talk.heard if talk is not None else made.units.heard if made is not None else 0
 
     def begin(self) -> "Reading | Held | None":
         """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
@@ -162,9 +172,46 @@ class Attempt:
         """Return the events of one read, as the client gets them."""
         return self.stages.feed(reading.feed()) if self.attempts.plain else self._parts(reading)
 
-    def _parts(self, reading: Reading) -> Iterator[Event]:
-        """Yield what a client of a stream gets, at once or with all of its turn."""
-        stages, self.passed, events = self.stages, None, reading.feed()
+    def _parts(self, reading: Reading) -> Iterable[Event]:
+        """Return what a client of a stream gets, at once or with all of its turn."""
+        self.passed, events = None, reading.feed()
+        if self.made is None:
+            talk = self.talk
+            if talk is None:
+                talk = self.talk = talk_of(self)
+            if talk is not None:
+                return self._talked(talk, events)
+        return self._staged(iter(events))
+
+    def _talked(self, talk: Talk, events: Iterable[Event]) -> Iterable[Event]:
+        """Return what the client gets of events as long as they are a text's beginning, its words and its end."""
+        if talk.begun:
+            return self._more(talk, iter(events))
+        listed = type(events) is list
+        told = talk.opened(events, said_by(self.candidate)) if listed else None  # type: ignore[arg-type]
+        if told is None:
+            return self._staged(chain(talk.waiting, () if listed else events))
+        if not told:
+            return told
+        self.passed, self.said_model = told[2], talk.model  # type: ignore[assignment]
+        return told if len(told) == 3 else chain(told[:3], self._more(talk, iter(told[3:])))
+
+    def _more(self, talk: Talk, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield the words of a text, and its end; whatever else comes is left to the stages."""
+        for event in events:
+            if type(event) is PartDelta and talk.is_plain(event):
+                if talk.passes(event):
+                    self.passed = event
+                    yield event
+            elif talk.ends(event):
+                self.passed = None
+                yield event
+            elif event != PING:
+                yield from self._staged(chain((event,), events))
+
+    def _staged(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield what the stages pass on."""
+        stages = self.stages
         for event in events:
             if type(event) is not PartDelta or not stages.is_plain(event):
                 yield from stages.feed(chain((event,), events))
@@ -185,14 +232,16 @@ class Attempt:
 
     def shortcut(self, reading: Reading) -> Shortcut | None:
         """Return the way of more words like the last, shown or kept; None where each is to be looked at."""
-        words, attempts = self.passed, self.attempts
+        words, attempts, talk = self.passed, self.attempts, self.talk
         if words is None or attempts.others is not None:
             return None
-        unit = self.stages.keeps(words)
+        unit, watch = None, talk.watch if talk is not None else None
+        if watch is None:
+            unit, watch = self.stages.keeps(words), self.stages.loops.watches[words.choice, words.index]
         if unit is None and attempts.closing.whole is not None:
             return None
         reader = reading.words(words)
-        return Shortcut(attempts, self, reader, words, unit=unit) if reader is not None else None
+        return Shortcut(attempts, self, reader, words, watch=watch, unit=unit) if reader is not None else None
 
     def content(self) -> None:
         """Note that content has come."""

@@ -307,7 +307,7 @@ class Attempts:
 
         ``events`` were read already.
         """
-        heard, whole = 0, self.keeps_whole
+        before, whole = 0, self.keeps_whole
         while events or reading.early or not reading.done:
             if not events:
                 if reading.waits:
@@ -324,8 +324,9 @@ class Attempts:
             events = ()
             if self.others is not None:
                 yield self.others.news()
-            if attempt.made is not None and attempt.made.units.heard != heard:
-                heard = attempt.made.units.heard
+            heard = attempt.heard
+            if heard != before:
+                before = heard
                 attempt.content()
             if not reading.done and reading.complete:
                 self.deadlines.linger()

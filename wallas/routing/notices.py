@@ -9,6 +9,7 @@ one piece, as a gateway on the way says them.
 
 import re
 from collections.abc import Iterable, Iterator
+from string import ascii_letters
 from typing import NamedTuple
 
 from wallas.errors import FailureKind, ProviderError
@@ -92,6 +93,8 @@ def _loosely(opening: str) -> str:
 MAY_BE = re.compile(rf"[\W_]*(?:{'|'.join(map(_loosely, sorted(OPENINGS)))})", re.IGNORECASE)
 """Matches every text whose ``simple`` begins like an opening, and hardly any other."""
 SIGNS = re.compile(r"^[\W_]+")
+OTHER = frozenset(ascii_letters) - {letter for opening in OPENINGS for letter in (opening[0], opening[0].upper())}
+"""First letters of texts that are no notice, whatever follows."""
 
 
 def simple(text: str) -> str:
@@ -110,6 +113,17 @@ def is_notice(text: str, request: ChatRequest) -> bool:
         return False
     said = (simple(text) for message in request.messages for text in _texts(message.parts))
     return not any(words.rstrip(".! ") in one for one in said)
+
+
+def may_be_one(text: str) -> bool:
+    """Return whether the beginning of an answer says nothing yet, or could still become a notice."""
+    if text[:1] in OTHER:
+        return False
+    words = simple(text)
+    if not words.startswith(OPENINGS):
+        return words in BEGINNINGS
+    near = (Beginning(notice.pattern) for notice in _near(words))
+    return len(words) <= MOST and any(one.feed(words) is not None for one in near)
 
 
 def _near(words: str) -> Iterator[Notice]:
@@ -176,10 +190,4 @@ class Notices:
         if self.patient:
             self.certain = len(self.text) > 2 * MOST
             return
-        words = simple(self.text)
-        if words.startswith(OPENINGS):
-            near = (Beginning(notice.pattern) for notice in _near(words))
-            alive = len(words) <= MOST and any(one.feed(words) is not None for one in near)
-        else:
-            alive = words in BEGINNINGS
-        self.certain = not alive
+        self.certain = not may_be_one(self.text)

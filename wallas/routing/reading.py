@@ -1,6 +1,6 @@
 """Reads one provider's answer: head, refusal or body, stream or whole, as events."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wallas import codecs
@@ -9,7 +9,7 @@ from wallas.codecs.plain import PlainDecoder
 from wallas.errors import FailureKind, ProviderError
 from wallas.providers.base import Provider
 from wallas.types.chat import ChatRequest, ChatResponse
-from wallas.types.events import Event, PartDelta
+from wallas.types.events import Event, PartDelta, before
 
 REFUSAL_BYTES = 256 * 1024
 
@@ -50,11 +50,11 @@ class Reading:
         """Return whether the answer is whole, whatever may follow."""
         return self.decoder is not None and self.decoder.complete
 
-    def feed(self) -> Iterator[Event]:
-        """Yield the events of one read; raise ProviderError for a refusal or a fault."""
+    def feed(self) -> Iterable[Event]:
+        """Return the events of one read; raise ProviderError for a refusal or a fault, behind what preceded it."""
         if self.early:
             early, self.early = self.early, []
-            return iter(early)
+            return early
         return self._read()
 
     def gather(self) -> Sequence[Event]:
@@ -88,55 +88,62 @@ class Reading:
 
     def look(self) -> Sequence[Event]:
         """Return the events so far, after one more read; ``feed`` gives them all later. Raises as ``feed`` does."""
-        self.early.extend(list(self._read()))
+        self.early += list(self._read())
         return self.early
 
-    def _read(self) -> Iterator[Event]:
+    def _read(self) -> Iterable[Event]:
+        """Return the events of one read, in a list where no fault follows them."""
+        body, decoder, ahead, data = self.body, self.decoder, self.ahead, b""
         try:
-            data = self._taken()
+            if ahead is None:
+                data = body.read()
+            elif type(ahead) is bytes:
+                data, self.ahead = ahead, None
+            else:
+                self.ahead = None
+                raise ahead  # type: ignore[misc]
         except ProviderError as error:
-            if self.body.status is not None and self.body.status >= 400:
-                raise self._refusal() from error
-            if self.decoder is None or not self.decoder.complete:
-                raise
-            yield from self._end(self.decoder)
-            return
-        if self.body.status is None:
-            return
-        if self.decoder is None and self.refusal is None:
-            self._meet_head()
-        if self.refusal is not None:
-            self._refused(data)
-            return
-        assert self.decoder is not None
+            return self._broken(error)
+        if body.status is None:
+            return []
+        if decoder is None:
+            if self.refusal is None:
+                self._meet_head()
+            if self.refusal is not None:
+                self._refused(data)
+                return []
+            decoder = self.decoder
+            assert decoder is not None
+        events: list[Event] = []
         if data:
             try:
-                yield from self.decoder.feed(data)
-            except ProviderError:
-                if not self.decoder.complete:
-                    raise
-                yield from self._end(self.decoder)  # what goes wrong behind a whole answer is no fault of it
-        if self.done or self.decoder.done:
+                events += decoder.feed(data)
+            except ProviderError as error:
+                # what goes wrong behind a whole answer is no fault of it
+                return self._ended(decoder, events) if decoder.complete else before(events, error)
+        if decoder.done:
             self.done = True
-        elif self.body.ended:
-            yield from self._end(self.decoder)
+        elif body.ended and not self.done:
+            return self._ended(decoder, events)
+        return events
 
-    def _taken(self) -> bytes:
-        ahead, self.ahead = self.ahead, None
-        if isinstance(ahead, ProviderError):
-            raise ahead
-        data: bytes = self.body.read() if ahead is None else ahead
-        return data
+    def _broken(self, error: ProviderError) -> Iterable[Event]:
+        """Return what is left to tell where the body broke; raise what that means for an answer that is not whole."""
+        if self.body.status is not None and self.body.status >= 400:
+            raise self._refusal() from error
+        if self.decoder is None or not self.decoder.complete:
+            raise error
+        return self._ended(self.decoder, [])
 
-    def _end(self, decoder: StreamDecoder) -> Iterator[Event]:
-        """Yield what the end completes; an end mark that is missing behind a whole answer is no fault (U14)."""
+    def _ended(self, decoder: StreamDecoder, events: list[Event]) -> Iterable[Event]:
+        """Return events and what the end completes; an end mark missing behind a whole answer is no fault (U14)."""
         self.done = True
         whole = decoder.complete
         try:
-            yield from decoder.end()
-        except ProviderError:
-            if not whole:
-                raise
+            events += decoder.end()
+        except ProviderError as error:
+            return events if whole else before(events, error)
+        return events
 
     def _meet_head(self) -> None:
         self.heard(self.body.headers)

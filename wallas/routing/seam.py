@@ -137,6 +137,14 @@ class Shown:
             case _:
                 pass
 
+    def talks(self, part: Part, words: str) -> None:
+        """Remember the beginning of an answer, of a text and its first words: all that is shown so far."""
+        self.started = True
+        self.parts[0] = 1
+        self.open[0, 0] = part
+        self.text_slot = (0, 0)
+        self.texts = [words]
+
     def _begun(self, event: PartStarted) -> None:
         slot = (event.choice, event.index)
         self.open[slot] = event.part
@@ -193,6 +201,11 @@ class Join:
         self.said_model = ""
         if mode is Mode.ANCHORED:
             self.search = AnchorSearch(shown.text, anchor_of(shown.text) or "")
+
+    def talked(self, model: str) -> None:
+        """Take in that this attempt has begun the text that is shown, as this model."""
+        self.content, self.said_model, self.left = True, model, []
+        self.places[0, 0] = 0
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield what the client gets; raise NO_ANCHOR where the answer does not go on from what was shown."""

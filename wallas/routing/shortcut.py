@@ -16,7 +16,7 @@ from wallas.codecs import StreamEncoder, WordsReader, WordsWriter
 from wallas.codecs.framing import encode
 from wallas.codecs.words import words_in
 from wallas.errors import ProviderError
-from wallas.routing.loops import LEAST
+from wallas.routing.loops import LEAST, Watch
 from wallas.transport_body import READ_BYTES
 from wallas.types.events import Event, PartDelta
 from wallas.types.flow import Want
@@ -110,18 +110,19 @@ class Shortcut:
         reader: WordsReader,
         words: PartDelta,
         *,
+        watch: Watch,
         unit: list[PartDelta] | None,
     ) -> None:
-        """Follow these words, which have just passed every stage, or are in ``unit`` now among others."""
+        """Follow these words, which ``watch`` has taken in and which are shown, or are in ``unit`` among others."""
         assert attempt.reading is not None
-        shown = attempt.stages.shown
+        shown = attempts.shown
         self.index, self.choice = words.index, words.choice
         self.reading = attempt.reading
         self.body = attempt.reading.body
         self.sock = self.body.tap()
         """Where chunks are taken from as they are; None where the body has to look at every byte."""
         self.reader = reader
-        self.watch = attempt.stages.loops.watches[words.choice, words.index]
+        self.watch = watch
         self.texts = shown.texts if (words.choice, words.index) == shown.text_slot else []
         self.tally = attempts.tally
         self.unit = unit

@@ -8,6 +8,7 @@ from wallas.routing.loops import Loops
 from wallas.routing.namespaces import restored, spaces_of
 from wallas.routing.notices import Notices
 from wallas.routing.seam import Join, Mode
+from wallas.routing.talk import SLOT, Talk
 from wallas.routing.units import Substance, WholeUnits, custom_tools, offered_tools
 from wallas.types.chat import Extra
 from wallas.types.events import Event, PartDelta
@@ -22,8 +23,8 @@ NONE: frozenset[str] = frozenset()
 class Stages:
     """The stages of one attempt: what goes round in circles, is not whole, is a notice, or says nothing at all."""
 
-    def __init__(self, attempts: "Attempts", candidate: Candidate, mode: Mode) -> None:
-        """Look at this candidate's answer, which goes on from what was shown as ``mode`` says."""
+    def __init__(self, attempts: "Attempts", candidate: Candidate, mode: Mode, *, talk: Talk | None = None) -> None:
+        """Look at this candidate's answer, which goes on from what was shown as ``mode`` says, behind its ``talk``."""
         request, plan = attempts.request, attempts.plan
         tools, output = request.tools, request.output
         self.spaces = once(tools, spaces_of) if tools else {}
@@ -39,6 +40,18 @@ class Stages:
         self.substance = Substance()
         self.shown, self.online = attempts.shown, plan.online
         self.join = Join(self.shown, mode=mode, issuer=candidate.issuer, extra=said_by(candidate))
+        if talk is not None:
+            self._heed(talk)
+
+    def _heed(self, talk: Talk) -> None:
+        """Go on where words came that no stage has looked at."""
+        self.units.heard = talk.heard
+        if not talk.begun:
+            return
+        if talk.watch is not None:
+            self.loops.watches[SLOT] = talk.watch
+        self.notices.certain = self.substance.seen = True
+        self.join.talked(talk.model)
 
     def feed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield what the client gets of these events; what has made up its mind need not look at more of them."""

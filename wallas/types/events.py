@@ -89,6 +89,15 @@ class Ping(Event, frozen=True):
     """The provider is alive and has nothing to say."""
 
 
+PING = Ping()
+
+
+def before(events: Iterable[Event], fault: Exception) -> Iterator[Event]:
+    """Yield the events that precede a fault, and raise it."""
+    yield from events
+    raise fault
+
+
 def merged(extra: Extra, more: Extra) -> Extra:
     """Return both extras as one; per wire, later keys replace earlier ones."""
     if not more:
