@@ -20,7 +20,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.transport_body import NOTHING_NOW, Body, Link, Origin
 from wallas.transport_dial import Dialler, Resolver, parse_proxy
 from wallas.transport_http import Address
-from wallas.waits import barred, may_wait
+from wallas.waits import here, may_wait
 
 IDLE_SECONDS = 60.0
 IDLE_CONNECTIONS = 64
@@ -44,7 +44,7 @@ class Pieces(Protocol):
     def __len__(self) -> int:
         """Return the number of bytes."""
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes."""
 
 
@@ -120,7 +120,7 @@ class Transport:
             may_wait()
             link = Link(self, self._dialler.open(target, connect=connect, tls=tls), target[:3])
         try:
-            parts: Iterable[bytes]
+            parts: Iterable[bytes | memoryview]
             if isinstance(body, bytes):
                 parts = (head + body,) if length < COPIED_BYTES else (head, body)
             else:
@@ -195,7 +195,7 @@ class Transport:
                 link = links.pop()
             if time.monotonic() - link.since >= IDLE_SECONDS:
                 link.close()
-            elif link.watcher is not None and barred():
+            elif link.watcher is not None and here.barred:
                 return link
             else:
                 link.leave()
@@ -235,7 +235,7 @@ class Transport:
                 self._sweeper.start()
 
 
-def _write(sock: socket.socket, data: bytes) -> bool:
+def _write(sock: socket.socket, data: bytes | memoryview) -> bool:
     """Send everything; return False when the provider answers or hangs up before, which its answer will explain."""
     size, sent = len(data), 0
     while True:

@@ -14,7 +14,7 @@ from wallas.quota.clocks import Steady, clock_of
 from wallas.quota.seats import day_of
 from wallas.quota.shares import Ask, Grant, fair
 from wallas.quota.windows import FADES_AFTER, USD, Window, WindowKey, clock_for
-from wallas.waits import barred
+from wallas.waits import here
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Purse:
         with self.lock:
             self._merged(provider, account, other)
             self.untold.append((WindowKey(provider, account, "*", "*", MERGED), other))
-        if not barred():
+        if not here.barred:
             self._tell()
 
     def _tell(self) -> None:
