@@ -53,7 +53,7 @@ HOPS = (
         (
             "wallas.routing.tally:Tally.usage",
             "wallas.codecs.plain:PlainEncoder.finish",
-            "wallas.routing.closing:Head.open",
+            "wallas.routing.closing:Closing.open",
         ),
     ),
     Hop(

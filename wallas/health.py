@@ -123,7 +123,7 @@ class Health(Rests):
         with self.lock:
             if self.houses or self.limited or self.finding or self.gone or self.doubts.doubts:
                 self._disproved(place, now, began=now - (latency or 0.0))
-            (self.breakers.get(place[:2]) or self._breaker(place, now)).answered(now)
+            (self.breakers.get(place[:2]) or self._breaker(place, now)).ended(now, good=1)
             circuit = self.circuits.get(place) or self._circuit(place)
             circuit.limits = 0
             circuit.successes += 1
@@ -150,8 +150,7 @@ class Health(Rests):
         verdict = error.verdict
         with self.lock:
             breaker = self._breaker(place, now)
-            breaker.fade(now)
-            breaker.probing = False
+            breaker.ended(now, good=0)
             self.finding.pop(place, None)
             if error.kind in BLAMELESS:
                 return

@@ -40,18 +40,14 @@ class Breaker(msgspec.Struct):
     at: float = 0.0
     probing: bool = False
 
-    def fade(self, now: float) -> None:
-        """Let what is remembered count less by now."""
+    def ended(self, now: float, *, good: int) -> None:
+        """Take in that a call has ended, with an answer (``good`` is 1) or not; what was before counts less by now."""
         fade = exp2((self.at - now) / ODDS_HALF_LIFE) if now > self.at else 1.0
-        self.good, self.bad, self.at = self.good * fade, self.bad * fade, now
-
-    def answered(self, now: float) -> None:
-        """Take in an answer."""
-        self.fade(now)
-        self.run = self.opened = 0
+        self.good, self.bad, self.at = self.good * fade + good, self.bad * fade, now
         self.probing = False
-        self.good += 1
-        self.recent.append((now, True))
+        if good:
+            self.run = self.opened = 0
+            self.recent.append((now, True))
 
     def half_failed(self, now: float) -> bool:
         """Return whether of late as many calls failed as not, and not just a few."""

@@ -133,8 +133,9 @@ class Exchange:
         """Make a step that does not block: the provider has something."""
         shortcut = self.shortcut
         if shortcut is None:
-            self.moved = True
-            self._deliver(self._stream().step())
+            stream, self.moved = self.stream, True
+            assert stream is not None
+            self._deliver(stream.step())
             self._settle()
             return
         data = shortcut.step(now)

@@ -20,7 +20,7 @@ from wallas.errors import FailureKind, ProviderError
 from wallas.transport_body import NOTHING_NOW, Body, Link, Origin
 from wallas.transport_dial import Dialler, Resolver, parse_proxy
 from wallas.transport_http import Address
-from wallas.waits import barred, may_wait
+from wallas.waits import here, may_wait
 
 IDLE_SECONDS = 60.0
 IDLE_CONNECTIONS = 64
@@ -195,7 +195,7 @@ class Transport:
                 link = links.pop()
             if time.monotonic() - link.since >= IDLE_SECONDS:
                 link.close()
-            elif link.watcher is not None and barred():
+            elif link.watcher is not None and here.barred:
                 return link
             else:
                 link.leave()

@@ -383,7 +383,9 @@ _lowered = _Lowered()
 
 def _fields(head: str) -> dict[str, str]:
     """Return a head's lines as lower-case names and values; a repeated name's values are joined by commas."""
-    fields = {_lowered[name]: value for name, value in _LINES.findall(head)}
+    fields: dict[str, str] = {}
+    for name, value in _LINES.findall(head):
+        fields[_lowered[name]] = value
     return fields if len(fields) == head.count("\n") else _odd_fields(head)
 
 

@@ -7,31 +7,32 @@ again by a thread that may wait.
 
 import threading
 
-_thread = 0
-
 
 class NotNow(Exception):
     """What is asked for would have to wait, in a thread that must not."""
 
 
+class _Here(threading.local):
+    """What is so in the thread that looks."""
+
+    barred = False
+    """Whether this is the thread that must not wait."""
+
+
+here = _Here()
+
+
 def never_here() -> None:
-    """Let nothing wait in this thread from now on; there is one such thread in a process."""
-    global _thread
-    _thread = threading.get_ident()
-
-
-def barred() -> bool:
-    """Return whether this is the thread that must not wait."""
-    return threading.get_ident() == _thread
+    """Let nothing wait in this thread from now on."""
+    here.barred = True
 
 
 def may_wait() -> None:
     """Raise NotNow in the thread that must not wait."""
-    if threading.get_ident() == _thread:
+    if here.barred:
         raise NotNow
 
 
 def anywhere() -> None:
-    """Let every thread wait again."""
-    global _thread
-    _thread = 0
+    """Let this thread wait again."""
+    here.barred = False

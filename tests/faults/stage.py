@@ -13,7 +13,7 @@ from typing import Any
 from tests.faults.clients import PROTOCOLS, Heard
 from tests.routing.scripted import ABILITIES, Notes
 from wallas import codecs
-from wallas.blueprints.respond import plain_encoder
+from wallas.blueprints.respond import encoder
 from wallas.catalog.entries import Model
 from wallas.codecs import ollama
 from wallas.codecs.plain import PlainDecoder, PlainEncoder
@@ -262,7 +262,7 @@ class Play:
             whole = partial(ollama.encode_response, request=request, generate=True)
             out: Any = ollama.Encoder(request, generate=True) if stream else PlainEncoder(whole, ollama.encode_error)
         else:
-            out = codec.Encoder(request) if stream else plain_encoder(codec, request)
+            out = encoder(codec, request)
         fields = {
             "id": "req",
             "request": request,

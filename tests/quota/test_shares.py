@@ -166,6 +166,18 @@ def test_telling_the_same_twice_books_it_once():
         assert (grant.used, grant.granted) == (5, 100)
 
 
+def test_what_an_old_call_gives_back_hides_nothing_of_what_was_spent_since():
+    state = State()
+    key = WindowKey("p", "a", "*", "m", "tpm")
+    ask = Ask(key, Rolling(60), Limit(900, "catalog", 0), None, 0, 0, 1, 0)
+    told = {"worker": "me", "live": frozenset({"me"}), "spooled": lambda *_: None}
+    exchange(state, ask, now=NOON, **told)
+    exchange(state, ask._replace(granted=900.0, spent=700.0), now=NOON, **told)
+    later = ask._replace(granted=1100.0, spent=900.0, back=200.0)
+    assert exchange(state, later, now=NOON + 30, **told).used == 700
+    assert exchange(state, later, now=NOON + 63, **told).used == 200
+
+
 def test_a_worker_that_only_slept_is_neither_counted_twice_nor_keeps_its_share():
     state = State()
     key = WindowKey("p", "a", "*", "m", "rpd")

@@ -16,7 +16,7 @@ from flask_sock import Sock
 
 from wallas.server_intake import Raw
 from wallas.types.flow import Heading, Inlet
-from wallas.waits import barred
+from wallas.waits import here
 
 TEXT = [("Content-Type", "text/plain")]
 tried: list[str] = []
@@ -259,7 +259,7 @@ class Swift(Parked):
     def step(self) -> bytes:
         """Move on, but not where that would keep everybody waiting."""
         self.headers.append(("X-Step", threading.current_thread().name))
-        if self.want == "block" and self.dial and barred():
+        if self.want == "block" and self.dial and here.barred:
             return b""
         return super().step()
 
@@ -268,7 +268,7 @@ def at_once(heading: Heading, body: bytes) -> Any:
     """Answer ``/swift/SECONDS`` in the thread that must not wait; None for all else."""
     what, _, given = heading.environ["PATH_INFO"].strip("/").partition("/")
     tried.append(what)
-    return Swift(dial=float(given)) if what == "swift" and barred() else None
+    return Swift(dial=float(given)) if what == "swift" and here.barred else None
 
 
 app.at_once = at_once  # type: ignore[attr-defined]

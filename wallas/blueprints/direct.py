@@ -17,10 +17,9 @@ from wallas.blueprints.body import guarded_body, json_object
 from wallas.blueprints.guard import HARDENED, HOOKS, Guard
 from wallas.blueprints.openai import asked_chat
 from wallas.blueprints.options import SAID, options, options_of
-from wallas.blueprints.respond import id_said, streamed
+from wallas.blueprints.respond import encoder, id_said
 from wallas.blueprints.responses import asked_response
 from wallas.codecs import Codec, anthropic, openai_chat, openai_responses
-from wallas.ids import fresh
 from wallas.routing.router import Options, Router
 from wallas.routing.stream import Stream
 from wallas.types.chat import ChatRequest
@@ -109,7 +108,8 @@ class Direct:
         if found is None:
             return None
         chat, said = found
-        stream = streamed(self.router, chat, said, codec=caller.codec, request_id=caller.id or fresh())
+        codec = caller.codec
+        stream = self.router.chat(chat, said, codec=codec, out=encoder(codec, chat), request_id=caller.id)
         stream.extra_headers = HARDENING
         return stream
 

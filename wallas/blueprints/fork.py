@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from wallas.blueprints.body import guarded_body
 from wallas.blueprints.options import options
-from wallas.blueprints.respond import StreamResponse, plain_encoder, request_id, router
+from wallas.blueprints.respond import StreamResponse, encoder, request_id, router
 from wallas.codecs import openai_chat
 from wallas.errors import BadRequest
 from wallas.routing.contest import BRANCHES_MOST, BRANCHES_USUAL
@@ -25,7 +25,7 @@ def forked() -> Response:
     all_of_them = flag(body, "return_all")
     said = options(request.environ, body)
     chat = openai_chat.decode_request(body)
-    out = openai_chat.Encoder(chat) if chat.stream else plain_encoder(openai_chat, chat)
+    out = encoder(openai_chat, chat)
     held = partial(Fork, most=most, all_of_them=all_of_them)
     return StreamResponse(
         router().contest(chat, said, codec=openai_chat, out=out, request_id=request_id(request), held=held)
@@ -51,7 +51,7 @@ def compared() -> Response:
     chat = openai_chat.decode_request(
         {"model": "auto", **body, "messages": [{"role": "user", "content": task}]},
     )
-    out = openai_chat.Encoder(chat) if chat.stream else plain_encoder(openai_chat, chat)
+    out = encoder(openai_chat, chat)
     held = partial(Comparison, most=most, criterion=CRITERIA[criterion], task=task, judge=judge)
     return StreamResponse(
         router().contest(chat, said, codec=openai_chat, out=out, request_id=request_id(request), held=held)

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from wallas import codecs
 from wallas.blueprints.body import Asking
-from wallas.codecs import Codec
+from wallas.codecs import Codec, StreamEncoder
 from wallas.codecs.plain import PlainEncoder
 from wallas.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
 from wallas.ids import fresh
@@ -85,13 +85,13 @@ def streamed(
     router: Router, chat: ChatRequest, options: Options, *, codec: Codec, request_id: str, out: Any = None
 ) -> Stream:
     """Return the stream that answers a chat request; raise what can be refused before its first byte."""
-    if out is None:
-        out = codec.Encoder(chat) if chat.stream else plain_encoder(codec, chat)
-    return router.chat(chat, options, codec=codec, out=out, request_id=request_id)
+    return router.chat(chat, options, codec=codec, out=out or encoder(codec, chat), request_id=request_id)
 
 
-def plain_encoder(codec: Codec, chat: ChatRequest) -> PlainEncoder:
-    """Return what writes a whole answer, without thoughts where the wire shows them only to who asked."""
+def encoder(codec: Codec, chat: ChatRequest) -> StreamEncoder | PlainEncoder:
+    """Return what writes the answer; a whole one has no thoughts where the wire shows them only to who asked."""
+    if chat.stream:
+        return codec.Encoder(chat)
     encode_response: Callable[..., dict[str, Any]] = codec.encode_response
     if codec.WIRE in SHOWS_BY_REQUEST:
         encode_response = partial(encode_response, request=chat)

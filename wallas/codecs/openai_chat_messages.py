@@ -36,10 +36,12 @@ def encode_words(messages: Iterable[Message]) -> list[dict[str, Any]] | None:
     """Return the turns of a conversation that is nothing but words, as most are; None for any other."""
     rows = []
     for message in messages:
-        parts = message.parts
-        if len(parts) != 1 or message.role == "tool" or message.extra or message.name is not None:
+        try:
+            (part,) = message.parts
+        except ValueError:
             return None
-        part = parts[0]
+        if message.role == "tool" or message.extra or message.name is not None:
+            return None
         if type(part) is not Text or part.extra:
             return None
         rows.append({"role": message.role, "content": part.text})

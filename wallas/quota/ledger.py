@@ -315,7 +315,11 @@ class Ledger(Purse):
             clock = window.clock
             if ends != window.ends or (isinstance(clock, Rolling) and now - at >= clock.seconds - REFUND_MARGIN):
                 return
-        window.spent += more
+            window.back -= more
+            window.told -= more
+            window.news = True
+        else:
+            window.spent += more
         window.left = max(window.left - more, 0.0)
         window.granted = window.spent + window.left
         window.touched = now

@@ -14,7 +14,7 @@ from wallas.quota.clocks import Steady, clock_of
 from wallas.quota.seats import day_of
 from wallas.quota.shares import Ask, Grant, fair
 from wallas.quota.windows import FADES_AFTER, USD, Window, WindowKey, clock_for
-from wallas.waits import barred
+from wallas.waits import here
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Purse:
         with self.lock:
             self._merged(provider, account, other)
             self.untold.append((WindowKey(provider, account, "*", "*", MERGED), other))
-        if not barred():
+        if not here.barred:
             self._tell()
 
     def _tell(self) -> None:
@@ -161,6 +161,7 @@ class Purse:
             spent=window.spent,
             need=need,
             slot=window.slot,
+            back=window.back,
             observed=window.observed,
             shut=window.shut,
             refused=window.refused,
@@ -174,7 +175,7 @@ class Purse:
     def _take(self, window: Window, ask: Ask, grant: Grant, need: float, now: float) -> None:
         window.granted = max(window.granted + grant.granted - ask.granted, window.spent)
         window.left = window.granted - window.spent
-        window.told = ask.spent
+        window.told = ask.spent + window.back - ask.back
         if window.observed == ask.observed:
             window.observed = -1.0
         window.quiet = False

@@ -31,11 +31,12 @@ DEAD_SECONDS = 60.0
 
 
 class Share(msgspec.Struct, array_like=True):
-    """One worker's totals: what it was ever granted and what it ever spent; ``slot`` is its place in its spool."""
+    """One worker's totals: what it was ever granted, ever spent and ever gave ``back``; ``slot`` is for its spool."""
 
     granted: float
     spent: float
     slot: int
+    back: float = 0.0
 
 
 class State(msgspec.Struct, omit_defaults=True):
@@ -67,6 +68,8 @@ class Ask(NamedTuple):
     need: float
     """Below 0: the worker leaves, and wants nothing."""
     slot: int
+    back: float = 0.0
+    """What was spent and then given back in all: reserved, and not used."""
     observed: float = -1.0
     """What the provider says is used in all; below 0: nothing."""
     shut: float = 0.0
@@ -113,10 +116,12 @@ def exchange(
         state.shut = 0.0
     _prune(state, ask, now)
     _reclaim(state, ask, worker, live, now, spooled)
-    share = state.shares.get(worker) or Share(ask.spent, ask.spent, ask.slot)
+    share = state.shares.get(worker) or Share(ask.spent, ask.spent, ask.slot, ask.back)
     slots = KINDS[ask.key.kind].unit == SLOTS
-    if not slots:
+    back = max(ask.back - share.back, 0.0)
+    if not slots:  # one by one: what an old call gives back must not hide what was spent just now
         _book(state, ask.clock, ask.spent - share.spent, now)
+        _book(state, ask.clock, -back, now)
     held = _held(state, worker, slots)
     if ask.observed >= 0 and not slots:
         foreign = ask.observed - _used(state) - held
@@ -128,7 +133,7 @@ def exchange(
     most = _most(limit, ask, now)
     used = 0.0 if slots else _used(state)
     room = max(most - used - held, 0.0)
-    mine = max(min(ask.granted, share.granted) - ask.spent, 0.0)
+    mine = max(min(ask.granted, share.granted + back) - ask.spent, 0.0)
     canary = False
     if ask.need < 0:
         target = 0.0
@@ -143,7 +148,7 @@ def exchange(
         if ask.need > target and ask.canary and doubtful and is_long(ask.key.kind):
             state.since = state.since or now
             canary = _take_canary(state, now)
-    state.shares[worker] = Share(ask.spent + target, ask.spent, ask.slot)
+    state.shares[worker] = Share(ask.spent + target, ask.spent, ask.slot, ask.back)
     return Grant(
         granted=ask.spent + target,
         used=used,
@@ -220,7 +225,7 @@ def _reclaim(
         else:
             unseen = real - share.spent
         _book(state, ask.clock, unseen, now)
-        state.shares[name] = Share(share.spent + unseen, share.spent + unseen, share.slot)
+        state.shares[name] = Share(share.spent + unseen, share.spent + unseen, share.slot, share.back)
     for name in dead[: max(len(dead) - FORGOTTEN, 0)]:
         state.shares.pop(name, None)
 

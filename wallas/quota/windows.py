@@ -155,11 +155,14 @@ def clock_for(kind: str, reset: str = "utc") -> Clock:
 class Window:
     """One window as this worker knows it: its share, and what the authority last said of the whole.
 
-    ``granted`` and ``spent`` only grow together: their difference is what this
-    worker may still spend without asking anybody.
+    ``granted`` and ``spent`` only grow: their difference is what this worker may
+    still spend without asking anybody. What was reserved and not used is counted in
+    ``back`` (of slots it is taken from what is spent); ``told`` is what the authority
+    knows of what was spent, and what was given back since: what it will hear is ``spent - told``.
     """
 
     __slots__ = (
+        "back",
         "canary_at",
         "cap",
         "clock",
@@ -205,7 +208,7 @@ class Window:
         """Whether the limit that holds was only guessed at: then it spreads calls and refuses none."""
         self.declared: Limit | None = None
         self.learned: Limit | None = None
-        self.granted = self.spent = self.left = self.told = 0.0
+        self.granted = self.spent = self.left = self.told = self.back = 0.0
         self.ends = 0.0
         self.quiet, self.cap = True, UNLIMITED
         """Whether nothing but what was declared is known, and that: nothing else need be looked at then."""

@@ -96,7 +96,7 @@ class Turn:
             request, self.asked.options, codec=cast(Codec, openai_responses), out=told, request_id=fresh()
         )
         told.attempts = cast(Attempts, stream.attempts)
-        told.attempts.first_head.open()  # from here on an error comes to ``told`` as a value
+        told.attempts.closing.open()  # from here on an error comes to ``told`` as a value
         self.stream = stream.bind(_nobody, self.near)
         self.stream.cancelled = self.is_cut
         for _ in self.stream:

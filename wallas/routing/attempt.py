@@ -141,7 +141,8 @@ class Attempt:
             attempts.dropped = tuple(dict.fromkeys([*attempts.plan.dropped, *fitted.dropped]))
         else:
             attempts.dropped = ()
-        attempts.first_head.note_send()
+        if attempts.closing.overhead is None:
+            attempts.closing.overhead = (attempts.desk.clock() - attempts.deadlines.started) * 1000
         assert self.reservation is not None
         heard = partial(listen, attempts.desk.ledger, self.reservation.seat)
         self.reading = Reading(candidate.provider, attempts.body, fitted.request, heard=heard)

@@ -22,7 +22,7 @@ from wallas.routing.adapt import Lessons
 from wallas.routing.admission import Held, doubtful, held
 from wallas.routing.attempt import Attempt
 from wallas.routing.candidates import Candidate, Excluded
-from wallas.routing.closing import Closing, Head
+from wallas.routing.closing import Closing
 from wallas.routing.deadlines import LEAST_FOR_CONTINUATION, OUT_OF_TIME, Deadlines
 from wallas.routing.desk import Desk
 from wallas.routing.files import looked, readied
@@ -38,7 +38,7 @@ from wallas.routing.trail import Record
 from wallas.types.chat import StopReason, Usage
 from wallas.types.events import Event, Finished, PartDelta, Started
 from wallas.types.flow import BLOCK, READ
-from wallas.waits import barred
+from wallas.waits import here
 
 if TYPE_CHECKING:
     from wallas.routing.others import Others
@@ -69,6 +69,8 @@ class Attempts:
     """One request's way through its candidates; ``moves`` is the generator that a ``Stream`` drives."""
 
     body: Any = None
+    head: tuple[str, list[tuple[str, str]]] | None = None
+    """Status and headers, once the first bytes are known."""
     attempt: Attempt | None = None
     lessons: Lessons | None = None
     unreadable: BadRequest | None = None
@@ -112,13 +114,7 @@ class Attempts:
             stream=not self.plain,
             client=plan.client,
         )
-        self.first_head = Head(self)
         self.closing = Closing(self)
-
-    @property
-    def head(self) -> tuple[str, list[tuple[str, str]]] | None:
-        """Return status and headers, once the first bytes are known."""
-        return self.first_head.sent
 
     def moves(self) -> Iterator[Move]:
         """Yield bytes and waits until the client has a whole answer or an honest error."""
@@ -146,7 +142,7 @@ class Attempts:
 
     def ping(self) -> bytes:
         """Return a keep-alive; the first one fixes the status, the content is still free."""
-        self.first_head.open(answered=False)
+        self.closing.open(answered=False)
         progress = self.body.progress if isinstance(self.body, Job) else None
         return (progress and self.out.note(f"wallas {json.dumps({'reading': progress})}")) or self.out.ping()
 
@@ -170,7 +166,7 @@ class Attempts:
             if not self.closing.booked:
                 self.closing.book("cancelled", 499)
             # a circle would keep the request's files for the collector
-            del self.closing.attempts, self.first_head.attempts
+            del self.closing.attempts
 
     def _ended_by(self, error: ProviderError, candidate: Candidate) -> Generator[Move, None, bool]:
         """Book a failure; return whether it ends the answer: calls that were shown are an answer as they stand."""
@@ -262,7 +258,7 @@ class Attempts:
     def _answer(self, candidate: Candidate) -> Generator[Move, None, bool]:
         """Yield one candidate's answer; return False if there is no quota for it, raise ProviderError when it fails."""
         attempt = self._attempt(candidate)
-        if not (self.brief and barred()):
+        if not (self.brief and here.barred):
             yield BLOCK
         begun = attempt.begin()
         if begun is None:
@@ -344,8 +340,8 @@ class Attempts:
         if type(event) is PartDelta:
             self.tally.count(event.text)
         data = self.out.encode(event)
-        if data and self.first_head.sent is None:
-            self.first_head.open()
+        if data and self.head is None:
+            self.closing.open()
         return data
 
     def _failed(self, candidate: Candidate, error: ProviderError) -> None:
@@ -407,7 +403,7 @@ class Attempts:
         if running:
             return self.out.error(error)
         body = msgspec.json.encode(self.plan.codec.encode_error(error))
-        self.first_head.fail(error, len(body))
+        self.closing.fail(error, len(body))
         return body
 
     def _drain(self) -> Iterator[Move]:

@@ -170,7 +170,7 @@ class Branch:
         if self.attempts is None:
             return 0.0
         taken = self.attempts.record.ms / 1000
-        return taken or self.attempts.desk.clock() - self.attempts.first_head.started
+        return taken or self.attempts.desk.clock() - self.attempts.deadlines.started
 
     @property
     def first_seconds(self) -> float | None:
@@ -209,7 +209,7 @@ class Branch:
         own = copy.copy(desk)
         own.journal = sheaf
         self.attempts = Attempts(self.plan_of(plan), own)
-        self.attempts.first_head.open()  # from here on an error comes to ``heard`` as a value
+        self.attempts.closing.open()  # from here on an error comes to ``heard`` as a value
         self.stream = Stream(self.attempts).bind(_nobody, self.near)
         self.stream.cancelled = self.is_cut
         for _ in self.stream:

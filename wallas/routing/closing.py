@@ -50,33 +50,35 @@ NAMES_TOLD, NAME_CHARS = 100, 100
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Head:
-    """Status and headers: fixed once, by the first content, the first keep-alive or the error."""
+class Closing:
+    """Both ends of an answer.
 
-    __slots__ = ("attempts", "overhead", "sent", "started")
+    Status and headers are fixed once, by the first content, the first keep-alive or the error. Behind it, what the
+    client may name next is committed, the usage told, the end written, and the request booked once.
+    """
+
+    __slots__ = ("attempts", "booked", "overhead", "whole")
 
     def __init__(self, attempts: "Attempts") -> None:
         """Belong to one answer."""
         self.attempts = attempts
-        self.sent: tuple[str, list[tuple[str, str]]] | None = None
+        plan = attempts.plan
+        self.whole = Fold() if plan.keep_response or plan.keep_seals else None
+        self.booked = False
         self.overhead: float | None = None
-        self.started = attempts.deadlines.started
-
-    def note_send(self) -> None:
-        """Note that the first request has left: until then the time was the gateway's own."""
-        if self.overhead is None:
-            self.overhead = (self.attempts.desk.clock() - self.started) * 1000
+        """Milliseconds until the first request had left: the gateway's own."""
 
     def open(self, length: int | None = None, *, answered: bool = True) -> None:
         """Fix the head of an answer: 200, and what is known by now; of a keep-alive nobody knows whose it will be."""
-        if self.sent is not None:
+        attempts = self.attempts
+        if attempts.head is not None:
             return
-        headers = [("Content-Type", self.attempts.out.content_type)]
+        headers = [("Content-Type", attempts.out.content_type)]
         if length is not None:
             headers += [("Content-Length", str(length)), ("Cache-Control", "no-store")]
         else:
             headers += [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
-        self.sent = ("200 OK", headers + self._told(answered=answered, settled=answered))
+        attempts.head = ("200 OK", headers + self._told(answered=answered, settled=answered))
 
     def fail(self, error: GatewayError, length: int) -> None:
         """Fix the head of an error."""
@@ -88,7 +90,8 @@ class Head:
             headers.append(("Retry-After", str(max(math.ceil(error.retry_after), 1))))
         if status < 429:
             headers.append(("x-should-retry", "false"))
-        self.sent = (f"{status} {REASONS.get(status, 'Error')}", headers + self._told(answered=False, settled=True))
+        told = headers + self._told(answered=False, settled=True)
+        self.attempts.head = (f"{status} {REASONS.get(status, 'Error')}", told)
 
     def _told(self, *, answered: bool, settled: bool) -> list[tuple[str, str]]:
         attempts = self.attempts
@@ -128,19 +131,6 @@ class Head:
             news["converted"] = [name[: 3 * NAME_CHARS] for name in attempts.converted[:NAMES_TOLD]]
         return "wallas " + _compact(news)
 
-
-class Closing:
-    """Commits what the client may name next, tells the usage, writes the end, and books the request once."""
-
-    __slots__ = ("attempts", "booked", "whole")
-
-    def __init__(self, attempts: "Attempts") -> None:
-        """Belong to one answer."""
-        self.attempts = attempts
-        plan = attempts.plan
-        self.whole = Fold() if plan.keep_response or plan.keep_seals else None
-        self.booked = False
-
     def watch(self, event: Event) -> None:
         """Remember an event that the client gets, where something of it may have to be kept."""
         if self.whole is not None:
@@ -167,7 +157,7 @@ class Closing:
             answer = msgspec.structs.replace(answer, extra=merged(answer.extra, UNKEPT))
         out: PlainEncoder = attempts.out  # type: ignore[assignment]
         body = out.finish(answer)
-        attempts.first_head.open(len(body))
+        self.open(len(body))
         self.book("ok", 200)
         return body
 
@@ -175,17 +165,17 @@ class Closing:
         for event in events:
             out.encode(event)
         body = out.finish()
-        self.attempts.first_head.open(len(body))
+        self.open(len(body))
         return body
 
     def _stream_end(self, events: Sequence[Event]) -> bytes:
-        out, head = self.attempts.out, self.attempts.first_head
-        head.open()
+        out = self.attempts.out
+        self.open()
         body = b""
         for event in events:
             if type(event) is not Finished:
                 body += out.encode(event)
-        body += out.note(head.late_news())
+        body += out.note(self.late_news())
         for event in events:
             if type(event) is Finished:
                 body += out.encode(event)
@@ -225,7 +215,7 @@ class Closing:
         self.booked = True
         record = self.attempts.record
         record.outcome, record.status = outcome, status
-        record.ms = (self.attempts.desk.clock() - self.attempts.first_head.started) * 1000
+        record.ms = (self.attempts.desk.clock() - self.attempts.deadlines.started) * 1000
         if self.attempts.others is None or not self.attempts.others.book():
             self.attempts.desk.journal.record(record)
 

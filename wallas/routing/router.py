@@ -119,7 +119,10 @@ class Router:
         out: StreamEncoder | PlainEncoder,
         request_id: str,
     ) -> Stream:
-        """Return the stream that answers; raise GatewayError for what can be refused before the first header."""
+        """Return the stream that answers; raise GatewayError for what can be refused before the first header.
+
+        ``request_id`` is what the client calls the request, "" for no name of its own.
+        """
         sight, previous = sight_of(request), request.previous_id
         online = self.search is not None and wanted(request, options)
         if previous is None and sight.words and not online:
@@ -203,10 +206,10 @@ class Router:
             if look is None:
                 refuse(contents)
         selection = Selection([], []) if look else chooser.select(choice, full=full)
-        now = time.time()
+        now, name = time.time(), fresh()
         patience = WAIT_STREAMING if request.stream else WAIT_PLAIN
         return Plan(
-            id=request_id,
+            id=request_id or name,
             request=request,
             needs=needs,
             candidates=selection.candidates,
@@ -215,7 +218,7 @@ class Router:
             unfit=choice.unfit,
             codec=codec,
             out=out,
-            answer_id=ANSWER_PREFIX[codec.WIRE] + fresh(),
+            answer_id=ANSWER_PREFIX[codec.WIRE] + name,
             created=int(now),
             at=now,
             asked=request.model[:200],

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from wallas.errors import ProviderError
@@ -43,7 +43,10 @@ class Source(Protocol):
         """Return status and headers, once the first bytes are known."""
 
     def moves(self) -> Iterator[Move]:
-        """Yield bytes for the client, and what the next step will do; a shortcut is a READ that knows its way."""
+        """Yield bytes for the client, and what the next step will do; a shortcut is a READ that knows its way.
+
+        What is still open at their end is abandoned.
+        """
 
     def ping(self) -> bytes:
         """Return a keep-alive, which fixes the status."""
@@ -55,26 +58,23 @@ class Source(Protocol):
 class Stream:
     """The answer to one request; ``step`` never blocks unless ``want`` is BLOCK."""
 
+    want: Want = BLOCK
+    shortcut: Shortcut | None = None
+    nonblock = cancelled = closed = half_closed = http10 = False
+    extra_headers: Sequence[tuple[str, str]] = ()
+    start_response: Any = None
+    client: socket.socket | None = None
+    probed_at: float | None = None
+    waited: Any = None
+    """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
+    poll: Any = None
+    watched: int | None = None
+
     def __init__(self, attempts: Source) -> None:
         """Stream what the attempts give."""
         self.attempts = attempts
         self.moves: Iterator[Move] = attempts.moves()
-        self.shortcut: Shortcut | None = None
         self.brief = attempts.brief
-        self.want: Want = BLOCK
-        self.nonblock = False
-        self.cancelled = False
-        self.closed = False
-        self.extra_headers: list[tuple[str, str]] = []
-        self.start_response: Any = None
-        self.client: socket.socket | None = None
-        self.probed_at: float | None = None
-        self.half_closed = False
-        self.http10 = False
-        self.waited: Any = None
-        """The body that ``poll`` waits for, beside ``watched``, the client's descriptor; a loop needs none of them."""
-        self.poll: Any = None
-        self.watched: int | None = None
 
     @property
     def body(self) -> Any:
@@ -85,7 +85,7 @@ class Stream:
     def head(self) -> tuple[str, list[tuple[str, str]]] | None:
         """Return status and headers, once the first bytes are known."""
         head = self.attempts.head
-        return (head[0], head[1] + self.extra_headers) if head else None
+        return (head[0], [*head[1], *self.extra_headers]) if head else None
 
     def step(self) -> bytes:
         """Advance to the next wait and return what the client gets now."""
@@ -253,9 +253,10 @@ class Stream:
         if self.shortcut is not None:
             self._leave_shortcut()
         self.start_response = None  # it may know the server's own part of this answer, which knows this
+        if self.want is END:
+            return  # the moves are over, and have abandoned what was left
         try:
-            if self.want is not END:
-                self.moves.close()  # type: ignore[attr-defined]
+            self.moves.close()  # type: ignore[attr-defined]
         except (ProviderError, OSError) as error:
             log.warning("closing a stream: %s", error)
         finally:
