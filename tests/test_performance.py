@@ -27,8 +27,17 @@ from tests.fakes import FakeProvider, say
 from tests.routing.scenes import frames, text
 from tests.routing.scripted import ScriptedProvider, ask, candidate, stream_of
 from wallas import create_app
+from wallas.journal import add_records
+from wallas.routing.trail import Hop, Record
 from wallas.server import Worker
 from wallas.settings import load_settings
+from wallas.storage.circuits import load_rests
+from wallas.storage.engine import open_database
+from wallas.storage.findings import load_findings
+from wallas.storage.migrate import upgrade
+from wallas.storage.quota import load_quota
+from wallas.storage.sessions import load_sessions
+from wallas.storage.writer import Writer
 from wallas.transport import Transport
 from wallas.transport_body import Body, Link
 from wallas.waits import anywhere
@@ -61,6 +70,10 @@ SYSTEM_CALLS = {
 }
 """What that thread asks of the kernel: waiting for either side, the client's request, the provider's answer, and
 what is sent to both."""
+COMMIT_CALLS = 205
+"""For the writer's commit of ten requests with their attempts and counts, on SQLite."""
+QUESTION_CALLS = 75
+"""For one question of what workers share."""
 MARGIN = 1.1
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -334,3 +347,41 @@ def test_the_thread_that_answers_asks_the_database_nothing(gateway, stream):
     assert b"finish_reason" in post(app, stream=stream) and b"finish_reason" in post(app, stream=stream)
     assert asked == []
     assert app.extensions["wallas"].writer.flush()
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[Writer]:
+    """Yield a writer on an empty database, which nobody else uses."""
+    upgrade(url := f"sqlite:///{tmp_path / 'wallas.sqlite'}")
+    engine = open_database(url)
+    writer = Writer(engine)
+    yield writer
+    writer.close()
+    engine.dispose()
+
+
+def test_what_is_recorded_is_committed_in_few_calls(told):
+    def record(number: int) -> Record:
+        hop = Hop(provider="acme", model="m", key="k", outcome="ok", ms=1.0, input=3, output=4)
+        return Record(
+            id=f"r{number}", at=1.0, wire="openai", asked="auto", profile="auto", stream=False, outcome="ok", hops=[hop]
+        )
+
+    items = [(add_records, record(number)) for number in range(10)]
+    told._write(items)
+    counts = calls(lambda: told._write(items))
+    assert counts.total() <= COMMIT_CALLS * MARGIN, counts.most_common(30)
+    assert counts["Cursor.execute"] == 5, "BEGIN, and ten rows of each table in two statements"
+
+
+def test_what_workers_share_is_asked_for_in_few_calls(told):
+    engine = told.engine
+    for question in (
+        lambda: load_rests(engine, now=1.0, since=0.0),
+        lambda: load_findings(engine, since=0.0),
+        lambda: load_sessions(engine, since=0.0),
+        lambda: load_quota(engine, since=0.0),
+    ):
+        question()
+        counts = calls(question)
+        assert counts.total() <= QUESTION_CALLS * MARGIN, counts.most_common(30)

@@ -22,6 +22,7 @@ from wallas.storage.responses import load_response, save_response
 from wallas.storage.seals import find_seals, make_seal, save_seals
 from wallas.storage.writer import Writer
 from wallas.types.chat import ChatRequest, ChatResponse, Message
+from wallas.types.span import spelled
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class DatabaseJournal:
         save_response(
             self.engine,
             response.id,
-            request=msgspec.json.encode(request),
+            request=msgspec.json.encode(request, enc_hook=spelled),
             response=msgspec.json.encode(response),
             expires_at=time.time() + RESPONSE_SECONDS,
             previous_id=request.previous_id,

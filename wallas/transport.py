@@ -44,7 +44,7 @@ class Pieces(Protocol):
     def __len__(self) -> int:
         """Return the number of bytes."""
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes."""
 
 
@@ -120,7 +120,7 @@ class Transport:
             may_wait()
             link = Link(self, self._dialler.open(target, connect=connect, tls=tls), target[:3])
         try:
-            parts: Iterable[bytes]
+            parts: Iterable[bytes | memoryview]
             if isinstance(body, bytes):
                 parts = (head + body,) if length < COPIED_BYTES else (head, body)
             else:
@@ -235,7 +235,7 @@ class Transport:
                 self._sweeper.start()
 
 
-def _write(sock: socket.socket, data: bytes) -> bool:
+def _write(sock: socket.socket, data: bytes | memoryview) -> bool:
     """Send everything; return False when the provider answers or hangs up before, which its answer will explain."""
     size, sent = len(data), 0
     while True:

@@ -1,11 +1,13 @@
 """The busiest routes go without Flask, and nobody can tell but by the clock."""
 
+import base64
 import io
 import json
 from typing import Any
 
 import pytest
 
+from tests.badinput.doors import PICTURE
 from wallas.blueprints.direct import ROUTES, direct
 from wallas.types.flow import Heading
 
@@ -64,6 +66,25 @@ def test_a_body_is_let_go_of_when_it_was_decoded(apps, provider):
     length = str(len(data.getvalue()))
     status, _, _ = answer(apps(), "/v1/messages", stream=False, **{"wsgi.input": data, "CONTENT_LENGTH": length})
     assert (status, data.getvalue()) == ("200 OK", b"")
+
+
+@pytest.mark.parametrize("input", [io.BytesIO, Hidden])
+def test_large_pictures_reach_the_provider_as_they_came_and_damaged_ones_are_refused(apps, provider, input):
+    picture = base64.b64encode(base64.b64decode(PICTURE) + bytes(range(256)) * 400).decode()
+
+    def told(url: str) -> tuple[str, dict[str, str], bytes]:
+        parts = [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": url, "detail": "low"}}]
+        data = asked("/v1/chat/completions", messages=[{"role": "user", "content": parts}])
+        given = {"wsgi.input": input(data), "CONTENT_LENGTH": str(len(data))}
+        return answer(apps(), "/v1/chat/completions", stream=False, **given)
+
+    url = f"data:image/png;base64,{picture}"
+    assert told(url)[0] == "200 OK"
+    ((_, part),) = [message["content"] for message in provider.requests[-1]["messages"]]
+    assert part == {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+    status, _, data = told(url[:-4] + "@@@@")
+    assert status.startswith("400")
+    assert json.loads(data)["error"]["param"] == "messages[0].content[1].image_url.url"
 
 
 def test_every_direct_route_is_one_of_these():

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from wallas.blueprints.again import FIELD, LEAST_BYTES, Again
+from wallas.blueprints.cut import Places, cut_out
 from wallas.errors import BadRequest, GatewayError, TooLarge
 
 BODY_BYTES = 32 * 1024 * 1024
@@ -45,16 +46,26 @@ class Asking(Protocol):
         """Return the WSGI environ."""
 
 
-def guarded_body(request: Asking, *, most: int = BODY_BYTES, data: bytes | None = None) -> dict[str, Any]:
+def guarded_body(
+    request: Asking, *, most: int = BODY_BYTES, data: bytes | None = None, places: Places | None = None
+) -> dict[str, Any]:
     """Return the body's JSON object; raise a 4xx for anything else, whatever content type it claims."""
-    return json_object(raw_body(request, most=most) if data is None else data)
+    return json_object(raw_body(request, most=most) if data is None else data, places)
 
 
-def json_object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is; raise BadRequest for anything else, and for one too wide or too deep."""
+def json_object(data: bytes, places: Places | None = None) -> dict[str, Any]:
+    """Return the JSON object that a body is; raise BadRequest for anything else, and for one too wide or too deep.
+
+    Large files in the ``places`` that its reader knows of are ``DataUrl``s, which refer to the data.
+    """
     if data[:1] != b"{":
         data = data.removeprefix(b"\xef\xbb\xbf")
     size = len(data)
+    if places is not None and size > LARGE and (cut := cut_out(data)) is not None:
+        with contextlib.suppress(BadRequest):  # the fault is told as it stands in the whole
+            body = json_object(cut.rest)
+            if cut.fills(places(body)):
+                return body
     found = _tools.find(data) if size > LEAST_BYTES else None
     if found is not None:
         with contextlib.suppress(*UNREADABLE):  # the fault is told as it stands in the whole

@@ -14,6 +14,7 @@ from flask import Flask
 
 from wallas.blueprints.anthropic import asked_message
 from wallas.blueprints.body import guarded_body, json_object
+from wallas.blueprints.cut import Places
 from wallas.blueprints.guard import HARDENED, HOOKS, Guard
 from wallas.blueprints.openai import asked_chat
 from wallas.blueprints.options import SAID, options, options_of
@@ -27,25 +28,26 @@ from wallas.types.flow import Heading
 
 Read: TypeAlias = Callable[[dict[str, Any], Options, Mapping[str, Any]], tuple[ChatRequest, Options] | None]
 
-ROUTES: Mapping[str, tuple[Read, ModuleType]] = {
-    "/v1/chat/completions": (asked_chat, openai_chat),
-    "/v1/messages": (asked_message, anthropic),
-    "/v1/responses": (asked_response, openai_responses),
+ROUTES: Mapping[str, tuple[Read, ModuleType, Places | None]] = {
+    "/v1/chat/completions": (asked_chat, openai_chat, openai_chat.file_places),
+    "/v1/messages": (asked_message, anthropic, None),
+    "/v1/responses": (asked_response, openai_responses, None),
 }
-"""POST routes that stream: how a body is read, given the options and the environ (None: it is none for here), and
-its codec."""
+"""POST routes that stream: how a body is read, given the options and the environ (None: it is none for here), its
+codec, and where its large files are, which need not be decoded."""
 
 
 class Caller:
     """What a request's head alone says: that it may come in, what is asked for, by whom, under what name."""
 
-    __slots__ = ("codec", "environ", "id", "options", "read")
+    __slots__ = ("codec", "environ", "id", "options", "places", "read")
 
-    def __init__(self, environ: dict[str, Any], read: Read, codec: Codec) -> None:
+    def __init__(self, environ: dict[str, Any], read: Read, codec: Codec, places: Places | None) -> None:
         """Take in a head that passed the guard."""
         self.environ = environ
         self.read = read
         self.codec = codec
+        self.places = places
         self.options = options_of(environ)
         """Those of a body that says nothing of its own; None where the head says more than who asks."""
         self.id = id_said(environ)
@@ -66,7 +68,7 @@ class Direct:
         if caller is None:
             return None
         try:
-            stream = self._stream(caller, guarded_body(caller))
+            stream = self._stream(caller, guarded_body(caller, places=caller.places))
         except Exception:
             stream = None
         if stream is None:
@@ -93,10 +95,10 @@ class Direct:
         route = ROUTES.get(environ["PATH_INFO"])
         if route is None or environ["REQUEST_METHOD"] != "POST" or not environ.keys().isdisjoint(ODD):
             return None
-        read, codec = route
+        read, codec, places = route
         try:
             self.guard.check(environ)
-            return Caller(environ, read, cast(Codec, codec))
+            return Caller(environ, read, cast(Codec, codec), places)
         except Exception:
             return None
 

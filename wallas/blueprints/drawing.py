@@ -77,7 +77,7 @@ def _asked(chat: ChatRequest) -> tuple[str, tuple[Picture, ...]]:
             for number, part in enumerate(media):
                 param = f"messages[{place}].content[{number}].image_url"
                 if part.data is not None:
-                    images.append(picture(base64.b64decode(part.data), param))
+                    images.append(picture(base64.b64decode(str(part.data)), param))
                 elif part.url is not None:
                     images.append(from_url(part.url, param))
     if not words:

@@ -21,7 +21,7 @@ bp = Blueprint("openai", __name__, url_prefix="/v1")
 @bp.post("/chat/completions")
 def chat_completions() -> Response:
     """Answer a conversation."""
-    body = guarded_body(request)
+    body = guarded_body(request, places=openai_chat.file_places)
     said = options(request.environ, body)
     found = asked_chat(body, said, request.environ)
     return drawn(body, said) if found is None else respond(*found, codec=openai_chat)

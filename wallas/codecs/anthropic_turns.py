@@ -219,7 +219,7 @@ def _source(part: Media) -> dict[str, Any] | None:
         return {"type": "base64", "media_type": "application/pdf", "data": data}
     text = part.text
     if part.data and (part.mime or "").startswith("text/"):
-        text = b64decode(part.data).decode("utf-8", "replace")
+        text = b64decode(str(part.data)).decode("utf-8", "replace")
     return {"type": "text", "media_type": "text/plain", "data": text} if text and text.strip() else None
 
 

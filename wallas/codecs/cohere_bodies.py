@@ -269,7 +269,7 @@ def _document(media: Media) -> Schema | None:
     text = media.text
     if text is None and media.kind == "document" and (media.mime or "").startswith("text/") and media.data:
         try:
-            text = base64.b64decode(media.data).decode("utf-8", "replace")
+            text = base64.b64decode(str(media.data)).decode("utf-8", "replace")
         except binascii.Error:
             return None
     if not text:

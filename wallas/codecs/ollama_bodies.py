@@ -22,6 +22,7 @@ from wallas.types.chat import (
     ToolCall,
     ToolResult,
 )
+from wallas.types.span import Base64
 
 LEVELS: dict[str, bool | str] = {
     "none": False,
@@ -183,7 +184,7 @@ def said_by(parts: tuple[Part, ...], *, between: str = "", at: str = "", lost: D
     """Return parts as the fields of one message; ``between`` joins texts, ``content`` is always there."""
     words: list[str] = []
     thoughts: list[str] = []
-    images: list[str] = []
+    images: list[Base64] = []
     calls: list[Schema] = []
     for part in parts:
         match part:
@@ -193,7 +194,7 @@ def said_by(parts: tuple[Part, ...], *, between: str = "", at: str = "", lost: D
                 thoughts.append(part.text or part.summary)
             case ToolCall():
                 calls.append(call_of(part))
-            case Media(kind="image", data=str() as data):
+            case Media(kind="image", data=data) if data is not None:
                 images.append(data)
             case Media(text=str() as text):
                 words.append(text)

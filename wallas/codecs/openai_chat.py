@@ -4,6 +4,7 @@ from wallas.codecs.openai_chat_bodies import encode_request
 from wallas.codecs.openai_chat_decoder import Decoder
 from wallas.codecs.openai_chat_encoder import Encoder
 from wallas.codecs.openai_chat_fields import WIRE
+from wallas.codecs.openai_chat_parts import file_places
 from wallas.codecs.openai_chat_request import decode_request
 from wallas.codecs.openai_chat_response import decode_response, encode_response
 from wallas.codecs.openai_chat_said import decode_words
@@ -20,4 +21,5 @@ __all__ = [
     "encode_error",
     "encode_request",
     "encode_response",
+    "file_places",
 ]

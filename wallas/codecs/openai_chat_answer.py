@@ -217,7 +217,7 @@ class Answer:
             return
         if self.kind != "audio":
             self.start("audio", Media(kind="audio"), out)
-        out.append(PartDelta(self.open, piece.text or "", self.number, data=piece.data or "", extra=piece.extra))
+        out.append(PartDelta(self.open, piece.text or "", self.number, data=str(piece.data or ""), extra=piece.extra))
 
     def _media(self, media: Media, out: list[Event]) -> None:
         self.start("image", media, out)

@@ -3,7 +3,7 @@
 import binascii
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -32,6 +32,7 @@ from wallas.codecs.openai_chat_fields import (
 from wallas.codecs.pieces import base64_string
 from wallas.errors import BadRequest
 from wallas.types.chat import Extra, Media, MediaKind, Opaque, Part, Reasoning, Refusal, Text
+from wallas.types.span import Base64, DataUrl
 
 MIMES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 """Audio formats whose media type is not simply ``audio/<format>``."""
@@ -80,8 +81,30 @@ class Source(NamedTuple):
     """Where media is, as a Media has it."""
 
     mime: str | None = None
-    data: str | None = None
+    data: Base64 | None = None
     url: str | None = None
+
+
+PLACES = {
+    "image_url": "url",
+    "video_url": "url",
+    "document_url": "url",
+    "file_url": "url",
+    "file": "file_data",
+}
+"""Where a part of this type has a data URL, unless it is one itself."""
+
+
+def file_places(body: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the objects of a body, not checked yet, that may hold a data URL, and their fields that do."""
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        for part in content if isinstance(content, list) else ():
+            kind = part.get("type") if isinstance(part, dict) else None
+            if isinstance(kind, str) and kind in PLACES:
+                place = part.get(kind)
+                yield (place, PLACES[kind]) if isinstance(place, dict) else (part, kind)
 
 
 def source(text: str, at: str, *, major: str = "") -> Source:
@@ -97,6 +120,8 @@ def source(text: str, at: str, *, major: str = "") -> Source:
     mime = match[1].lower() or None
     if mime and mime != "application/octet-stream" and not mime.startswith(major):
         raise BadRequest(f"{at}: expected {major}*, got {mime}", param=at)
+    if isinstance(text, DataUrl):
+        return Source(mime=mime or sniffed(text.file), data=text.file)
     held = text[match.end() :]
     if not match[2]:
         return Source(mime=mime, data=b64encode(unquote_to_bytes(held)).decode())
@@ -104,7 +129,7 @@ def source(text: str, at: str, *, major: str = "") -> Source:
     return Source(mime=mime or sniffed(data), data=data)
 
 
-def sniffed(data: str) -> str | None:
+def sniffed(data: Base64) -> str | None:
     """Return the media type that base64 begins like, or None."""
     try:
         return image_type(binascii.a2b_base64(data[:64]))

@@ -171,7 +171,7 @@ def encode_media(part: Media, *, lost: list[str]) -> dict[str, Any] | None:
             return {"type": "input_text", "text": text}
         case Media(kind="document"):
             return encode_file(part) | noted(part.extra)
-        case Media(kind="audio", data=str() as data):
+        case Media(kind="audio", data=data) if data is not None:
             mime = part.mime or "audio/wav"
             word = FORMATS.get(mime, mime.removeprefix("audio/"))
             return {"type": "input_audio", "input_audio": {"data": data, "format": word}} | noted(part.extra)

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from wallas.types.span import Base64, Span
+
 LARGE = 65_536
 """Characters of base64 from which on a copy costs more than pieces of its own."""
 PIECE_BYTES = 131_072
@@ -23,14 +25,14 @@ class Verbatim:
 
     __slots__ = ("head", "text")
 
-    def __init__(self, head: str, text: str) -> None:
+    def __init__(self, head: str, text: Base64) -> None:
         """Stand for both together."""
         self.head = head
         self.text = text
 
     def __str__(self) -> str:
         """Return the string, which copies the file."""
-        return self.head + self.text
+        return f"{self.head}{self.text}"
 
     def __eq__(self, other: object) -> bool:
         """Return whether it is the same string."""
@@ -53,14 +55,17 @@ class Pieces:
         """Return the number of bytes."""
         return sum(map(len, self.around)) + sum(2 + len(file.head) + len(file.text) for file in self.files)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes."""
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """Yield the bytes; those of a request's body are read where they are."""
         before = self.around[0]
         for after, file in zip(self.around[1:], self.files, strict=True):
             yield b'%b"%b' % (before, file.head.encode("ascii"))
             text = file.text
-            for at in range(0, len(text), PIECE_BYTES):
-                yield text[at : at + PIECE_BYTES].encode("ascii")
+            if isinstance(text, Span):
+                yield text.view
+            else:
+                for at in range(0, len(text), PIECE_BYTES):
+                    yield text[at : at + PIECE_BYTES].encode("ascii")
             before = b'"' + after
         yield before
 
@@ -69,11 +74,16 @@ class _Met(Exception):
     """There is a file: no JSON in one piece."""
 
 
-def base64_string(head: str, text: str) -> Any:
+def base64_string(head: str, text: Base64) -> Any:
     """Return base64 behind a head of ASCII as a value for ``written``: a string, or what stands for a large one."""
-    if len(text) < LARGE or not text.isascii() or '"' in text or "\\" in text or not _HEAD.fullmatch(head):
-        return head + text if head else text
+    if len(text) < LARGE or not _HEAD.fullmatch(head) or not (isinstance(text, Span) or _plain(text)):
+        return f"{head}{text}"
     return Verbatim(head, text)
+
+
+def _plain(text: str) -> bool:
+    """Return whether JSON has the text as it is."""
+    return text.isascii() and '"' not in text and "\\" not in text
 
 
 def written(body: Any) -> bytes | Pieces:
@@ -83,8 +93,8 @@ def written(body: Any) -> bytes | Pieces:
     except _Met:
         files: list[Verbatim] = []
 
-        def stand_in(file: Verbatim) -> str:
-            files.append(file)
+        def stand_in(file: Verbatim | Span) -> str:
+            files.append(Verbatim("", file) if isinstance(file, Span) else file)
             return _MARK
 
         around = msgspec.json.Encoder(enc_hook=stand_in).encode(body)
@@ -92,7 +102,7 @@ def written(body: Any) -> bytes | Pieces:
 
 
 def _met(value: object) -> Any:
-    if type(value) is Verbatim:
+    if type(value) is Verbatim or type(value) is Span:
         raise _Met
     raise TypeError(f"no JSON: {type(value).__name__}")
 

@@ -25,6 +25,7 @@ from wallas.content.sniff import TEXT_WORDS, Sort, sniff
 from wallas.content.works import Job, Works
 from wallas.errors import WallasError
 from wallas.types.chat import Media, MediaKind, Message, Part, Text, ToolCall, ToolResult
+from wallas.types.span import Base64, Span
 
 log = logging.getLogger(__name__)
 
@@ -389,25 +390,27 @@ def must_fetch(item: Item) -> bool:
     return media.mime != PDF and not urlsplit(url).path.lower().endswith(".pdf")
 
 
-def glimpse(data: str, item: Item) -> Look | None:
+def glimpse(data: Base64, item: Item) -> Look | None:
     """Return the look of a picture in base64 that its first bytes tell, None where more of it has to be read."""
     for most in (HEAD_CHARS, GLIMPSE_CHARS):
         begins = b64decode(data[:most])
         sort = sniff(begins, name=item.name, claimed=item.claimed)
         size = pixels(begins, sort.word) if sort.kind == "image" else None
         if size is not None:
-            return Look(sort=sort, size=len(data) * 3 // 4 - data.count("=", -2), pixels=size)
+            return Look(sort=sort, size=len(data) * 3 // 4 - data[-2:].count("="), pixels=size)
     return None
 
 
 def decoded(item: Item) -> bytes:
     """Return the bytes of a part that holds them."""
     if item.data is None:
-        item.data = b64decode(item.media.data or "")
+        item.data = b64decode(text.view if isinstance(text := item.media.data or "", Span) else text)
     return item.data
 
 
-def _hash(data: bytes | str) -> str:
+def _hash(data: bytes | Base64) -> str:
+    if isinstance(data, Span):
+        return hashlib.sha256(data.view).hexdigest()
     return hashlib.sha256(data.encode("ascii", "replace") if isinstance(data, str) else data).hexdigest()
 
 

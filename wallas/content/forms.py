@@ -203,7 +203,7 @@ def _shown(contents: Contents, item: Item, job: Job) -> tuple[bytes, str]:
         return data, look.sort.mime
     form = make(contents, item, f"image:{PLAIN_LONG}:{PLAIN_MOST}", job)
     picture = next(part for part in form.parts if isinstance(part, Media))
-    return b64decode(picture.data or ""), picture.mime or "image/png"
+    return b64decode(str(picture.data or "")), picture.mime or "image/png"
 
 
 def _heard(contents: Contents, item: Item, job: Job) -> Form:
@@ -312,7 +312,7 @@ def _size(form: Form) -> int:
         match part:
             case Text(text=text):
                 size += 2 * len(text)
-            case Media(data=str(data)):
+            case Media(data=data) if data is not None:
                 size += len(data)
             case _:
                 pass

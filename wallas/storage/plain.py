@@ -32,6 +32,8 @@ class Asking:
         """Take nothing yet."""
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
+        self.kept = False
+        """Whether the connection stays here between uses, until ``release`` or an error."""
         self._lent: Any = None
         self._connection: Any = None
         self._cursor: Any = None
@@ -40,9 +42,10 @@ class Asking:
         """Take a connection out of the pool; raise NotNow in the thread that must not wait."""
         may_wait()
         try:
-            self._lent = self.engine.raw_connection()
-            self._connection = self._lent.dbapi_connection
-            self._cursor = self._connection.cursor()
+            if self._lent is None:
+                self._lent = self.engine.raw_connection()
+                self._connection = self._lent.dbapi_connection
+                self._cursor = self._connection.cursor()
             self._begin()
         except BaseException as error:
             self._fail(error)
@@ -59,7 +62,14 @@ class Asking:
         except BaseException as wrong:
             self._fail(wrong)
             raise
-        self._lent.close()
+        if not self.kept:
+            self.release()
+
+    def release(self) -> None:
+        """Give the connection back, which takes back what was not committed."""
+        lent, self._lent = self._lent, None
+        if lent is not None:
+            lent.close()
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows that answer a question."""
@@ -77,13 +87,12 @@ class Asking:
 
     def _fail(self, error: BaseException) -> None:
         """Give the connection back, which takes back what was done, and raise a driver's error as SQLAlchemy's."""
-        dialect, lent = self.engine.dialect, self._lent
+        dialect = self.engine.dialect
         fault: Any = dialect.loaded_dbapi.Error
-        if lent is not None:
-            if isinstance(error, fault) and dialect.is_disconnect(error, self._connection, self._cursor):
-                lent.invalidate(error)
-            else:
-                lent.close()
+        if self._lent and isinstance(error, fault) and dialect.is_disconnect(error, self._connection, self._cursor):
+            self._lent.invalidate(error)
+            self._lent = None
+        self.release()
         if isinstance(error, fault):
             raise DBAPIError.instance(None, None, error, fault, dialect=dialect) from error
 
@@ -94,10 +103,14 @@ class Writing(Asking):
     It waits ``patience`` seconds for locks, and on SQLite begins IMMEDIATE, as `engine.writing` does and says why.
     """
 
-    def __init__(self, engine: Engine, *, patience: float = BUSY_SECONDS) -> None:
-        """Begin nothing yet."""
+    def __init__(self, engine: Engine, *, patience: float = BUSY_SECONDS, keep: bool = False) -> None:
+        """Begin nothing yet; with ``keep`` it is for one thread, again and again.
+
+        Then SQLite's connection stays here. PostgreSQL's does not: the pool looks whether it still lives.
+        """
         super().__init__(engine)
         self.patience = patience
+        self.kept = keep and self.sqlite
 
     def change(self, sql: str, *values: Any) -> int:
         """Execute a statement; return how many rows it changed."""

@@ -9,6 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
@@ -54,12 +56,10 @@ class Writer:
         """Held while rows are taken out of the queue; they are put in without."""
         self._called = False
         """Whether the thread was told of a row since its last round began."""
-        self._come = threading.Event()
-        self._enough = threading.Event()
+        self._bells: SimpleQueue[threading.Event | None] = SimpleQueue()
+        """Wakes the thread: a row has come, there are enough of them, or somebody waits until all are committed."""
         self._closing = threading.Event()
-        self._round = threading.Condition()
-        self._begun = self._ended = 0
-        """How many rounds have begun and ended: one that begins later takes all rows that are there by now."""
+        self._to = Writing(engine, keep=True)
         self._thread = threading.Thread(target=self._run, name="wallas-writer", daemon=True)
         self._thread.start()
 
@@ -69,27 +69,26 @@ class Writer:
         waiting = len(self._items)
         if not self._called:
             self._called = True
-            self._come.set()
+            self._bells.put(None)
         if waiting == self.batch:
-            self._enough.set()
+            self._bells.put(None)
         elif waiting > self.limit:
             self._shed()
 
     def flush(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Wait until everything handed over so far is committed; return False if that took longer than ``timeout``."""
-        with self._round:
-            wanted = self._begun + 1
-            self._come.set()
-            self._enough.set()
-            self._round.wait_for(lambda: self._ended >= wanted or not self._thread.is_alive(), timeout)
-            return self._ended >= wanted or not (self._items or self._thread.is_alive())
+        done = threading.Event()
+        self._bells.put(done)
+        if not self._thread.is_alive():
+            return not self._items
+        return done.wait(timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Flush and end the thread; return whether all rows were committed."""
         flushed = self.flush(timeout)
         self._closing.set()
-        self._come.set()
-        self._enough.set()
+        self._bells.put(None)
+        self._bells.put(None)
         self._thread.join(timeout)
         return flushed
 
@@ -103,20 +102,24 @@ class Writer:
         return 0.0 if since is None else time.monotonic() - since
 
     def _run(self) -> None:
-        while True:
-            self._come.wait()
-            self._enough.wait(self.seconds)
-            self._come.clear()
-            self._enough.clear()
-            with self._round:
-                self._begun += 1
-                self._called = False
+        while not self._closing.is_set():
+            asked = self._woken()
+            self._called = False
             self._take_all()
-            with self._round:
-                self._ended = self._begun
-                self._round.notify_all()
-            if self._closing.is_set():
-                return
+            for done in asked:
+                if done is not None:
+                    done.set()
+        self._to.release()
+
+    def _woken(self) -> list[threading.Event | None]:
+        """Wait for a row, and then for others to be committed with it, unless somebody waits; return who does."""
+        asked = [self._bells.get()]
+        if asked[0] is None:
+            with suppress(Empty):
+                asked.append(self._bells.get(timeout=self.seconds))
+        while not self._bells.empty():
+            asked.append(self._bells.get())
+        return asked
 
     def _take_all(self) -> None:
         """Commit the rows that are there now: those that come meanwhile wait for others to be committed with."""
@@ -161,7 +164,7 @@ class Writer:
         groups: dict[Save, list[Any]] = {}
         for save, row in items:
             groups.setdefault(save, []).append(row)
-        with Writing(self.engine) as to:
+        with self._to as to:
             for save, rows in groups.items():
                 save(to, rows)
 

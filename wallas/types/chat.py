@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from wallas.types.span import Base64
+
 Json: TypeAlias = Any
 Extra: TypeAlias = dict[str, dict[str, Json]]
 """Keyed by wire name (``openai_chat``, ``anthropic``, ...), then by that wire's own key."""
@@ -82,7 +84,7 @@ class Media(Value, frozen=True, kw_only=True, tag="media"):
 
     kind: MediaKind
     mime: str | None = None
-    data: str | None = None
+    data: Base64 | None = None
     url: str | None = None
     file_id: str | None = None
     name: str | None = None

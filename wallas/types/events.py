@@ -133,7 +133,7 @@ def extended(part: Part, delta: PartDelta) -> Part:
         case Refusal():
             return msgspec.structs.replace(part, text=part.text + delta.text, seal=seal, extra=extra)
         case Media():
-            data = (part.data or "") + delta.data or None
+            data = f"{part.data or ''}{delta.data}" or None
             text = (part.text or "") + delta.text or None
             return msgspec.structs.replace(part, data=data, text=text, seal=seal, extra=extra)
         case ToolResult() | Opaque():
