@@ -13,7 +13,7 @@ from wallas.errors import FailureKind, ProviderError, Scope
 from wallas.providers.registry import BY_NAME, provider_terms, providers
 from wallas.settings import ProviderSettings, Settings, load_settings, make_key
 from wallas.transport import Transport
-from wallas.types.chat import ChatRequest, Message, Text
+from wallas.types.chat import ChatRequest, Media, Message, Text
 from wallas.types.events import fold
 from wallas.types.media import EmbedRequest
 
@@ -121,6 +121,15 @@ def test_anthropic_betas_travel_in_their_header_when_they_are_words(fake, blank)
     assert sent.headers["anthropic-beta"] == "context-management-2025-06-27"
     assert sent.headers["anthropic-version"] == "2023-06-01"
     assert "betas" not in sent.json
+
+
+def test_a_large_file_leaves_beside_betas_too(fake, blank):
+    fake.will(say("Hello"))
+    picture = "QUJD" * 30_000
+    said = Message(role="user", parts=(Media(kind="image", mime="image/png", data=picture), Text(text="Look")))
+    extra = {"anthropic": {"betas": ["context-management-2025-06-27"]}}
+    answered(at(fake, "anthropic", blank), ChatRequest(model="m", messages=(said,), max_tokens=10, extra=extra))
+    assert fake.requests[0]["messages"][0]["content"][0]["source"]["data"] == picture
 
 
 def test_gemini_models_and_ways_of_answering_are_in_the_path(fake, blank):

@@ -74,7 +74,7 @@ class HttpProvider:
     def send(self, url: str, body: Any, *, headers: Mapping[str, str]) -> Body:
         """POST a JSON body and return the answer."""
         limits = {"connect": self.timeouts.connect, "tls": self.timeouts.tls}
-        return self.transport.send("POST", url, headers=headers, body=encode(body), **limits)
+        return self.transport.send("POST", url, headers=headers, body=written(body), **limits)
 
     def post(self, url: str, data: bytes, *, kind: str, key: Key) -> Body:
         """POST bytes of a media type and return the answer."""
