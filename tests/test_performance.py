@@ -55,7 +55,7 @@ CHUNK_CALLS_TO = {"openai_responses": 29, "anthropic": 24, "gemini": 43, "ollama
 """The same from a provider of the OpenAI chat wire to clients of the other wires."""
 WORKED_CHUNK_CALLS = 14
 """For one chunk on our own worker, from the wait for it to its leaving."""
-SHORT_STREAM_CALLS = 401
+SHORT_STREAM_CALLS = 387
 """For the beginning and the end of a stream on our own worker: one of five words, in as few pieces as they come."""
 CHUNK_SYSTEM_CALLS = {"epoll.poll": 1, "socket.recv": 1, "socket.send": 1}
 PLAIN_CALLS = 342
