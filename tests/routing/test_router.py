@@ -210,6 +210,18 @@ def test_a_plain_encoder_asks_plain_and_a_streaming_one_streams(here):
     assert here.plan(ask(model="auto", stream=False), Options(), out=codec.Encoder(None), **at).request.stream
 
 
+def test_each_answer_has_a_name_of_its_own_whatever_the_client_calls_its_requests(here):
+    codec = codecs.codec("openai_chat")
+    named, nameless = (
+        [here.plan(ask(model="auto"), Options(), codec=codec, out=codec.Encoder(None), request_id=id) for _ in "ab"]
+        for id in ("mine", "")
+    )
+    assert [plan.id for plan in named] == ["mine", "mine"]
+    answers = {plan.answer_id for plan in (*named, *nameless)}
+    assert len(answers) == 4 and not any("mine" in id for id in answers)
+    assert nameless[0].id and nameless[0].id != nameless[1].id
+
+
 def test_a_request_is_enriched_planned_and_answered(tmp_path):
     station = Station("groq", whole(text(), wire="openai_chat"))
     earlier = (Message(role="user", parts=(Text(text="Before"),)),)

@@ -1,10 +1,18 @@
 import pytest
 
-from tests.routing.scenes import Clock
+from tests.routing.scenes import Clock, Scene, provider, streamed, text
 from tests.routing.scripted import ask
 from wallas.routing import sessions
-from wallas.routing.sessions import CACHE_SECONDS, LONG, SESSION_SECONDS, TOOL_SECONDS, Sessions, session_key
-from wallas.types.chat import Message, Text
+from wallas.routing.sessions import (
+    CACHE_SECONDS,
+    LONG,
+    SESSION_SECONDS,
+    SESSION_TOKENS,
+    TOOL_SECONDS,
+    Sessions,
+    session_key,
+)
+from wallas.types.chat import Message, Text, Usage
 
 
 def test_a_long_beginning_is_worth_the_seconds_its_cache_saves():
@@ -23,6 +31,20 @@ def test_a_short_or_unknown_or_old_session_is_worth_nothing():
     met.remember("s", "a/m", 9000)
     clock.now += SESSION_SECONDS + 1
     assert met.bonus("s", 9000) is None
+
+
+@pytest.mark.parametrize(("tokens", "kept"), [(SESSION_TOKENS - 1, False), (SESSION_TOKENS, True)])
+def test_a_conversation_is_remembered_once_a_cache_may_keep_its_beginning(tokens, kept):
+    scene = Scene(ask("Tell me a tale"), provider("one", streamed(text(usage=Usage(input=tokens, output=5)))))
+    scene.play()
+    assert list(scene.desk.sessions.met) == [session_key(ask("Tell me a tale"), None)] * kept
+
+
+def test_a_conversation_that_others_wait_for_is_met_again_however_short_it_is():
+    scene = Scene(ask(), provider("one", streamed(text())), session="s")
+    scene.desk.sessions.remember("s", "other/m", 9000, calls=True)
+    scene.play()
+    assert scene.desk.sessions.expected("other/m") == 0
 
 
 def test_the_oldest_session_is_forgotten_first(monkeypatch):
