@@ -63,6 +63,10 @@ class Chunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     padding: str | None = None
 
 
+NOTHING = (None, None, None)
+"""What is kept of chunks that say none of it."""
+
+
 class Words(words.Reader):
     """Reads more words of one choice's open text."""
 
@@ -74,7 +78,8 @@ class Words(words.Reader):
     def __init__(self, answer: Answer, extra: Mapping[str, Any]) -> None:
         """Read for this choice; ``extra`` is what the chunks before said beside it."""
         self.answer = answer
-        self.kept = tuple(extra.get(key) for key in ("system_fingerprint", "service_tier", "provider"))
+        said = extra.get
+        self.kept = (said("system_fingerprint"), said("service_tier"), said("provider")) if extra else NOTHING
 
     def take(self, event: Chunk) -> str | None:
         """Return the words of a chunk that brings nothing else."""

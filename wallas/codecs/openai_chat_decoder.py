@@ -267,7 +267,9 @@ class Decoder:
         sloppy = not self.complete and not any(answer.word for answer in self.answers.values())
         self.done = self.complete = True
         began = self.started.extra.get("openai_chat", {}) if self.started else {}
-        late = {key: value for key, value in self.extra.items() if began.get(key) != value} if self.extra else {}
+        late: dict[str, Any] = {}
+        if self.extra != began:
+            late = {key: value for key, value in self.extra.items() if began.get(key) != value}
         numbers = sorted(self.answers)
         for number in numbers:
             answer = self.answers[number]

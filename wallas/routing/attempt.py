@@ -53,6 +53,8 @@ class Attempt:
     """The model in whose name it answers."""
     lessons = NO_LESSONS
     call = 0
+    heard = 0
+    """How many events with words had come when that was looked at last."""
     ttft: float | None = None
     whole_at: float | None = None
     """When an answer was here that came whole."""
@@ -81,12 +83,6 @@ class Attempt:
             talk, self.talk = self.talk, None
             self.made = Stages(self.attempts, self.candidate, self.mode, talk=talk)
         return self.made
-
-    @property
-    def heard(self) -> int:
-        """Return how many events have said anything, a number that grows."""
-        talk, made = self.talk, self.made
-        return talk.heard if talk is not None else made.units.heard if made is not None else 0
 
     def begin(self) -> "Reading | Held | None":
         """Take the quota and send the request; return what reads the answer, or why there is no quota. May block.
@@ -245,7 +241,12 @@ class Attempt:
         return Shortcut(attempts, self, reader, words, watch=watch, unit=unit) if reader is not None else None
 
     def content(self) -> None:
-        """Note that content has come."""
+        """Note that content has come, if any has since this was asked last."""
+        talk, made = self.talk, self.made
+        heard = talk.heard if talk is not None else made.units.heard if made is not None else 0
+        if heard == self.heard:
+            return
+        self.heard = heard
         self.attempts.deadlines.content()
         if self.ttft is None:
             self.ttft = self.attempts.desk.clock() - self.started

@@ -303,27 +303,31 @@ class Attempts:
 
         ``events`` were read already.
         """
-        before, whole = 0, self.keeps_whole
+        whole = self.keeps_whole
         while events or reading.early or not reading.done:
             if not events:
                 if reading.waits:
                     yield (None if whole else attempt.shortcut(reading)) or READ
                 events = attempt.gather(reading) if whole else attempt.feed(reading)
-            for event in events:
-                if type(event) is Finished:
-                    ending.append(event)
-                elif self.whole_turn:
-                    attempt.held.append(event)
-                    self.tally.hear(event)
-                elif data := self.show(event):
-                    yield data
+            data = b""
+            try:
+                for event in events:
+                    if type(event) is Finished:
+                        ending.append(event)
+                    elif self.whole_turn:
+                        attempt.held.append(event)
+                        self.tally.hear(event)
+                    else:
+                        data += self.show(event)
+            except Exception:
+                yield data
+                raise
+            if data:
+                yield data
             events = ()
             if self.others is not None:
                 yield self.others.news()
-            heard = attempt.heard
-            if heard != before:
-                before = heard
-                attempt.content()
+            attempt.content()
             if not reading.done and reading.complete:
                 self.deadlines.linger()
         if self.others is not None:

@@ -138,22 +138,15 @@ class Closing:
 
     def finish(self, events: Sequence[Event], model: Model) -> Iterator[bytes | Want]:
         """Yield the rest of an answer and its end, after the commit it waits for."""
-        attempts = self.attempts
-        told: list[Event] = []
-        for event in events:
-            if type(event) is Finished:
-                event = self._with_usage(event, events, model)
-            told.append(event)
-            if self.whole is not None:
-                self.whole.add(event)
+        told = self._with_usage(events, model)
         if self.whole is not None:
+            for event in told:
+                self.whole.add(event)
             yield BLOCK
             if not self._commit(self.whole.result()):
                 told = [_unstored(event) for event in told]
-        if isinstance(attempts.out, PlainEncoder):
-            yield self._plain(attempts.out, told)
-        else:
-            yield self._stream_end(told)
+        out = self.attempts.out
+        yield self._plain(out, told) if type(out) is PlainEncoder else self._stream_end(told)
         self.book("ok", 200)
 
     def give(self, attempt: "Attempt", response: ChatResponse) -> bytes:
@@ -178,18 +171,28 @@ class Closing:
     def _stream_end(self, events: Sequence[Event]) -> bytes:
         out = self.attempts.out
         self.open()
-        body = [out.encode(event) for event in events if type(event) is not Finished]
-        body.append(out.note(self.late_news()))
-        body += [out.encode(event) for event in events if type(event) is Finished]
-        return b"".join(body)
+        body = b""
+        for event in events:
+            if type(event) is not Finished:
+                body += out.encode(event)
+        body += out.note(self.late_news())
+        for event in events:
+            if type(event) is Finished:
+                body += out.encode(event)
+        return body
 
-    def _with_usage(self, event: Finished, events: Sequence[Event], model: Model) -> Finished:
-        if event is not next(other for other in reversed(events) if type(other) is Finished):
-            return event
-        usage = self.attempts.tally.usage(event.usage, model)
-        if self.attempts.others is not None:
-            usage = self.attempts.others.added(usage)
-        return msgspec.structs.replace(event, usage=usage)
+    def _with_usage(self, events: Sequence[Event], model: Model) -> list[Event]:
+        """Return the events, the last end of which tells what the client is told of the usage."""
+        told = list(events)
+        for place in range(len(told) - 1, -1, -1):
+            event = told[place]
+            if type(event) is Finished:
+                usage = self.attempts.tally.usage(event.usage, model)
+                if self.attempts.others is not None:
+                    usage = self.attempts.others.added(usage)
+                told[place] = msgspec.structs.replace(event, usage=usage)
+                break
+        return told
 
     def _commit(self, response: ChatResponse) -> bool:
         """Keep what the client may name next; return False when that was not possible: the answer goes out anyway."""

@@ -225,11 +225,14 @@ class Shortcut:
             return
         self.misses += 1
         size, mould = len(event), self.reader.mould(event, said[0])
-        line = next((line for line in LINES if received == line % size + event + b"\r\n"), None)
-        if mould is not None and line is not None:
-            head, tail = mould
-            self.line, self.head, self.tail = line, head, tail + b"\r\n"
-            self.start, self.behind = 4 + len(head), 2 + len(tail)
+        if mould is None:
+            return
+        head, tail = mould
+        for line in LINES:
+            if received == line % size + event + b"\r\n":
+                self.line, self.head, self.tail = line, head, tail + b"\r\n"
+                self.start, self.behind = 4 + len(head), 2 + len(tail)
+                break
 
     def _told(self, text: str, now: float) -> bytes:
         """Return what the client gets for words."""
