@@ -12,8 +12,6 @@ from wallas.errors import FailureKind, ProviderError
 HEAD_BYTES = 64 * 1024
 INFLATED_BYTES = 64 * 1024 * 1024
 INFLATE_STEP = 1024 * 1024
-NAMES_MOST, NAME_MOST = 1000, 64
-"""How many names of headers are kept with their lower-case form, and of how many characters."""
 INFLATE_RATIO = 200
 """A bomb grows a thousandfold, the most repetitive real stream some fiftyfold."""
 
@@ -26,8 +24,6 @@ _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: |\r*(?:\n|\Z))")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_LINES = re.compile(r"\n([!#-'*+\-.0-9A-Z^-z|~]++):[ \t]*+((?>(?:[^\r\n]*[^ \t\r\n])?))[ \t]*+(?=\r?(?:\n|\Z))")
-"""A usual line of a head: a token, and a value on the same line; it takes time only by the head's length."""
 _BODYLESS = frozenset({204, 304})
 _INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
 
@@ -367,30 +363,8 @@ def _whole_chunks(buffer: bytes, pieces: list[bytes]) -> int:
     return position
 
 
-class _Lowered(dict[str, str]):
-    """Headers' names as they were written, each with its lower-case form: some dozens, which come all the time."""
-
-    def __missing__(self, name: str) -> str:
-        """Return a name's lower-case form, and keep it while there are not too many."""
-        lower = name.lower()
-        if len(self) < NAMES_MOST and len(name) <= NAME_MOST:
-            self[name] = lower
-        return lower
-
-
-_lowered = _Lowered()
-
-
 def _fields(head: str) -> dict[str, str]:
     """Return a head's lines as lower-case names and values; a repeated name's values are joined by commas."""
-    fields: dict[str, str] = {}
-    for name, value in _LINES.findall(head):
-        fields[_lowered[name]] = value
-    return fields if len(fields) == head.count("\n") else _odd_fields(head)
-
-
-def _odd_fields(head: str) -> dict[str, str]:
-    """Return the same, line by line, where one of them is repeated, folded, or of any other form than the usual."""
     fields: dict[str, str] = {}
     last = ""
     _, *lines = head.split("\n")
