@@ -53,8 +53,13 @@ def test_the_client_gets_what_the_stages_would_give(name, wire, monkeypatch):
     assert talked == all_of()
 
 
-def test_an_answer_of_words_makes_no_stages(monkeypatch):
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_an_answer_of_words_makes_no_stages_though_its_provider_says_that_it_lives(size, monkeypatch):
     made = []
     monkeypatch.setattr(attempts, "Stages", lambda *args, **more: made.append(args) or Stages(*args, **more))
-    data, _ = played(Read(frames(text(TALE))))
+    each = [read for frame in frames(text(TALE)) if frame for read in (frame, PING)]
+    data, _ = played(Read(joined(each, size)))
     assert heard(data).message.parts == (Text(text=TALE),) and not made

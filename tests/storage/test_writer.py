@@ -200,3 +200,18 @@ def test_closing_with_a_broken_database_gives_up_and_counts(sqlite):
     assert writer.close(timeout=0.2) is False
     writer._thread.join(5)
     assert writer.dropped == 3
+
+
+def test_sqlites_connection_is_kept_between_commits_and_given_back_after_a_fault_and_at_the_end(sqlite):
+    broken = Broken(TypeError("ours"))
+    writer = Writer(sqlite, seconds=0.01)
+    kept = []
+    for save in (save_leases, broken.save):
+        writer.put(save, save.__name__)
+        assert writer.flush()
+        kept.append(sqlite.pool.checkedout())
+    writer.put(save_leases, "again")
+    assert writer.close()
+    writer._thread.join(5)
+    assert kept == [1, 0] and sqlite.pool.checkedout() == 0
+    assert names(sqlite) == ["again", "save_leases"]
