@@ -1,6 +1,7 @@
 """Opens the database: SQLite by default, PostgreSQL by its address; the same rules of use for both."""
 
 import logging
+import os
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from wallas.waits import may_wait
 log = logging.getLogger(__name__)
 
 READ_ONLY = "wallas_read_only"
+OPENED_READ_ONLY = "wallas_opened_read_only"
 PATIENCE = "wallas_patience"
 
 ANSWER_SECONDS = 2.0
@@ -106,6 +108,12 @@ def _open_sqlite(url: str) -> Engine:
         cursor.execute("PRAGMA journal_size_limit = 67108864")
         cursor.close()
         wait_for_locks(connection, entry.info, BUSY_SECONDS)
+        entry.info[OPENED_READ_ONLY] = not os.access(path, os.W_OK)
+
+    @event.listens_for(engine, "checkin")
+    def leave(connection: Any, entry: ConnectionPoolEntry) -> None:
+        if entry.info.get(OPENED_READ_ONLY, False):
+            entry.invalidate()  # it would never write, not even when the file can be written to again
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
