@@ -142,8 +142,9 @@ def turned(worker: Any, client: socket.socket) -> None:
             return
 
 
-def main(what: str, least: float) -> None:
-    """Print the tree of one plain request, or of one chunk of a stream."""
+@contextlib.contextmanager
+def app_here() -> Iterator[Any]:
+    """Yield the gateway's app in this process, before an upstream of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         upstream = servers.mock(folder, servers.compiled(folder)["mock"])
@@ -153,17 +154,23 @@ def main(what: str, least: float) -> None:
             from wallas.waits import anywhere
 
             app = create_app()
-            tokens = CHUNKS if what == "chunk" else 0
-            scenario = scenarios.Scenario("", 1, 1, tokens=tokens, gap=3000, first=3000)  # a chunk a read
-            asked = partial(request, app, scenario) if what != "worker" else partial(turned, *loop(app))
-            for _ in range(REPEATS):
-                asked()
-            tree = counted(asked)
+            yield app
             anywhere()
             app.extensions["wallas"].close()
-            print("\n".join(tree.lines(what, per=tokens or 1, least=least)))
         finally:
             upstream.end()
+
+
+def main(what: str, least: float) -> None:
+    """Print the tree of one plain request, or of one chunk of a stream."""
+    with app_here() as app:
+        tokens = CHUNKS if what == "chunk" else 0
+        scenario = scenarios.Scenario("", 1, 1, tokens=tokens, gap=3000, first=3000)  # a chunk a read
+        asked = partial(request, app, scenario) if what != "worker" else partial(turned, *loop(app))
+        for _ in range(REPEATS):
+            asked()
+        tree = counted(asked)
+    print("\n".join(tree.lines(what, per=tokens or 1, least=least)))
 
 
 if __name__ == "__main__":

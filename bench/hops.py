@@ -7,10 +7,8 @@ begins and ends, less what reading it takes. It is the loop at its calmest: othe
 """
 
 import importlib
-import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -22,7 +20,6 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
 import calls  # noqa: E402
-import servers  # noqa: E402
 
 REQUESTS = 500
 WARM_UP = 200
@@ -115,32 +112,20 @@ def found(name: str) -> tuple[Any, str]:
 
 def main(rounds: int) -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        upstream = servers.mock(folder, servers.compiled(folder)["mock"])
-        try:
-            os.environ.update(servers.settings(folder, upstream, port=8001))
-            from wallas import create_app
-            from wallas.waits import anywhere
-
-            app = create_app()
-            worker, client = calls.loop(app)
-            meter = Meter()
-            for hop in HOPS:
-                meter.watch(hop)
-            for _ in range(WARM_UP):
+    with calls.app_here() as app:
+        worker, client = calls.loop(app)
+        meter = Meter()
+        for hop in HOPS:
+            meter.watch(hop)
+        for _ in range(WARM_UP):
+            calls.turned(worker, client)
+        taken: dict[str, list[float]] = {hop.name: [] for hop in HOPS}
+        for _ in range(rounds):
+            before = dict(meter.spent)
+            for _ in range(REQUESTS):
                 calls.turned(worker, client)
-            taken: dict[str, list[float]] = {hop.name: [] for hop in HOPS}
-            for _ in range(rounds):
-                before = dict(meter.spent)
-                for _ in range(REQUESTS):
-                    calls.turned(worker, client)
-                for hop, spent in meter.spent.items():
-                    taken[hop].append((spent - before[hop]) / REQUESTS / 1000)
-            anywhere()
-            app.extensions["wallas"].close()
-        finally:
-            upstream.end()
+            for hop, spent in meter.spent.items():
+                taken[hop].append((spent - before[hop]) / REQUESTS / 1000)
     print("| Hop | us | budget |\n|---|---:|---:|")
     for hop in HOPS:
         print(f"| {hop.name} | {statistics.median(taken[hop.name]):.1f} | {hop.budget} |")

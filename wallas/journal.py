@@ -184,55 +184,55 @@ UNTRIED = Hop(provider="", model="", key="")
 """Stands for the last attempt of a request that came to none."""
 
 
-def _request(record: Record, attempts: int, hop: Hop) -> tuple[object, ...]:
-    """Return a request's row, in the order of ``REQUEST``; ``hop`` is its last attempt."""
-    return (
-        record.id,
-        record.at,
-        record.ms,
-        record.wire,
-        record.operation,
-        record.stream,
-        record.asked,
-        record.outcome,
-        record.status,
-        attempts,
-        record.profile,
-        hop.ttft_ms,
-        None if record.outcome == "ok" else record.outcome,
-        hop.provider or None,
-        hop.model or None,
-        None if hop is UNTRIED else hop.key,
-        hop.input,
-        hop.output,
-        hop.cached,
-        hop.reasoning,
-        hop.estimated,
-        hop.cost,
-        record.client or None,
-    )
+def _request(record: Record, attempts: int, hop: Hop) -> dict[str, object]:
+    """Return the row of a request, whose last attempt is ``hop``."""
+    return {
+        "request_id": record.id,
+        "started_at": record.at,
+        "ms": record.ms,
+        "wire": record.wire,
+        "operation": record.operation,
+        "stream": record.stream,
+        "asked_model": record.asked,
+        "outcome": record.outcome,
+        "status": record.status,
+        "attempts": attempts,
+        "profile": record.profile,
+        "ttft_ms": hop.ttft_ms,
+        "error_class": None if record.outcome == "ok" else record.outcome,
+        "provider": hop.provider or None,
+        "model": hop.model or None,
+        "key_id": None if hop is UNTRIED else hop.key,
+        "input_tokens": hop.input,
+        "output_tokens": hop.output,
+        "cached_tokens": hop.cached,
+        "reasoning_tokens": hop.reasoning,
+        "estimated": hop.estimated,
+        "cost": hop.cost,
+        "client_id": record.client or None,
+    }
 
 
-def _attempt(record: Record, number: int, hop: Hop) -> tuple[object, ...]:
-    """Return an attempt's row, in the order of ``ATTEMPT``."""
-    return (
-        record.id,
-        number,
-        record.at + hop.after / 1000,
-        hop.ms,
-        hop.provider,
-        hop.model,
-        hop.key,
-        hop.outcome,
-        hop.ttft_ms,
-        hop.status,
-        None if hop.outcome == "ok" else hop.outcome,
-        hop.input,
-        hop.output,
-        hop.cached,
-        hop.reasoning,
-        hop.estimated,
-        hop.cost,
-        hop.said_model or None,
-        record.client or None,
-    )
+def _attempt(record: Record, number: int, hop: Hop) -> dict[str, object]:
+    """Return the row of an attempt."""
+    return {
+        "request_id": record.id,
+        "number": number,
+        "started_at": record.at + hop.after / 1000,
+        "ms": hop.ms,
+        "provider": hop.provider,
+        "model": hop.model,
+        "key_id": hop.key,
+        "outcome": hop.outcome,
+        "ttft_ms": hop.ttft_ms,
+        "status": hop.status,
+        "error_class": None if hop.outcome == "ok" else hop.outcome,
+        "input_tokens": hop.input,
+        "output_tokens": hop.output,
+        "cached_tokens": hop.cached,
+        "reasoning_tokens": hop.reasoning,
+        "estimated": hop.estimated,
+        "cost": hop.cost,
+        "said_model": hop.said_model or None,
+        "client_id": record.client or None,
+    }

@@ -1,4 +1,4 @@
-"""Requests and attempts as rows, which tests write one by one and the record takes by columns."""
+"""Requests and attempts as rows, which tests write with the columns that they care for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,9 +28,15 @@ def attempt(**other: Any) -> dict[str, Any]:
 
 def save_requests(to: Writing, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the rows of requests."""
-    stored.add_requests(to, [[row.get(name) for name in stored.REQUEST] for row in rows])
+    stored.add_requests(to, alike(rows))
 
 
 def save_attempts(to: Writing, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the rows of attempts."""
-    stored.add_attempts(to, [[row.get(name) for name in stored.ATTEMPT] for row in rows])
+    stored.add_attempts(to, alike(rows))
+
+
+def alike(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of the same names in the same order; None where one has no value."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in names} for row in rows]

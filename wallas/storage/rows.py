@@ -16,7 +16,7 @@ SIZES = (32, 16, 8, 4, 2, 1)
 """How many rows one statement inserts: few enough sizes for the driver to keep each as SQLite has compiled it."""
 
 
-def add_rows(to: Writing, table: Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+def add_rows(to: Writing, table: Table, names: tuple[str, ...], rows: Sequence[Iterable[Any]]) -> None:
     """Insert rows of values in the order of ``names``, their texts fitted; there must be one row at least.
 
     Three things cost more on SQLite than all that it does itself: every statement lets go of the interpreter and
